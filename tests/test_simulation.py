@@ -1,0 +1,207 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from tollest.noise import Normal
+from tollest.simulation import Truth, draw_truth, simulate
+
+
+def truth(**changes):
+    """One source that never repeats, and an unbiased figure, but for what is changed."""
+    fields = {
+        "mu": 1.5,
+        "tau": 0.6,
+        "bias": [0.0],
+        "scatter": [0.3],
+        "repeat": [0.0],
+        "figure_scatter": 0.2,
+        "common_bias": 0.0,
+    }
+    return Truth(**(fields | changes))
+
+
+def masses(top, m, s, family=stats.logistic):
+    """Masses of 0 .. top - 1, and of all beyond."""
+    edges = np.log(np.arange(top) + 1.5)
+    return np.diff(np.concatenate([[0.0], family.cdf((edges - m) / s), [1.0]]))
+
+
+def assert_frequencies(values, expected):
+    """Chi-square at a level that a fixed seed fails once in 10,000 choices of it."""
+    observed = np.bincount(np.minimum(values, len(expected) - 1), minlength=len(expected))
+    assert stats.chisquare(observed, expected * len(values)).pvalue > 1e-4
+
+
+def column(simulated, name):
+    """A column of the claims as they were stated."""
+    return np.asarray(getattr(simulated.claims, name))
+
+
+# --------------------------------------------------------------------------- frequencies
+
+
+@pytest.mark.parametrize(
+    ("noise", "family"),
+    [(None, stats.logistic), (Normal(), stats.norm)],
+    ids=["default", "normal"],
+)
+def test_tolls_have_the_masses_of_the_model(noise, family):
+    simulated = simulate(20_000, 1, truth=truth(), toll_noise=noise, rng=1)
+
+    assert_frequencies(simulated.tolls, masses(30, 1.5, 0.6, family))
+
+
+@pytest.mark.parametrize(
+    ("noise", "family"),
+    [(None, stats.logistic), (Normal(), stats.norm)],
+    ids=["default", "normal"],
+)
+def test_claims_and_figures_have_the_masses_of_the_model_given_the_toll(noise, family):
+    chosen = truth(bias=[0.4], common_bias=-0.1)
+    simulated = simulate(200_000, 1, truth=chosen, noise=noise, rng=2)
+
+    for toll in (0, 1, 4):
+        here = simulated.tolls == toll
+        x = np.log1p(toll) - 0.1
+        assert here.sum() > 5_000
+        assert_frequencies(simulated.figures[here], masses(toll + 3, x, 0.2, family))
+        assert_frequencies(
+            column(simulated, "lower")[here], masses(2 * toll + 4, x + 0.4, 0.3, family)
+        )
+
+
+def test_a_cap_renormalises_the_tolls():
+    simulated = simulate(20_000, 1, truth=truth(), cap=5, rng=3)
+    expected = masses(6, 1.5, 0.6)[:6]
+
+    assert simulated.tolls.max() == 5
+    assert_frequencies(simulated.tolls, expected / expected.sum())
+
+
+@pytest.mark.parametrize("repeat", [0.0, 0.3, 1.0])
+def test_sources_repeat_the_figure_as_often_as_they_should(repeat):
+    # A bias of 5 keeps a source's own counts from the figure.
+    chosen = truth(bias=[5.0], scatter=[0.05], repeat=[repeat])
+    simulated = simulate(20_000, 1, truth=chosen, rng=4)
+
+    share = (column(simulated, "lower") == simulated.figures).mean()
+
+    assert abs(share - repeat) <= 4 * np.sqrt(repeat * (1 - repeat) / 20_000)
+
+
+def test_number_and_choice_of_sources():
+    n_locations, n_sources = 40_000, 4
+    simulated = simulate(n_locations, n_sources, claims_per_location=2.0, rng=5)
+    sizes = np.diff(simulated.claims.offsets)
+    sources = column(simulated, "source_index")
+
+    # 1 + Poisson(1), and 4 of what is 4 or more.
+    expected = np.append(stats.poisson.pmf([0, 1, 2], 1.0), stats.poisson.sf(2, 1.0))
+    assert_frequencies(sizes - 1, expected)
+    # Every pair of sources is as likely as every other.
+    pairs = sources[np.repeat(sizes == 2, sizes)].reshape(-1, 2)
+    codes = {(0, 1): 0, (0, 2): 1, (0, 3): 2, (1, 2): 3, (1, 3): 4, (2, 3): 5}
+    assert_frequencies(
+        np.array([codes[tuple(sorted(p))] for p in pairs.tolist()]), np.full(6, 1 / 6)
+    )
+
+
+# --------------------------------------------------------------------------- the value
+
+
+def test_tolls_stand_in_the_order_of_the_locations():
+    exact = truth(scatter=[1e-6], figure_scatter=1e-6)
+    simulated = simulate(500, 1, truth=exact, rng=6)
+
+    assert len(simulated.claims.locations) == 500
+    assert_array_equal(column(simulated, "lower"), simulated.tolls)
+    assert_array_equal(simulated.figures, simulated.tolls)
+
+
+def test_the_same_rng_gives_the_same_simulation():
+    first, again, other = (simulate(300, 6, rng=rng) for rng in (7, 7, 8))
+
+    for name in ("tolls", "figures"):
+        assert_array_equal(getattr(first, name), getattr(again, name))
+    for name in ("lower", "upper", "source_index", "offsets"):
+        assert_array_equal(column(first, name), column(again, name))
+    assert_array_equal(first.theta.bias, again.theta.bias)
+    assert (first.tolls != other.tolls).any()
+
+
+def test_a_generator_moves_on():
+    rng = np.random.default_rng(9)
+
+    assert (simulate(300, 3, rng=rng).tolls != simulate(300, 3, rng=rng).tolls).any()
+
+
+def test_a_source_that_said_nothing_has_no_row_and_zero_is_a_claim():
+    low = draw_truth(10, mu=0.0, rng=10)
+    simulated = simulate(2_000, 10, truth=low, claims_per_location=1.5, rng=10)
+    sizes = np.diff(simulated.claims.offsets)
+
+    assert sizes.min() == 1
+    assert sizes.sum() == len(column(simulated, "lower")) < 2_000 * 10
+    assert (column(simulated, "lower") == 0).any()
+
+
+def test_sources_are_named_in_the_order_of_theta():
+    # Three sources that never err by chance, told apart by their biases.
+    exact = truth(bias=[0.0, 1.0, 2.0], scatter=[1e-6] * 3, repeat=[0.0] * 3)
+    simulated = simulate(200, 3, truth=exact, cap=1000, rng=12)
+    location = np.repeat(np.arange(200), np.diff(simulated.claims.offsets))
+    names = np.array(simulated.claims.sources)[column(simulated, "source_index")]
+    bias = exact.bias[[simulated.sources.index(name) for name in names]]
+
+    expected = np.expm1(np.log1p(simulated.tolls[location]) + bias)
+    # Half a death is rounded either way.
+    assert_allclose(column(simulated, "lower"), expected, atol=0.51)
+
+
+def test_more_claims_than_sources_are_one_a_source():
+    simulated = simulate(50, 2, claims_per_location=30.0, rng=11)
+
+    assert_array_equal(np.diff(simulated.claims.offsets), 2)
+
+
+# --------------------------------------------------------------------------- what is refused
+
+
+def test_draw_truth_keeps_to_its_centres():
+    drawn = draw_truth(
+        3, mu=1.0, bias_spread=0.0, scatter=0.2, scatter_spread=0.0, repeat=0.3, repeat_spread=0.0
+    )
+
+    assert drawn.mu == 1.0
+    assert_allclose([drawn.bias, drawn.scatter, drawn.repeat], [[0.0] * 3, [0.2] * 3, [0.3] * 3])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bias": [0.0, 0.1]}, "of 2, 1 and 1 sources"),
+        ({"bias": [np.nan]}, "one finite number a source"),
+        ({"mu": np.inf}, "must be finite"),
+        ({"scatter": [0.0]}, "above 0"),
+        ({"repeat": [1.2]}, "0 to 1"),
+    ],
+)
+def test_an_impossible_truth_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        truth(**changes)
+
+
+def test_impossible_sizes_are_refused():
+    with pytest.raises(ValueError, match="1 or more"):
+        simulate(0, 3)
+    with pytest.raises(ValueError, match="claims_per_location is 0"):
+        simulate(3, 3, claims_per_location=0.5)
+    with pytest.raises(ValueError, match="truth has 1 sources, but n_sources is 2"):
+        simulate(3, 2, truth=truth())
+    with pytest.raises(ValueError, match="too rare"):
+        simulate(3, 1, truth=truth(mu=40.0), cap=2)
+    with pytest.raises(ValueError, match="one or more"):
+        draw_truth(0)
+    with pytest.raises(ValueError, match="strictly between 0 and 1"):
+        draw_truth(2, repeat=1.0)

@@ -1,0 +1,816 @@
+"""Reading a table of claims: every cell checked, every bad row named.
+
+A table goes in as the analyst wrote it and comes out as :class:`Rows`, numpy columns in which
+each claim is an interval of whole numbers. Which of the claims count as evidence is not
+decided here but in :mod:`tollest.claims`.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import wording
+from tollest.wording import LARGEST, UNBOUNDED
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+KINDS = (
+    "count",
+    "range",
+    "at_least",
+    "at_most",
+    "about",
+    "verbal",
+    "documented",
+    "verified",
+)
+"""What a claim can be; `Claims.kind` holds positions in this tuple."""
+
+COUNT, RANGE, AT_LEAST, AT_MOST, ABOUT, VERBAL, DOCUMENTED, VERIFIED = range(len(KINDS))
+
+NO_DAY = np.datetime64("NaT", "D")
+"""The date of an undated claim."""
+
+BLANK = -1
+"""A cell left empty, in columns whose values are 0 or more."""
+
+COLUMNS = (
+    "location", "source", "count", "lower", "upper", "wording", "kind", "date", "origin", "group",
+    "cap",
+)  # fmt: skip
+STATING = ("count", "lower", "upper", "wording")
+
+# What each column of numbers holds; the second half of an error about one of its cells.
+_HOLDS = {
+    "count": "a count is a whole number, 0 or more",
+    "lower": "a lower bound is a whole number, 0 or more",
+    "upper": "an upper bound is a whole number, 0 or more; left blank, there is none",
+    "cap": "a cap is a whole number, 0 or more; left blank, there is none",
+}
+_NEEDS = {
+    COUNT: "a count",
+    RANGE: "lower and upper",
+    AT_LEAST: "a count, or lower without upper",
+    AT_MOST: "a count, or upper without lower",
+    ABOUT: "a count, or lower and upper",
+    VERBAL: "a wording, or lower and upper",
+    DOCUMENTED: "a count, or lower without upper",
+    VERIFIED: "a count",
+}
+_WAY_OUT = "Leave out a source that said nothing; a count of 0 says it reported no deaths."
+_MOST_SHOWN = 10
+_NUMBER = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d{1,30})(?:\.0?)?")
+
+
+class Problem(NamedTuple):
+    """What is wrong with one claim, or with the table as a whole.
+
+    Attributes
+    ----------
+    message : str
+        The value, the rule it breaks, and the way out.
+    row : int or None
+        Position of the claim in the table, from 0. None: the table as a whole.
+    source, location : str
+        The claim, as the analyst knows it. Empty where that cell is itself blank.
+    """
+
+    message: str
+    row: int | None = None
+    source: str = ""
+    location: str = ""
+
+
+class ClaimsError(ValueError):
+    """Claims that cannot be used, all of them at once.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        Everything that is wrong; the message shows the first ten.
+    n : int
+        Number of claims in the table.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        All problems, the ones that the message leaves out included.
+    n : int
+        Number of claims in the table.
+    """
+
+    def __init__(self, problems: Sequence[Problem], n: int = 0) -> None:
+        self.problems = tuple(problems)
+        self.n = n
+        whole = [p.message for p in self.problems if p.row is None]
+        by_row = [p for p in self.problems if p.row is not None]
+        lines = whole[:_MOST_SHOWN]
+        if by_row:
+            bad = len({p.row for p in by_row})
+            lines.append(f"{bad} of {n} claims cannot be used:")
+            lines += [
+                f"  row {p.row} ({shown(p.source)} on {shown(p.location)}): {p.message}."
+                for p in by_row[:_MOST_SHOWN]
+            ]
+            if len(by_row) > _MOST_SHOWN:
+                lines.append(f"  ... and {len(by_row) - _MOST_SHOWN} more")
+            lines.append(_WAY_OUT)
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[type["ClaimsError"], tuple[tuple[Problem, ...], int]]:
+        """Pickle by the problems, from which the message is built again."""
+        return ClaimsError, (self.problems, self.n)
+
+
+def shown(value: object) -> str:
+    """Show a value in an error: text in quotes, nothing longer than a line.
+
+    Parameters
+    ----------
+    value : object
+        A cell of the user's table, which may hold anything.
+
+    Returns
+    -------
+    str
+        At most 80 characters.
+    """
+    if isinstance(value, float | np.floating):
+        text = str(int(value)) if np.isfinite(value) and value == int(value) else str(float(value))
+    elif isinstance(value, np.generic):
+        text = str(value)
+    else:
+        text = repr(value[:100] if isinstance(value, str) else value)
+    return text if len(text) <= 80 else text[:60] + "…" + text[-1:]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Every claim of a table as it was stated, none set aside yet.
+
+    Attributes
+    ----------
+    locations : tuple of str
+        In order of first appearance, then those given as silent.
+    n_reported : int
+        The first so many locations have rows; nobody reported on the others.
+    names : tuple of str
+        All sources, sorted, those included whose claims are no evidence.
+    groups : tuple of str
+        Sorted; empty where the table has no groups.
+    group_index, cap : ndarray of int, shape (n_locations,)
+        Position in `groups` (0 where there are none); the most who can have died, `UNBOUNDED`
+        where nothing was said.
+    location, source, origin : ndarray of int, shape (n_rows,)
+        Positions in `locations` and `names`; `origin` is `BLANK` for a claim of the source's own.
+    kind : ndarray of int8, shape (n_rows,)
+        Position in `KINDS`.
+    lower, upper : ndarray of int, shape (n_rows,)
+        Deaths; `UNBOUNDED` for no upper bound.
+    date : ndarray of datetime64[D], shape (n_rows,)
+        ``NaT`` where undated.
+    """
+
+    locations: tuple[str, ...]
+    n_reported: int
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    group_index: NDArray[np.int64]
+    cap: NDArray[np.int64]
+    location: NDArray[np.int64]
+    source: NDArray[np.int64]
+    origin: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    lower: NDArray[np.int64]
+    upper: NDArray[np.int64]
+    date: NDArray[np.datetime64]
+
+    def problem(self, row: int, message: str) -> Problem:
+        """Name a row as the analyst knows it."""
+        return Problem(
+            message, row, self.names[self.source[row]], self.locations[self.location[row]]
+        )
+
+
+def read_rows(
+    table: Any,  # noqa: ANN401 - whatever dataframe narwhals accepts
+    columns: Mapping[str, str],
+    words: wording.Words,
+    silent: Iterable[str],
+) -> Rows:
+    """Read a table of claims, naming all cells that cannot be read.
+
+    Parameters
+    ----------
+    table : eager dataframe
+        pandas, polars, pyarrow, or what else narwhals accepts.
+    columns : mapping of str to str
+        Our name of a column to the table's.
+    words : Words
+        What verbal claims such as "dozens" allow.
+    silent : iterable of str, or mapping of str to str
+        Locations nobody reported on; a mapping gives their groups.
+
+    Returns
+    -------
+    Rows
+
+    Raises
+    ------
+    ClaimsError
+        Naming every cell that cannot be read, and every row that states no number.
+    TypeError
+        `table` is not an eager dataframe, or `silent` is a single string.
+    """
+    cells = _Cells(*_find_columns(table, columns))
+    location, locations = cells.names("location")
+    source, names = cells.names("source")
+    for what, code in (("location", location), ("source", source)):
+        cells.add(np.flatnonzero(code < 0), f"the {what} is blank; name it")
+    kind, lower, upper = _read_intervals(cells, words)
+    date = cells.dates("date")
+
+    # Sorted, so that neither the order of rows nor that of the table's columns shows.
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+    names = [names[i] for i in order]
+    rank = np.empty(len(order) + 1, dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    rank[-1] = BLANK
+    source = rank[source]
+    origin = _read_origins(cells, location, source, names)
+
+    groups, group_of = _read_groups(cells, location, locations)
+    cap = _read_caps(cells, location, len(locations))
+    cells.check(location, locations, source, names)
+
+    extra = _read_silent(silent, set(locations), groups)
+    if groups:
+        groups_sorted = sorted({*groups, *extra.values()})
+        position = {name: i for i, name in enumerate(groups_sorted)}
+        group_index = np.concatenate(
+            [
+                np.array([position[g] for g in groups], dtype=np.int64)[group_of],
+                np.array([position[g] for g in extra.values()], dtype=np.int64),
+            ]
+        )
+    else:
+        groups_sorted = []
+        group_index = np.zeros(len(locations) + len(extra), dtype=np.int64)
+    return Rows(
+        locations=(*locations, *extra),
+        n_reported=len(locations),
+        names=tuple(names),
+        groups=tuple(groups_sorted),
+        group_index=group_index,
+        cap=np.concatenate([cap, np.full(len(extra), UNBOUNDED)]),
+        location=location,
+        source=source,
+        origin=origin,
+        kind=kind,
+        lower=lower,
+        upper=upper,
+        date=date,
+    )
+
+
+def _find_columns(
+    table: Any,  # noqa: ANN401 - whatever dataframe narwhals accepts
+    columns: Mapping[str, str],
+) -> tuple[dict[str, "nw.Series[Any]"], int]:
+    """Take the columns of a claim out of a table, by our names."""
+    # Here, because only the reading of tables needs it.
+    import narwhals as nw
+    from narwhals.exceptions import DuplicateError
+
+    try:
+        frame = nw.from_native(table, eager_only=True)
+        there = list(frame.columns)
+    except DuplicateError as error:
+        message = f"two columns of the table have the same name; rename one. {error}"
+        raise ClaimsError([Problem(message)]) from None
+    except TypeError:
+        message = (
+            f"a table of claims is a pandas, polars or pyarrow table, held in memory, "
+            f"not a {type(table).__name__}"
+        )
+        raise TypeError(message) from None
+    listed = ", ".join(shown(name) for name in there) or "none"
+    problems = [
+        Problem(
+            f"columns={{{shown(ours)}: ...}}: a claim has no {shown(ours)}; "
+            f"what it can have is {', '.join(COLUMNS)}."
+        )
+        for ours in columns
+        if ours not in COLUMNS
+    ]
+    problems += [
+        Problem(
+            f"columns={{{shown(ours)}: {shown(theirs)}}}: the table has no column "
+            f"{shown(theirs)}; its columns are {listed}."
+        )
+        for ours, theirs in columns.items()
+        if ours in COLUMNS and theirs not in there
+    ]
+    found = {name: columns.get(name, name) for name in COLUMNS}
+    found = {ours: theirs for ours, theirs in found.items() if theirs in there}
+    problems += [
+        Problem(
+            f"the table has no column {name!r}; its columns are {listed}. "
+            f"If it goes by another name, say which: columns={{{name!r}: ...}}."
+        )
+        for name in ("location", "source")
+        if name not in found and name not in columns
+    ]
+    if not any(name in found or name in columns for name in STATING):
+        problems.append(
+            Problem(
+                f"the table has none of the columns {', '.join(STATING)}, so it states no "
+                f"numbers; its columns are {listed}. "
+                f"If one goes by another name, say which: columns={{'count': ...}}."
+            )
+        )
+    if problems:
+        raise ClaimsError(problems, len(frame))
+    if not len(frame):
+        message = "the table is empty; an estimate needs at least one claim."
+        raise ClaimsError([Problem(message)])
+    return {ours: frame.get_column(theirs) for ours, theirs in found.items()}, len(frame)
+
+
+class _Cells:
+    """The columns of one table, and what was found wrong with their cells so far."""
+
+    def __init__(self, columns: Mapping[str, "nw.Series[Any]"], n: int) -> None:
+        self.columns = columns
+        self.n = n
+        self.problems: list[tuple[int, str]] = []
+        self.bad = np.zeros(n, dtype=bool)
+
+    def add(self, rows: NDArray[np.int64], message: str | Callable[[int], str]) -> None:
+        """Record what is wrong with some rows, in words or by a function of the row."""
+        self.bad[rows] = True
+        self.problems += [
+            (int(row), message if isinstance(message, str) else message(int(row))) for row in rows
+        ]
+
+    def check(
+        self,
+        location: NDArray[np.int64],
+        locations: Sequence[str],
+        source: NDArray[np.int64],
+        names: Sequence[str],
+    ) -> None:
+        """Raise all that was found, in the order of the rows."""
+        if self.problems:
+            # A blank name has position -1: it is shown as empty.
+            self.problems.sort(key=lambda problem: problem[0])
+            raise ClaimsError(
+                [
+                    Problem(
+                        message,
+                        row,
+                        names[source[row]] if source[row] >= 0 else "",
+                        locations[location[row]] if location[row] >= 0 else "",
+                    )
+                    for row, message in self.problems
+                ],
+                self.n,
+            )
+
+    def distinct(self, name: str) -> tuple[NDArray[np.int64], list[Any]]:
+        """Values of a column, each once in order of appearance, and which of them a row has."""
+        if name not in self.columns:
+            return np.zeros(self.n, dtype=np.int64), [None]
+        series = self.columns[name]
+        if str(series.dtype).startswith(("String", "Categorical", "Enum")):
+            return _encode(series)
+        values = series.to_list()
+        try:
+            # True == 1 == 1.0 for a dict: columns of mixed objects are told apart by type too.
+            if str(series.dtype) == "Object":
+                kept = {(type(value), value): value for value in values}
+                seen = {key: i for i, key in enumerate(kept)}
+                codes = map(seen.__getitem__, ((type(value), value) for value in values))
+                return np.fromiter(codes, np.int64, self.n), list(kept.values())
+            seen = {value: i for i, value in enumerate(dict.fromkeys(values))}
+            return np.fromiter(map(seen.__getitem__, values), np.int64, self.n), list(seen)
+        except TypeError:  # a cell that cannot be hashed, such as a list
+            return np.arange(self.n), values
+
+    def names(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
+        """Read names: white space at their ends dropped, `BLANK` where nothing is left."""
+        codes, values = self.distinct(name)
+        texts = [value.strip() if type(value) is str else _text(value) for value in values]
+        seen = {text: i for i, text in enumerate(dict.fromkeys(filter(None, texts)))}
+        return np.array([seen.get(text, BLANK) for text in texts])[codes], list(seen)
+
+    def numbers(self, name: str) -> NDArray[np.int64]:
+        """Whole numbers of 0 or more; `BLANK` where there is none, or none that can be read."""
+        series = self.columns.get(name)
+        if series is None:
+            return np.full(self.n, BLANK)
+        if series.dtype.is_integer() or series.dtype.is_float():
+            given = series.to_numpy()
+            if given.dtype.kind not in "iuf":  # nullable columns can come as objects
+                given = given.astype(np.float64)
+            blank = np.isnan(given) if given.dtype.kind == "f" else np.zeros(self.n, dtype=bool)
+            # Infinities and fractions fail here too; the comparison with nan is false.
+            with np.errstate(invalid="ignore"):
+                good = (given >= 0) & (given < LARGEST)
+                if given.dtype.kind == "f":
+                    good &= given == np.floor(given)
+            self.add(np.flatnonzero(~(good | blank)), lambda row: _refusal(name, given[row]))
+            return np.where(good, given, BLANK).astype(np.int64)
+        return self.read(name, lambda value: _whole(name, value), BLANK, np.dtype(np.int64))
+
+    def dates(self, name: str) -> NDArray[np.datetime64]:
+        """Days; ``NaT`` where there is none, or none that can be read."""
+        day = np.dtype("datetime64[D]")
+        series = self.columns.get(name)
+        if series is not None and str(series.dtype).startswith("Date"):
+            if getattr(series.dtype, "time_zone", None):
+                # A day is a day where the source was, not in Greenwich.
+                series = series.dt.replace_time_zone(None)
+            return series.to_numpy().astype(day)
+        return self.read(name, read_day, NO_DAY, day)
+
+    def read(
+        self,
+        name: str,
+        parse: Callable[[Any], Any],
+        blank: object,
+        dtype: np.dtype[Any],
+    ) -> NDArray[Any]:
+        """Parse each distinct value of a column once; `blank` where it is absent or unreadable."""
+        codes, values = self.distinct(name)
+        parsed = np.full(len(values), blank, dtype=dtype)
+        unread: dict[int, str] = {}
+        for i, value in enumerate(values):
+            if not _is_blank(value):
+                try:
+                    parsed[i] = parse(value)
+                except ValueError as error:
+                    unread[i] = str(error)
+        if unread:
+            rows = np.flatnonzero(np.isin(codes, list(unread)))
+            self.add(rows, lambda row: unread[int(codes[row])])
+        return parsed[codes]
+
+
+def _encode(series: "nw.Series[Any]") -> tuple[NDArray[np.int64], list[Any]]:
+    """Distinct texts of a column, and which of them a row has, without a Python object a row."""
+    import pyarrow as pa
+
+    # Large strings have room for more than 2 GB in one chunk.
+    texts = pa.chunked_array([series.to_arrow()]).cast(pa.large_string()).combine_chunks()
+    encoded = texts.dictionary_encode(null_encoding="encode")
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+
+
+def _is_blank(value: object) -> bool:
+    """Tell whether a cell holds nothing: null, nan, NaT, or white space."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return isinstance(value, float | dt.date | np.generic) and bool(value != value)
+
+
+def _text(value: object) -> str:
+    """Turn a name into text, whole numbers without the decimal point that blanks give them."""
+    if _is_blank(value):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _refusal(name: str, value: object) -> str:
+    """Say why a cell is no number of people."""
+    if isinstance(value, int | float | np.number) and LARGEST <= value < np.inf:
+        return f"{name} is {shown(value)}, more than all people alive; {_HOLDS[name]}"
+    return f"{name} is {shown(value)}; {_HOLDS[name]}"
+
+
+def _whole(name: str, value: object) -> int:
+    """Read one cell as a whole number of people."""
+    number: int | None = None
+    if isinstance(value, str):
+        match = _NUMBER.fullmatch(value.strip())
+        if match:
+            number = int(match[1] + match[2].replace(",", ""))
+            value = number
+    elif not isinstance(value, bool | np.bool_):
+        try:
+            number = int(value) if value == int(value) else None  # type: ignore[call-overload]
+        except (TypeError, ValueError, OverflowError):
+            number = None
+    if number is None or not 0 <= number < LARGEST:
+        raise ValueError(_refusal(name, value))
+    return number
+
+
+def read_day(value: object) -> np.datetime64:
+    """Read a day.
+
+    Parameters
+    ----------
+    value : str, datetime.date or numpy.datetime64
+        Of a time of day only its day counts.
+
+    Returns
+    -------
+    numpy.datetime64
+        In days.
+
+    Raises
+    ------
+    ValueError
+        It is no day.
+    """
+    if isinstance(value, np.datetime64) and not np.isnat(value):
+        return np.datetime64(value, "D")
+    try:
+        if isinstance(value, str):
+            value = dt.datetime.fromisoformat(value.strip())
+        if isinstance(value, dt.date):
+            return np.datetime64(dt.date(value.year, value.month, value.day), "D")
+    except ValueError:
+        pass
+    message = f"date is {shown(value)}; a date is a day of the calendar, such as 2025-03-12"
+    raise ValueError(message)
+
+
+def _kind(value: object) -> int:
+    """Read one cell as a kind of claim."""
+    text = value.strip() if isinstance(value, str) else value
+    if text not in KINDS:
+        message = f"kind is {shown(value)}; a kind is {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+        raise ValueError(message)
+    return KINDS.index(text)
+
+
+def _read_intervals(
+    cells: _Cells, words: wording.Words
+) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]:
+    """Kind, lower and upper of each row, from its numbers or its wording."""
+    kind = cells.read("kind", _kind, BLANK, np.dtype(np.int8))
+    count, lower, upper = (cells.numbers(name) for name in ("count", "lower", "upper"))
+    _read_wordings(cells, words, kind, count, lower, upper)
+
+    # Rows found bad already are not told twice.
+    open_ = ~cells.bad
+    c, lo, hi = count >= 0, lower >= 0, upper >= 0
+    blank = open_ & (kind == BLANK)
+    cells.add(
+        np.flatnonzero(blank & ~(c | lo | hi)),
+        "states no number; give a count, a lower or upper bound, or a wording",
+    )
+    kind[blank & hi] = AT_MOST
+    kind[blank & lo] = AT_LEAST
+    kind[blank & c] = COUNT
+    kind[blank & lo & hi] = RANGE
+
+    for low, high, says in (
+        (lower, upper, "lower is {0}, above an upper of {1}; swap or correct them"),
+        (lower, count, "count is {1}, below a lower of {0}; correct one of them"),
+        (count, upper, "count is {0}, above an upper of {1}; correct one of them"),
+    ):
+        rows = np.flatnonzero(open_ & (low >= 0) & (high >= 0) & (low > high))
+        cells.add(rows, lambda row, a=low, b=high, s=says: s.format(a[row], b[row]))  # type: ignore[misc]
+
+    one = np.isin(kind, (COUNT, VERIFIED))
+    low_end = np.isin(kind, (AT_LEAST, DOCUMENTED))
+    wide = np.isin(kind, (RANGE, ABOUT, VERBAL))
+    both = lo & hi & ~((kind != RANGE) & c)
+    fits = (
+        (c & (one | low_end | np.isin(kind, (AT_MOST, ABOUT))))
+        | (both & (wide | (one & (lower == upper)) | ((kind == AT_MOST) & (lower == 0))))
+        | (low_end & lo & ~hi)
+        | ((kind == AT_MOST) & hi & ~lo)
+    )
+    cells.add(
+        np.flatnonzero(~cells.bad & ~fits),
+        lambda row: (
+            f"kind is {KINDS[kind[row]]!r}, which needs {_NEEDS[int(kind[row])]}; "
+            "give that, or leave the kind blank"
+        ),
+    )
+
+    use = c & ~(wide & both)
+    spread = np.where(kind == ABOUT, _half_units(count), 0)
+    start = np.where(use, np.where(kind == AT_MOST, 0, count - spread), np.where(lo, lower, 0))
+    top = np.where(hi, upper, UNBOUNDED)
+    end = np.where(use, np.where(low_end, UNBOUNDED, count + spread), top)
+    # A range of one number is that number.
+    kind[(kind == RANGE) & (start == end)] = COUNT
+    return kind, start, end
+
+
+def _read_wordings(
+    cells: _Cells,
+    words: wording.Words,
+    kind: NDArray[np.int8],
+    count: NDArray[np.int64],
+    lower: NDArray[np.int64],
+    upper: NDArray[np.int64],
+) -> None:
+    """Fill in, in place, the rows that give their claim in words alone."""
+    if "wording" not in cells.columns:
+        return
+    silent = ~cells.bad & (count < 0) & (lower < 0) & (upper < 0)
+    codes, texts = cells.distinct("wording")
+    readings = np.full((3, len(texts)), BLANK, dtype=np.int64)
+    unread: dict[int, str] = {}
+    for i in np.unique(codes[silent]).tolist():
+        if not _is_blank(texts[i]):
+            try:
+                reading = wording.parse(_text(texts[i]), words)
+            except ValueError as error:
+                unread[i] = str(error)
+            else:
+                readings[:, i] = KINDS.index(reading.kind), reading.lower, reading.upper
+    cells.add(
+        np.flatnonzero(silent & np.isin(codes, list(unread))), lambda row: unread[int(codes[row])]
+    )
+    stated, low, high = readings[:, codes]
+    silent &= stated != BLANK
+    # "17" beside a kind of at_least is a number in words; "at least 17" beside one of count
+    # is a contradiction.
+    agree = (kind == BLANK) | (kind == stated) | (stated == COUNT)
+    agree |= (kind == DOCUMENTED) & (stated == AT_LEAST)
+    cells.add(
+        np.flatnonzero(silent & ~agree),
+        lambda row: (
+            f"kind is {KINDS[kind[row]]!r}, but {shown(texts[codes[row]])} reads as "
+            f"{KINDS[stated[row]]!r}; correct one, or leave the kind blank"
+        ),
+    )
+    silent &= agree
+    number = silent & (stated == COUNT)
+    count[number] = low[number]
+    rest = silent & (stated != COUNT)
+    lower[rest] = low[rest]
+    upper[rest] = np.where(high == UNBOUNDED, BLANK, high)[rest]
+    kind[rest & (kind == BLANK)] = stated[rest & (kind == BLANK)]
+
+
+def _half_units(count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Half the last significant unit of each count: 50 for 1400, 0 for 1383 and for 0."""
+    half = np.zeros_like(count)
+    unit = 10
+    while unit <= LARGEST:
+        half[(count > 0) & (count % unit == 0)] = unit // 2
+        unit *= 10
+    return half
+
+
+def _read_origins(
+    cells: _Cells, location: NDArray[np.int64], source: NDArray[np.int64], names: Sequence[str]
+) -> NDArray[np.int64]:
+    """Position of the source each claim repeats; `BLANK` for a claim of the source's own."""
+    codes, origins = cells.names("origin")
+    position = {name: i for i, name in enumerate(names)}
+    unknown = np.array([name not in position for name in origins] + [False])
+    origin = np.array([position.get(name, BLANK) for name in origins] + [BLANK])[codes]
+    cells.add(
+        np.flatnonzero(unknown[codes]),
+        lambda row: (
+            f"origin is {shown(origins[codes[row]])}, which is no source of this table; "
+            "add its claim, or leave the origin blank"
+        ),
+    )
+    origin[origin == source] = BLANK
+    repeats = np.flatnonzero((origin != BLANK) & (location >= 0) & (source >= 0))
+    if not repeats.size:
+        return origin
+    made = location * len(names) + source
+    named = location * len(names) + origin
+    stranger = ~np.isin(named[repeats], made[(location >= 0) & (source >= 0)])
+    cells.add(
+        repeats[stranger],
+        lambda row: (
+            f"origin is {shown(names[origin[row]])}, which has no claim on this location; "
+            "add its claim, or leave the origin blank"
+        ),
+    )
+    # What is left must lead back to a claim of a source's own, not round in a circle.
+    adrift = repeats[~stranger]
+    own = made[(origin == BLANK) & (location >= 0) & (source >= 0)]
+    while adrift.size:
+        traced = np.isin(named[adrift], own)
+        if not traced.any():
+            break
+        own = np.union1d(own, made[adrift[traced]])
+        adrift = adrift[~traced]
+    cells.add(
+        adrift,
+        lambda row: (
+            f"origin is {shown(names[origin[row]])}, which repeats this source in turn; "
+            "leave the origin of one blank"
+        ),
+    )
+    return origin
+
+
+def _read_groups(
+    cells: _Cells, location: NDArray[np.int64], locations: Sequence[str]
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Group of each location, the same on all its rows."""
+    codes, groups = cells.names("group")
+    of = np.full(len(locations), BLANK)
+    if not groups:
+        return groups, of
+    _fill_by_location(
+        cells,
+        location,
+        codes,
+        of,
+        lambda a, b: (
+            f"group is {shown(groups[a])}, but {shown(groups[b])} in row {{0}}; "
+            "a location has one group"
+        ),
+    )
+    # A location is told once, on its first row.
+    rows = np.flatnonzero(location >= 0)
+    bare = rows[of[location[rows]] == BLANK]
+    first = bare[np.sort(np.unique(location[bare], return_index=True)[1])]
+    cells.add(first, "has no group, and other locations do; give every location one, or none")
+    return groups, of
+
+
+def _read_caps(cells: _Cells, location: NDArray[np.int64], n_locations: int) -> NDArray[np.int64]:
+    """Read the most who can have died at each location, the same on all its rows."""
+    of = np.full(n_locations, BLANK)
+    _fill_by_location(
+        cells,
+        location,
+        cells.numbers("cap"),
+        of,
+        lambda a, b: f"cap is {a}, but {b} in row {{0}}; a location has one cap",
+    )
+    return np.where(of == BLANK, UNBOUNDED, of)
+
+
+def _fill_by_location(
+    cells: _Cells,
+    location: NDArray[np.int64],
+    values: NDArray[np.int64],
+    of: NDArray[np.int64],
+    says: Callable[[int, int], str],
+) -> None:
+    """Give each location, in place, the value of its rows; report rows that differ."""
+    rows = np.flatnonzero((values != BLANK) & (location >= 0))
+    # Assigned backwards, so that the first row of a location is the one that stays.
+    of[location[rows[::-1]]] = values[rows[::-1]]
+    odd = rows[values[rows] != of[location[rows]]]
+    if odd.size:
+        first = np.full(len(of), BLANK)
+        first[location[rows[::-1]]] = rows[::-1]
+        cells.add(
+            odd,
+            lambda row: says(int(values[row]), int(of[location[row]])).format(
+                first[location[row]]
+            ),
+        )
+
+
+def _read_silent(
+    silent: Iterable[str], reported: set[str], groups: Sequence[str]
+) -> dict[str, str]:
+    """Names of the locations nobody reported on, each with its group."""
+    if isinstance(silent, str):
+        message = f"locations is the text {shown(silent)}; give a list of names"
+        raise TypeError(message)
+    if isinstance(silent, Mapping):
+        given = {_text(name): _text(group) for name, group in silent.items()}
+    else:
+        given = {_text(name): "" for name in silent}
+    given = {name: group for name, group in given.items() if name not in reported}
+    strays = [name for name, group in given.items() if group and not groups]
+    problems = [Problem("locations holds a blank name; leave it out.")] if "" in given else []
+    if groups:
+        problems += [
+            Problem(
+                f"{shown(name)} has no group, and other locations do; "
+                f"give it one: locations={{{shown(name)}: ...}}."
+            )
+            for name, group in given.items()
+            if name and not group
+        ]
+    problems += [
+        Problem(
+            f"{shown(name)} has the group {shown(given[name])}, but the table has no groups; "
+            "give every location one, or none."
+        )
+        for name in strays
+    ]
+    if problems:
+        raise ClaimsError(problems)
+    return given

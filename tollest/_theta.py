@@ -1,0 +1,217 @@
+r"""From one flat vector of unknowns to the kernels' parameters, the prior, and coordinates.
+
+Every entry of theta is either a normal given its mean and standard deviation, each a constant
+or another entry (a log standard deviation), or the logarithm of a half-normal. `Layout` holds
+this as arrays, so that one compiled function serves every model.
+
+Samplers and importance draws work in coordinates `u`, in which a pooled effect is
+
+.. math::
+    \theta_j = \frac{\lambda_j \hat\theta_j + \mu / \sigma^2}{q_j} + \frac{u_j}{\sqrt{q_j}},
+    \qquad q_j = \lambda_j + 1 / \sigma^2,
+
+with :math:`\lambda_j, \hat\theta_j` what the claims say of it. That is the non-centred form
+where they say nothing and the centred one where they say much, so that the funnel between
+effects and their population's spread is gone at either end [1]_.
+
+References
+----------
+.. [1] Papaspiliopoulos, O., Roberts, G. O., Skold, M. (2007). A general framework for the
+   parametrization of hierarchical models. *Statistical Science* 22(1), 59-73.
+   https://doi.org/10.1214/088342307000000014
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from tollest._kernels import Floats, Integers, Parameters, Problem, log_likelihood
+
+
+class Layout(NamedTuple):
+    """Priors and positions of the entries of theta; -1 marks a constant."""
+
+    half: NDArray[np.bool_]  # (n_theta,) whether the entry is the log of a half-normal
+    mean_index: Integers  # (n_theta,) entry that is the mean, always an earlier one
+    mean: Floats  # (n_theta,) the mean where it is constant
+    log_sd_index: Integers  # (n_theta,) entry that is the log of the sd, an earlier one
+    sd: Floats  # (n_theta,) the sd where it is constant
+    index: Parameters  # entries of theta, as floats, in the shape of the parameters
+    fixed: Parameters  # values where the index is -1
+
+
+class Coordinates(NamedTuple):
+    """The map from `u` to theta."""
+
+    precision: Floats  # (n_theta,) of what the claims say; used for pooled effects
+    centre: Floats  # (n_theta,)
+    scale: Floats  # (n_theta,) of the entries that are not pooled
+
+
+@njit(cache=True, error_model="numpy")
+def _gather(index: Floats, fixed: Floats, theta: Floats) -> Floats:
+    out = fixed.copy()
+    for i in range(out.size):
+        j = int(index[i])
+        if j >= 0:
+            out[i] = theta[j]
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _scatter(index: Floats, values: Floats, out: Floats) -> None:
+    for i in range(values.size):
+        j = int(index[i])
+        if j >= 0:
+            out[j] += values[i]
+
+
+@njit(cache=True, error_model="numpy")
+def unpack(layout: Layout, theta: Floats) -> Parameters:
+    """Parameters of the likelihood at `theta`."""
+    index, fixed = layout.index, layout.fixed
+    return Parameters(
+        _gather(index.mu, fixed.mu, theta),
+        _gather(index.bias, fixed.bias, theta),
+        _gather(index.log_scatter, fixed.log_scatter, theta),
+        _gather(index.logit_repeat, fixed.logit_repeat, theta),
+        _gather(index.shared, fixed.shared, theta),
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def log_prior(layout: Layout, theta: Floats, out: Floats) -> float:
+    """Normalised log prior density of theta; its gradient is added to `out`."""
+    value = 0.0
+    for j in range(theta.size):
+        k = layout.log_sd_index[j]
+        log_sd = theta[k] if k >= 0 else math.log(layout.sd[j])
+        if layout.half[j]:
+            z = math.exp(theta[j] - log_sd)
+            value += 0.5 * math.log(2.0 / math.pi) - 0.5 * z * z + theta[j] - log_sd
+            out[j] += 1.0 - z * z
+            continue
+        i = layout.mean_index[j]
+        mean = theta[i] if i >= 0 else layout.mean[j]
+        inverse = math.exp(-log_sd)
+        z = (theta[j] - mean) * inverse
+        value += -0.5 * math.log(2.0 * math.pi) - 0.5 * z * z - log_sd
+        out[j] -= z * inverse
+        if i >= 0:
+            out[i] += z * inverse
+        if k >= 0:
+            out[k] += z * z - 1.0
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_density(
+    problem: Problem, layout: Layout, theta: Floats, gradient: bool, out: Floats
+) -> float:
+    """Log of prior times marginal likelihood; `out` is overwritten with its gradient."""
+    out[:] = 0.0
+    for j in range(theta.size):
+        # A log scale of 30 is no number's: outside, sums would overflow before they reject.
+        if not abs(theta[j]) < 1e6 or (layout.half[j] and abs(theta[j]) > 30.0):
+            return -np.inf
+    value = log_prior(layout, theta, out)
+    parameters = unpack(layout, theta)
+    if (
+        np.any(np.abs(parameters.log_scatter) > 30.0)
+        or np.any(np.abs(parameters.shared[:2]) > 30.0)
+        or np.any(np.abs(parameters.logit_repeat) > 500.0)
+    ):
+        return -np.inf
+    gradients = Parameters(
+        np.zeros_like(parameters.mu),
+        np.zeros_like(parameters.bias),
+        np.zeros_like(parameters.log_scatter),
+        np.zeros_like(parameters.logit_repeat),
+        np.zeros_like(parameters.shared),
+    )
+    value += log_likelihood(problem, parameters, gradient, gradients)
+    if gradient:
+        _scatter(layout.index.mu, gradients.mu, out)
+        _scatter(layout.index.bias, gradients.bias, out)
+        _scatter(layout.index.log_scatter, gradients.log_scatter, out)
+        _scatter(layout.index.logit_repeat, gradients.logit_repeat, out)
+        _scatter(layout.index.shared, gradients.shared, out)
+    return value
+
+
+@njit(cache=True, error_model="numpy")
+def to_theta(layout: Layout, coordinates: Coordinates, u: Floats, theta: Floats) -> float:
+    """Overwrite `theta` with the image of `u`; return the log Jacobian."""
+    log_jacobian = 0.0
+    for j in range(u.size):
+        k = layout.log_sd_index[j]
+        if k < 0:
+            theta[j] = coordinates.centre[j] + coordinates.scale[j] * u[j]
+            log_jacobian += math.log(coordinates.scale[j])
+            continue
+        i = layout.mean_index[j]
+        mean = theta[i] if i >= 0 else layout.mean[j]
+        v = math.exp(-2.0 * theta[k])
+        q = coordinates.precision[j] + v
+        centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
+        theta[j] = centre + u[j] / math.sqrt(q)
+        log_jacobian -= 0.5 * math.log(q)
+    return log_jacobian
+
+
+@njit(cache=True, error_model="numpy")
+def to_u(layout: Layout, coordinates: Coordinates, theta: Floats, u: Floats) -> None:
+    """Overwrite `u` with the coordinates of `theta`."""
+    for j in range(u.size):
+        k = layout.log_sd_index[j]
+        if k < 0:
+            u[j] = (theta[j] - coordinates.centre[j]) / coordinates.scale[j]
+            continue
+        i = layout.mean_index[j]
+        mean = theta[i] if i >= 0 else layout.mean[j]
+        v = math.exp(-2.0 * theta[k])
+        q = coordinates.precision[j] + v
+        centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
+        u[j] = (theta[j] - centre) * math.sqrt(q)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_density_u(
+    problem: Problem, layout: Layout, coordinates: Coordinates, u: Floats, gradient: bool,
+    out: Floats,
+) -> float:  # fmt: skip
+    """Log density of `u`, Jacobian included; `out` is overwritten with its gradient."""
+    theta = np.empty_like(u)
+    value = to_theta(layout, coordinates, u, theta)
+    value += log_density(problem, layout, theta, gradient, out)
+    if not gradient or value == -np.inf:
+        return value
+    # Children come after the entries they depend on, so a backward sweep sees every pull.
+    for j in range(u.size - 1, -1, -1):
+        k = layout.log_sd_index[j]
+        if k < 0:
+            out[j] *= coordinates.scale[j]
+            continue
+        i = layout.mean_index[j]
+        mean = theta[i] if i >= 0 else layout.mean[j]
+        v = math.exp(-2.0 * theta[k])
+        q = coordinates.precision[j] + v
+        centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
+        if i >= 0:
+            out[i] += out[j] * v / q
+        out[k] += out[j] * -2.0 * v * ((mean - centre) / q - 0.5 * u[j] * q**-1.5) + v / q
+        out[j] /= math.sqrt(q)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_densities_u(
+    problem: Problem, layout: Layout, coordinates: Coordinates, u: Floats, out: Floats
+) -> None:
+    """Overwrite `out`, shape (n_draws,), with the log density of each row of `u`."""
+    unused = np.empty(u.shape[1])
+    for i in range(u.shape[0]):
+        out[i] = log_density_u(problem, layout, coordinates, u[i], False, unused)

@@ -1,0 +1,613 @@
+"""Who claimed how many deaths, where: the evidence that tolls are estimated from."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import wording
+from tollest._rows import (
+    BLANK,
+    DOCUMENTED,
+    KINDS,
+    NO_DAY,
+    VERIFIED,
+    ClaimsError,
+    Problem,
+    Rows,
+    read_day,
+    read_rows,
+    shown,
+)
+from tollest.wording import UNBOUNDED
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError", "Problem"]
+
+# Why a row is or is not evidence, in `Claims._standing`; a superseded row holds the number of the
+# row that supersedes it, 0 or more, instead.
+_EVIDENCE, _REPEAT, _LATER, _UNDATED = -1, -2, -3, -4
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Claims:
+    """Who claimed how many deaths, where: a validated, immutable, ragged table.
+
+    Made by `from_table` or `read`. A claim is one source's statement on one location: an interval
+    of whole numbers. A source that said nothing on a location has no claim there, which differs
+    from a claim of 0.
+
+    Of several claims by one source on one location the latest stands; a claim that repeats
+    another source is no evidence of its own. Claims set aside so are kept in `excluded`.
+
+    Attributes
+    ----------
+    locations : tuple of str, length n_locations
+        In order of first appearance in the table, then those given as silent.
+    sources : tuple of str, length n_sources
+        Sources with a claim in evidence that may err, sorted.
+    groups : tuple of str
+        Sorted; empty where the table has no groups.
+    group_index : ndarray of int, shape (n_locations,)
+        Position in `groups`; 0 everywhere where there are none.
+    offsets : ndarray of int, shape (n_locations + 1,)
+        Claims ``offsets[i]:offsets[i + 1]`` are on location ``i``. An empty slice is a location
+        nobody reported on, or one with documented or verified deaths alone.
+    source_index : ndarray of int, shape (n_claims,)
+        Position in `sources`, ascending within a location.
+    lower, upper : ndarray of int, shape (n_claims,)
+        Deaths that the claim allows, both ends included; `UNBOUNDED` for no upper bound.
+    kind : ndarray of int8, shape (n_claims,)
+        Position in `KINDS`; never that of ``"documented"`` or ``"verified"``, which do not err.
+    row : ndarray of int, shape (n_claims,)
+        Position of the claim in the table it was read from, from 0.
+    documented : ndarray of int, shape (n_locations,)
+        Deaths that are certain, the most any source documents; 0 where there are none.
+    verified : ndarray of int, shape (n_locations,)
+        The known toll; -1 where it is not known.
+    cap : ndarray of int, shape (n_locations,)
+        The most who can have died; `UNBOUNDED` where nothing was said.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "location": ["Arden", "Arden", "Brook"],
+    ...         "source": ["press", "clinic", "press"],
+    ...         "wording": ["about 30", "at least 11", "none"],
+    ...     }
+    ... )
+    >>> claims = Claims.from_table(table)
+    >>> claims
+    Claims: 3 claims by 2 sources on 2 locations
+    >>> claims.lower, claims.upper == UNBOUNDED
+    (array([11, 25,  0]), array([ True, False, False]))
+    """
+
+    locations: tuple[str, ...]
+    sources: tuple[str, ...]
+    groups: tuple[str, ...]
+    group_index: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    source_index: NDArray[np.int64]
+    lower: NDArray[np.int64]
+    upper: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    row: NDArray[np.int64]
+    documented: NDArray[np.int64]
+    verified: NDArray[np.int64]
+    cap: NDArray[np.int64]
+    _rows: Rows = field(repr=False)
+    _standing: NDArray[np.int64] = field(repr=False)
+    _known_by: np.datetime64 = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Close the arrays to writing."""
+        _close(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore from a pickle or a copy, which forget that arrays were read-only."""
+        self.__dict__.update(state)
+        _close(self)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Any,  # noqa: ANN401 - whatever dataframe narwhals accepts
+        *,
+        columns: Mapping[str, str] | None = None,
+        words: wording.Words = wording.WORDS,
+        locations: Iterable[str] = (),
+    ) -> Self:
+        """Read claims from a table with one claim a row.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame, polars.DataFrame, pyarrow.Table, ...
+            Any dataframe in memory that narwhals accepts. Columns, all others being ignored:
+
+            ``location``, ``source``
+                Names, not blank. White space at their ends is dropped.
+            ``count``; ``lower``, ``upper``; ``wording``
+                Deaths, at least one of these on each row; a table need not have them all.
+                Numbers are whole, from 0, below ten thousand million, or such numbers as text
+                (``"1383"``, ``"1,383"``); null, nan and ``""`` are blanks. `wording` is read, by
+                `tollest.wording.parse`, on rows that have no number.
+            ``kind``
+                One of `KINDS`, or blank. Blank, a row with both bounds is a range (its count, if
+                there is one, must lie within), any other row with a count is a count, and a row
+                with one bound is at_least or at_most. ``"about"`` allows half the last
+                significant unit either way: 1400 is 1350 to 1450, 1383 itself alone.
+            ``date``
+                Days, times, or text such as ``"2025-03-12"``. Needed where a source has several
+                claims on a location: the latest stands.
+            ``origin``
+                The source that this claim repeats; blank, or the source itself, where it is the
+                source's own.
+            ``group``, ``cap``
+                Of the location: to which group its prior belongs, and the most who can have died
+                there. Blank, or the same on all rows of a location.
+        columns : mapping of str to str, optional
+            Our name of a column to the table's, where they differ: ``{"location": "incident"}``.
+        words : Words, optional
+            What verbal claims such as "dozens" allow.
+        locations : iterable of str, or mapping of str to str, optional
+            Locations nobody reported on, which follow the others: their tolls are those of the
+            prior. In a table with groups a mapping gives the group of each.
+
+        Returns
+        -------
+        Claims
+
+        Raises
+        ------
+        ClaimsError
+            Naming all rows that cannot be used; first those that cannot be read, then those that
+            contradict each other.
+        TypeError
+            `table` is not a dataframe in memory, or `locations` is a single string.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"village": ["Arden"], "source": ["clinic"], "count": [11]})
+        >>> Claims.from_table(table, columns={"location": "village"}, locations=["Brook"])
+        Claims: 1 claim by 1 source on 2 locations, 1 of them silent
+        """
+        return cls._resolve(read_rows(table, columns or {}, words, locations))
+
+    @classmethod
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        columns: Mapping[str, str] | None = None,
+        words: wording.Words = wording.WORDS,
+        locations: Iterable[str] = (),
+    ) -> Self:
+        """Read claims from a CSV or Parquet file.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file whose name ends in ``.csv`` (comma-separated, UTF-8, names of the columns on
+            the first line) or ``.parquet``.
+        columns, words, locations
+            As in `from_table`, which says what columns there must be.
+
+        Returns
+        -------
+        Claims
+
+        Raises
+        ------
+        ClaimsError
+            As in `from_table`.
+        FileNotFoundError
+            There is no such file.
+        ValueError
+            The name of the file has another ending.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in (".csv", ".parquet"):
+            message = (
+                f"{shown(path.name)} ends in neither .csv nor .parquet; read it into a dataframe, "
+                "then use Claims.from_table"
+            )
+            raise ValueError(message)
+        table = _read_parquet(path) if suffix == ".parquet" else _read_csv(path)
+        return cls.from_table(table, columns=columns, words=words, locations=locations)
+
+    def as_of(self, date: str | dt.date | np.datetime64) -> Self:
+        """Cut the claims to what was known by a day.
+
+        Claims of later days are set aside, and so are undated ones; which of the others are
+        superseded or repeat another source is judged afresh. Locations with no evidence left are
+        dropped, but those that were silent from the start stay.
+
+        Parameters
+        ----------
+        date : str, datetime.date or numpy.datetime64
+            The last day that counts, such as ``"2025-03-12"``.
+
+        Returns
+        -------
+        Claims
+            New; `excluded` says what was set aside and why.
+
+        Raises
+        ------
+        ClaimsError
+            Nothing is left, or what is left contradicts itself.
+        ValueError
+            `date` is no day.
+        """
+        day = read_day(date)
+        # A cut of a cut knows no more than the earlier of the two.
+        if day > self._known_by:  # never so where it is NaT, before any cut
+            day = self._known_by
+        return self._resolve(self._rows, day)
+
+    @property
+    def n_claims(self) -> int:
+        """Number of claims in evidence that may err; documented and verified ones do not."""
+        return len(self.source_index)
+
+    @property
+    def n_locations(self) -> int:
+        """Number of locations, silent ones included."""
+        return len(self.locations)
+
+    @property
+    def n_sources(self) -> int:
+        """Number of sources with a claim in evidence that may err."""
+        return len(self.sources)
+
+    def __len__(self) -> int:
+        """Give `n_claims`."""
+        return self.n_claims
+
+    @cached_property
+    def claims_per_location(self) -> NDArray[np.int64]:
+        """Claims in evidence on each location, documented and verified ones included.
+
+        0 marks a location nobody reported on. Shape (n_locations,).
+        """
+        return _closed(np.bincount(self._location[self._in_evidence], minlength=self.n_locations))
+
+    @cached_property
+    def n_figures(self) -> NDArray[np.int64]:
+        """Distinct intervals among the claims on each location. Shape (n_locations,).
+
+        As many as there are claims where all differ; 1 where all say the same, which is as
+        likely to be one figure going the rounds as several sources that agree.
+        """
+        location = np.repeat(np.arange(self.n_locations), np.diff(self.offsets))
+        order = np.lexsort((self.upper, self.lower, location))
+        keys = np.stack([location, self.lower, self.upper])[:, order]
+        first = np.ones(self.n_claims, dtype=bool)
+        first[1:] = (np.diff(keys) != 0).any(axis=0)
+        return _closed(np.bincount(keys[0][first], minlength=self.n_locations))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """List all claims in evidence, in the order of the table they were read from.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``row, location, source, kind, lower, upper, date``. `upper` is ``<NA>`` where
+            there is no upper bound, and documented deaths are a lower bound. `from_table` reads
+            it back.
+        """
+        return self._frame(np.flatnonzero(self._in_evidence))
+
+    @property
+    def excluded(self) -> "pd.DataFrame":
+        """All claims that are no evidence, each with its reason, in the order of the table.
+
+        A DataFrame with the columns ``row, location, source, kind, lower, upper, date, reason``.
+        """
+        rows = np.flatnonzero(~self._in_evidence)
+        frame = self._frame(rows)
+        frame["reason"] = np.array([self._reason(int(row)) for row in rows], dtype=object)
+        frame["reason"] = frame["reason"].astype("str")
+        return frame
+
+    def __repr__(self) -> str:
+        """Say how many claims there are, and how many were set aside, and why."""
+        kinds = self._rows.kind[self._in_evidence]
+        certain = [
+            _plural(int((kinds == kind).sum()), name)
+            for kind, name in ((DOCUMENTED, "documented floor"), (VERIFIED, "verified toll"))
+            if (kinds == kind).any()
+        ]
+        text = (
+            f"Claims: {_plural(self.n_claims, 'claim')} by {_plural(self.n_sources, 'source')} "
+            f"on {_plural(self.n_locations, 'location')}"
+        )
+        silent = int((self.claims_per_location == 0).sum())
+        if silent:
+            text += f", {silent:,} of them silent"
+        if certain:
+            text += f", with {' and '.join(certain)}"
+        standing = self._standing[~self._in_evidence]
+        if standing.size:
+            n_repeats = int((standing == _REPEAT).sum())
+            reasons = {
+                "superseded": int((standing >= 0).sum()),
+                "repeats another source" if n_repeats == 1 else "repeat another source": n_repeats,
+                f"dated after {self._known_by}": int((standing == _LATER).sum()),
+                "undated": int((standing == _UNDATED).sum()),
+            }
+            listed = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items() if n)
+            text += f"; {standing.size:,} more excluded ({listed})"
+        return text
+
+    @property
+    def _in_evidence(self) -> NDArray[np.bool_]:
+        return np.equal(self._standing, _EVIDENCE)
+
+    @property
+    def _location(self) -> NDArray[np.int64]:
+        """Position in `locations` of each row of the table; -1 where it was dropped."""
+        if len(self.locations) == len(self._rows.locations):
+            return self._rows.location
+        position = {name: i for i, name in enumerate(self.locations)}
+        return np.array([position.get(name, BLANK) for name in self._rows.locations])[
+            self._rows.location
+        ]
+
+    def _reason(self, row: int) -> str:
+        rows, standing = self._rows, int(self._standing[row])
+        if standing >= 0:
+            return f"superseded by the claim of {rows.date[standing]} (row {standing})"
+        if standing == _REPEAT:
+            return f"repeats {rows.names[rows.origin[row]]}"
+        if standing == _LATER:
+            return f"dated {rows.date[row]}, after {self._known_by}"
+        return f"undated, so not known by {self._known_by}"
+
+    def _frame(self, row: NDArray[np.int64]) -> "pd.DataFrame":
+        import pandas as pd
+
+        rows = self._rows
+        columns = {
+            "location": np.array(rows.locations, dtype=object)[rows.location[row]],
+            "source": np.array(rows.names, dtype=object)[rows.source[row]],
+            "kind": np.array(KINDS, dtype=object)[rows.kind[row]],
+        }
+        upper = pd.arrays.IntegerArray(rows.upper[row], rows.upper[row] == UNBOUNDED)
+        return pd.DataFrame(
+            {
+                "row": row,
+                **{name: pd.array(values, dtype="str") for name, values in columns.items()},
+                "lower": rows.lower[row],
+                "upper": upper,
+                "date": rows.date[row].astype("datetime64[s]"),
+            }
+        )
+
+    @classmethod
+    def _resolve(cls, rows: Rows, known_by: np.datetime64 = NO_DAY) -> Self:
+        """Judge which rows are evidence, and lay those out by location."""
+        standing = _judge(rows, known_by)
+        evidence = standing == _EVIDENCE
+        whole = bool(np.isnat(known_by))
+        heard = np.zeros(len(rows.locations), dtype=bool)
+        heard[rows.location[evidence]] = True
+        kept = heard.copy()
+        kept[rows.n_reported :] = True
+        if whole and not kept.all():
+            raise _without_evidence(rows, ~kept)
+        if not heard.any():
+            dates = rows.date[~np.isnat(rows.date)]
+            earliest = f"the earliest is of {dates.min()}" if dates.size else "none is dated"
+            message = f"no claim was known by {known_by}; {earliest}."
+            raise ClaimsError([Problem(message)], len(standing))
+        documented, verified = _certain(rows, evidence)
+
+        noisy = np.flatnonzero(evidence & ~np.isin(rows.kind, (DOCUMENTED, VERIFIED)))
+        by_place = rows.location[noisy] * len(rows.names) + rows.source[noisy]
+        noisy = noisy[np.argsort(by_place, kind="stable")]
+        grouped, group_index = _compact(rows.group_index[kept], max(len(rows.groups), 1))
+        used, source_index = _compact(rows.source[noisy], len(rows.names))
+        per_location = np.bincount(rows.location[noisy], minlength=len(kept))[kept]
+        locations = rows.locations
+        if not kept.all():
+            locations = tuple(np.array(locations, dtype=object)[kept].tolist())
+        return cls(
+            locations=locations,
+            sources=tuple(rows.names[i] for i in used),
+            groups=tuple(rows.groups[i] for i in grouped) if rows.groups else (),
+            group_index=group_index,
+            offsets=np.concatenate([[0], per_location.cumsum()]).astype(np.int64),
+            source_index=source_index,
+            lower=rows.lower[noisy],
+            upper=rows.upper[noisy],
+            kind=rows.kind[noisy],
+            row=noisy,
+            documented=documented[kept],
+            verified=verified[kept],
+            cap=rows.cap[kept],
+            _rows=rows,
+            _standing=standing,
+            _known_by=known_by,
+        )
+
+
+def _judge(rows: Rows, known_by: np.datetime64) -> NDArray[np.int64]:
+    """Say for each row whether it is evidence, and if not, why."""
+    standing = np.full(len(rows.location), _EVIDENCE)
+    undated = np.isnat(rows.date)
+    if not np.isnat(known_by):
+        standing[undated] = _UNDATED
+        standing[~undated & (rows.date > known_by)] = _LATER
+    known = np.flatnonzero(standing == _EVIDENCE)
+    standing[known[rows.origin[known] != BLANK]] = _REPEAT
+
+    # Documented and verified counts say something else than a source's estimate of the toll:
+    # neither supersedes the other.
+    certainty = np.maximum(rows.kind[known] - DOCUMENTED + 1, 0)
+    key = (rows.location[known] * len(rows.names) + rows.source[known]) * 3 + certainty
+    # Undated rows come first in their run, and are an error unless alone there.
+    day = rows.date[known].astype(np.int64)
+    order = np.lexsort((day, key))
+    key, ordered, day = key[order], known[order], day[order]
+    same = key[1:] == key[:-1]
+    clash = np.flatnonzero(same & ((day[1:] == day[:-1]) | undated[ordered[:-1]]))
+    if clash.size:
+        raise _duplicates(rows, ordered, day, clash)
+    # The last of each run stands, and is what supersedes all before it.
+    last = np.append(~same, True) if len(key) else np.zeros(0, dtype=bool)
+    stands = ordered[last][np.cumsum(last) - last]
+    standing[ordered[~last]] = stands[~last]
+    return standing
+
+
+def _duplicates(
+    rows: Rows,
+    ordered: NDArray[np.int64],
+    day: NDArray[np.int64],
+    clash: NDArray[np.int64],
+) -> ClaimsError:
+    """Name all claims that cannot be put before or after another by the same source."""
+    problems = []
+    for at in clash.tolist():
+        first, second = int(ordered[at]), int(ordered[at + 1])
+        if day[at] == day[at + 1]:
+            message = f"repeats row {first}; keep one, or name two sources"
+            problems.append(rows.problem(second, message))
+        else:
+            message = (
+                f"has no date, so it cannot be put before or after row {second}; "
+                "date both, keep one, or name two sources"
+            )
+            problems.append(rows.problem(first, message))
+    problems.sort(key=lambda problem: problem.row or 0)
+    return ClaimsError(problems, len(rows.location))
+
+
+def _without_evidence(rows: Rows, bare: NDArray[np.bool_]) -> ClaimsError:
+    """Name all locations whose every claim repeats another."""
+    problems = []
+    at = np.flatnonzero(bare[rows.location])
+    for where in np.unique(rows.location[at]).tolist():
+        listed = ", ".join(str(row) for row in at[rows.location[at] == where])
+        message = (
+            f"{shown(rows.locations[where])} has no claim of a source's own: each of rows "
+            f"{listed} repeats another or was superseded by one that does; "
+            "leave the origin of one blank."
+        )
+        problems.append(Problem(message))
+    return ClaimsError(problems, len(rows.location))
+
+
+def _certain(
+    rows: Rows, evidence: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Floor and known toll of each location, and the errors of those that cannot both hold."""
+    n = len(rows.locations)
+    problems = []
+    verified = np.full(n, BLANK)
+    exact = np.flatnonzero(evidence & (rows.kind == VERIFIED))
+    pinned = np.full(n, BLANK)
+    pinned[rows.location[exact[::-1]]] = exact[::-1]
+    verified[rows.location[exact]] = rows.lower[pinned[rows.location[exact]]]
+    for row in exact[rows.lower[exact] != verified[rows.location[exact]]].tolist():
+        other = int(pinned[rows.location[row]])
+        message = (
+            f"verified count is {rows.lower[row]}, but {rows.lower[other]} in row {other}; "
+            "a toll is one number, so keep one of them"
+        )
+        problems.append(rows.problem(row, message))
+    floors = np.flatnonzero(evidence & (rows.kind == DOCUMENTED))
+    documented = np.zeros(n, dtype=np.int64)
+    np.maximum.at(documented, rows.location[floors], rows.lower[floors])
+    where = rows.location[floors]
+    high = floors[(verified[where] >= 0) & (rows.lower[floors] > verified[where])]
+    for row in high.tolist():
+        other = int(pinned[rows.location[row]])
+        message = (
+            f"{rows.lower[row]} are documented, above the verified count of {rows.lower[other]} "
+            f"in row {other}; correct one of them"
+        )
+        problems.append(rows.problem(row, message))
+    for certain, says in ((floors, "{} are documented"), (exact, "verified count is {}")):
+        cap = rows.cap[rows.location[certain]]
+        for row in certain[rows.lower[certain] > cap].tolist():
+            stated, most = says.format(rows.lower[row]), rows.cap[rows.location[row]]
+            message = f"{stated}, above the cap of {most}; correct one of them"
+            problems.append(rows.problem(row, message))
+    if problems:
+        problems.sort(key=lambda problem: problem.row or 0)
+        raise ClaimsError(problems, len(rows.location))
+    return documented, verified
+
+
+def _compact(codes: NDArray[np.int64], n: int) -> tuple[list[int], NDArray[np.int64]]:
+    """Give the codes that occur new numbers from 0, in the same order."""
+    there = np.zeros(n, dtype=bool)
+    there[codes] = True
+    return np.flatnonzero(there).tolist(), (np.cumsum(there) - 1)[codes]
+
+
+def _closed[A: np.ndarray[Any, Any]](array: A) -> A:
+    array.flags.writeable = False
+    return array
+
+
+def _close(claims: object) -> None:
+    """Close to writing all arrays of a dataclass, and of a dataclass within it."""
+    for item in fields(claims):  # type: ignore[arg-type]
+        value = getattr(claims, item.name)
+        if isinstance(value, np.ndarray):
+            _closed(value)
+        elif isinstance(value, Rows):
+            _close(value)
+
+
+def _read_parquet(path: Path) -> "pa.Table":
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with path.open("rb") as file:
+        try:
+            return parquet.read_table(file)
+        except pa.ArrowInvalid as error:
+            raise _unreadable(path, error) from None
+
+
+def _read_csv(path: Path) -> "pa.Table":
+    import pyarrow as pa
+    from pyarrow import csv
+
+    parsing = csv.ParseOptions(newlines_in_values=True)
+    with path.open("rb") as file:
+        try:
+            with csv.open_csv(path, parse_options=parsing) as reader:
+                header = reader.schema.names
+            # As text throughout: a cell that is no number then stays to be named.
+            text = csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
+            )
+            return csv.read_csv(file, parse_options=parsing, convert_options=text)
+        except pa.ArrowInvalid as error:
+            raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> ClaimsError:
+    return ClaimsError([Problem(f"{shown(path.name)} cannot be read: {error}")])
+
+
+def _plural(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' if n != 1 else ''}"

@@ -1,0 +1,400 @@
+"""Assumptions, and what they make of claims: a log density over the continuous unknowns."""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import _kernels, _theta, noise
+from tollest._theta import Coordinates, Layout
+from tollest.claims import KINDS, UNBOUNDED, Claims
+from tollest.noise import Family, Logistic
+from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
+from tollest.support import Support
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Model:
+    """How tolls arise and how sources speak of them.
+
+    Parameters
+    ----------
+    toll : Logistic, Normal or StudentT
+        Distribution of the tolls on the log1p axis.
+    noise : Logistic, Normal or StudentT
+        Distribution of a claim's, and of a figure's, error on the log1p axis.
+    priors : Priors
+        Priors of every unknown, and what is known of single sources.
+    support : Support
+        Candidate tolls that sums run on; refined where the scatter demands it.
+
+    Examples
+    --------
+    A press agency believed to count a fifth too few, and normal errors:
+
+    >>> from tollest import noise, priors
+    >>> agency = priors.Source(bias=priors.Normal(-0.2, 0.1))
+    >>> Model(noise=noise.Normal(), priors=priors.Priors(sources={"agency": agency})).noise
+    Normal()
+    """
+
+    toll: Family = Logistic()
+    noise: Family = Logistic()
+    priors: Priors = field(default_factory=Priors)
+    support: Support = Support()
+
+    def given(self, claims: Claims) -> "Posterior":
+        """The posterior of all unknowns under this model, given `claims`.
+
+        Raises
+        ------
+        ValueError
+            If `priors.sources` names a source that makes no claim.
+        """
+        return Posterior(self, claims)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of theta: its name, its index within that name, and its prior."""
+
+    name: str
+    member: str | None
+    half: bool
+    mean: int | float  # an int is the position of the entry that is the mean
+    sd: int | float  # an int is the position of the entry that is the log sd
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """A model and claims joined: the log density over theta, tolls and figures summed out.
+
+    Theta is one flat vector of shape (n_theta,), unconstrained: scales stand as logarithms,
+    repeat probabilities as log odds. Locations with the same claims, floor, cap and group
+    share a pattern and are computed once.
+
+    Parameters
+    ----------
+    model : Model
+        The assumptions.
+    claims : Claims
+        The evidence.
+    """
+
+    model: Model
+    claims: Claims
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.model.priors.sources) - set(self.claims.sources))
+        if unknown:
+            raise ValueError(
+                f"priors name {', '.join(map(repr, unknown))}, which makes no claim that may err; "
+                f"sources are {', '.join(map(repr, self.claims.sources)) or 'none'}."
+            )
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """Entries of theta in their order."""
+        return self._laid_out[0]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Theta as the compiled functions know it."""
+        return self._laid_out[1]
+
+    @cached_property
+    def _laid_out(self) -> tuple[tuple[Entry, ...], Layout]:
+        builder = _LayoutBuilder()
+        priors, claims = self.model.priors, self.claims
+        n_sources = claims.n_sources
+        mu = builder.add("mu", None, priors.mu)
+        if claims.groups:
+            spread = builder.add_scale("log_group_sd", priors.group_sd)
+            mus = [
+                builder.append(Entry("mu_group", name, False, mu.as_mean(), spread.as_sd()))
+                for name in claims.groups
+            ]
+        else:
+            mus = [mu]
+        tau = builder.add_scale("log_tau", priors.tau)
+        overrides = [priors.sources.get(name, Source()) for name in claims.sources]
+        bias = builder.add_effects(
+            "bias", claims.sources, priors.bias, [override.bias for override in overrides]
+        )
+        scatter = builder.add_effects(
+            "log_scatter",
+            claims.sources,
+            priors.log_scatter,
+            [override.log_scatter for override in overrides],
+        )
+        if isinstance(priors.logit_repeat, Never):
+            repeat = [_Position(-1, 0.0)] * n_sources
+            figure_scatter = _Position(-1, 0.0)
+        else:
+            repeat = builder.add_effects(
+                "logit_repeat",
+                claims.sources,
+                priors.logit_repeat,
+                [override.logit_repeat for override in overrides],
+            )
+            figure_scatter = builder.add("log_figure_scatter", None, priors.log_figure_scatter)
+        common_bias = builder.add("common_bias", None, priors.common_bias)
+        positions = (mus, bias, scatter, repeat, [tau, figure_scatter, common_bias])
+        index = [np.array([p.index for p in ps], dtype=np.float64) for ps in positions]
+        fixed = [np.array([p.value for p in ps], dtype=np.float64) for ps in positions]
+        entries = builder.entries
+        layout = Layout(
+            half=np.array([e.half for e in entries], dtype=np.bool_),
+            mean_index=np.array([e.mean if type(e.mean) is int else -1 for e in entries]),
+            mean=np.array([0.0 if type(e.mean) is int else e.mean for e in entries]),
+            log_sd_index=np.array([e.sd if type(e.sd) is int else -1 for e in entries]),
+            sd=np.array([1.0 if type(e.sd) is int else e.sd for e in entries]),
+            index=_kernels.Parameters(*index),
+            fixed=_kernels.Parameters(*fixed),
+        )
+        return tuple(entries), layout
+
+    @cached_property
+    def theta_names(self) -> tuple[str, ...]:
+        """Name of each entry of theta, such as ``"bias[press]"``."""
+        return tuple(e.name if e.member is None else f"{e.name}[{e.member}]" for e in self.entries)
+
+    @property
+    def n_theta(self) -> int:
+        """Number of continuous unknowns."""
+        return len(self.entries)
+
+    @cached_property
+    def bins(self) -> tuple[Integers, Integers]:
+        """First and last toll of each point of the support, both of shape (n_support,)."""
+        claims = self.claims
+        numbers = [claims.lower, claims.upper[claims.upper != UNBOUNDED], claims.documented]
+        capped = claims.cap[claims.cap != UNBOUNDED]
+        verified = claims.verified[claims.verified >= 0]
+        largest = max((int(n.max()) for n in (*numbers, verified) if n.size), default=0)
+        breaks = np.unique(
+            np.concatenate([claims.documented, capped + 1, verified, verified + 1])
+        )
+        return self.model.support.bins(largest, breaks.tolist())
+
+    @cached_property
+    def patterns(self) -> Integers:
+        """Pattern of each location, shape (n_locations,)."""
+        return self._prepared[1]
+
+    @cached_property
+    def problem(self) -> _kernels.Problem:
+        """Claims and support as the compiled functions know them."""
+        return self._prepared[0]
+
+    @cached_property
+    def _prepared(self) -> tuple[_kernels.Problem, Integers]:
+        claims, model = self.claims, self.model
+        first, last = self.bins
+        bin_lower, bin_upper, bin_width = noise.edges(first, np.append(last[:-1], UNBOUNDED), UNBOUNDED)
+        middle = 0.5 * (bin_lower[1:-1] + bin_upper[1:-1])
+        single = first[1:-1] == last[1:-1]
+        x = np.concatenate([
+            [0.0], np.where(single, np.log1p(first[1:-1]), middle), [math.log1p(first[-1])]
+        ])  # fmt: skip
+        counts = claims.kind == KINDS.index("count")
+        repeats = counts & (not isinstance(model.priors.logit_repeat, Never))
+        rows = np.column_stack([
+            np.where(repeats, claims.lower, -1), claims.source_index, claims.lower, claims.upper
+        ])  # fmt: skip
+        distinct, member = _unique_rows(rows)
+        figures, claim_figure = np.unique(distinct[:, 0], return_inverse=True)
+        if figures.size and figures[0] == -1:
+            figures, claim_figure = figures[1:], claim_figure - 1
+        lower, upper, width = noise.edges(distinct[:, 2], distinct[:, 3], UNBOUNDED)
+        figure_lower, figure_upper, figure_width = noise.edges(figures, figures, UNBOUNDED)
+        # Distinct claims are ordered by figure, so sorting puts those of one side by side.
+        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+        member = member[np.lexsort((member, location))]
+        pattern, representative, multiplicity = _patterns(claims, member)
+        sizes = np.diff(claims.offsets)[representative]
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        members = np.concatenate(
+            [member[claims.offsets[i] : claims.offsets[i + 1]] for i in representative]
+            or [np.empty(0, np.int64)]
+        )
+        verified, cap = claims.verified[representative], claims.cap[representative]
+        known = verified >= 0
+        floor = np.where(known, verified, claims.documented[representative])
+        is_capped = cap != UNBOUNDED
+        end = np.where(known, verified + 1, np.where(is_capped, cap, 0) + 1)
+        first_index = np.searchsorted(first, floor, side="right") - 1
+        last_index = np.where(known | is_capped, np.searchsorted(first, end), first.size)
+        family, df = noise.code(model.noise)
+        toll_family, toll_df = noise.code(model.toll)
+        problem = _kernels.Problem(
+            family=family, df=df, toll_family=toll_family, toll_df=toll_df,
+            x=x, bin_lower=bin_lower, bin_upper=bin_upper, bin_width=bin_width,
+            claim_source=distinct[:, 1].copy(), claim_lower=lower, claim_upper=upper,
+            claim_width=width, claim_figure=claim_figure.astype(np.int64),
+            figure_lower=figure_lower, figure_upper=figure_upper, figure_width=figure_width,
+            offsets=offsets.astype(np.int64), members=members.astype(np.int64),
+            group=claims.group_index[representative],
+            first=first_index.astype(np.int64), last=last_index.astype(np.int64),
+            cap_edge=np.where(is_capped, np.log1p(np.where(is_capped, cap, 0) + 0.5), np.inf),
+            multiplicity=multiplicity.astype(np.float64),
+        )  # fmt: skip
+        return problem, pattern
+
+    def parameters(self, theta: Floats) -> _kernels.Parameters:
+        """Parameters of the likelihood at `theta`, shape (n_theta,)."""
+        return _theta.unpack(self.layout, np.ascontiguousarray(theta, np.float64))
+
+    def log_prior(self, theta: Floats) -> float:
+        """Log prior density at `theta`, shape (n_theta,), normalised."""
+        return float(_theta.log_prior(self.layout, theta, np.zeros(self.n_theta)))
+
+    def log_density(self, theta: Floats) -> float:
+        """Log of prior times marginal likelihood at `theta`, shape (n_theta,)."""
+        out = np.empty(self.n_theta)
+        return float(_theta.log_density(self.problem, self.layout, theta, False, out))
+
+    def log_density_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
+        """Log density at `theta` and its gradient, both of shape (n_theta,)."""
+        out = np.empty(self.n_theta)
+        return float(_theta.log_density(self.problem, self.layout, theta, True, out)), out
+
+    def log_density_u(self, coordinates: Coordinates, u: Floats) -> float:
+        """Log density in the coordinates `u`, shape (n_theta,)."""
+        out = np.empty(self.n_theta)
+        return float(_theta.log_density_u(self.problem, self.layout, coordinates, u, False, out))
+
+    def log_density_and_gradient_u(
+        self, coordinates: Coordinates, u: Floats
+    ) -> tuple[float, Floats]:
+        """Log density in the coordinates `u` and its gradient, shape (n_theta,)."""
+        out = np.empty(self.n_theta)
+        value = _theta.log_density_u(self.problem, self.layout, coordinates, u, True, out)
+        return float(value), out
+
+    def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
+        """Images of `u`, shape (n_draws, n_theta)."""
+        theta = np.empty_like(u)
+        for row, image in zip(u, theta, strict=True):
+            _theta.to_theta(self.layout, coordinates, row, image)
+        return theta
+
+    def to_u(self, coordinates: Coordinates, theta: Floats) -> Floats:
+        """Coordinates of `theta`, shape (n_draws, n_theta)."""
+        u = np.empty_like(theta)
+        for row, image in zip(theta, u, strict=True):
+            _theta.to_u(self.layout, coordinates, row, image)
+        return u
+
+
+def threaded[Item, Result](
+    function: Callable[[Item], Result], items: list[Item], threads: int | None = None
+) -> Iterator[Result]:
+    """Results in the order of `items`; kernels release the lock, so threads run side by side.
+
+    Each item is one whole evaluation, so results do not depend on the number of threads.
+    """
+    workers = threads or os.cpu_count() or 1
+    if workers == 1 or len(items) == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(function, items)
+
+
+def _unique_rows(rows: Integers) -> tuple[Integers, Integers]:
+    """Distinct rows, sorted, and the position of each row among them."""
+    order = np.lexsort(rows.T[::-1])
+    ordered = rows[order]
+    is_new = np.ones(len(rows), dtype=bool)
+    is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    position = np.empty(len(rows), dtype=np.int64)
+    position[order] = np.cumsum(is_new) - 1
+    return ordered[is_new], position
+
+
+def _patterns(claims: Claims, member: Integers) -> tuple[Integers, Integers, Integers]:
+    """Pattern of each location, a location of each pattern, and how many share it.
+
+    Patterns are ordered by what they hold, not by where they stand in the table, so that
+    the order of the rows cannot change a sum's rounding.
+    """
+    n = claims.n_locations
+    header = np.column_stack(
+        [claims.group_index, claims.documented, claims.verified, claims.cap]
+    ).astype(np.int64)
+    keys = [
+        header[i].tobytes() + member[claims.offsets[i] : claims.offsets[i + 1]].tobytes()
+        for i in range(n)
+    ]
+    first: dict[bytes, int] = {}
+    for i, key in enumerate(keys):
+        first.setdefault(key, i)
+    ordered = {key: p for p, key in enumerate(sorted(first))}
+    pattern = np.fromiter((ordered[key] for key in keys), np.int64, n)
+    representative = np.fromiter((first[key] for key in ordered), np.int64, len(ordered))
+    return pattern, representative, np.bincount(pattern, minlength=len(ordered))
+
+
+@dataclass(frozen=True)
+class _Position:
+    """Where a parameter is found: an entry of theta, or a fixed value."""
+
+    index: int
+    value: float = 0.0
+
+    def as_mean(self) -> int | float:
+        return self.index if self.index >= 0 else self.value
+
+    def as_sd(self) -> int | float:
+        return self.index if self.index >= 0 else math.exp(self.value)
+
+
+class _LayoutBuilder:
+    """Collects entries in an order in which each comes after those it depends on."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def append(self, entry: Entry) -> _Position:
+        self.entries.append(entry)
+        return _Position(len(self.entries) - 1)
+
+    def add(self, name: str, member: str | None, prior: Normal | Fixed) -> _Position:
+        if isinstance(prior, Fixed):
+            return _Position(-1, float(prior.value))
+        return self.append(Entry(name, member, False, float(prior.mean), float(prior.sd)))
+
+    def add_scale(self, name: str, prior: HalfNormal | Fixed) -> _Position:
+        """Add the logarithm of a scale."""
+        if isinstance(prior, Fixed):
+            return _Position(-1, math.log(prior.value))
+        return self.append(Entry(name, None, True, 0.0, float(prior.sd)))
+
+    def add_effects(
+        self,
+        name: str,
+        members: tuple[str, ...],
+        pooled: Pooled,
+        overrides: list[Normal | Fixed | None],
+    ) -> list[_Position]:
+        """Add the effects of all sources, after the population they are pooled in."""
+        mean: int | float = 0.0
+        sd: int | float = 1.0
+        if any(override is None for override in overrides):
+            mean = self.add(f"{name}_mean", None, pooled.mean).as_mean()
+            sd = self.add_scale(f"log_{name}_sd", pooled.sd).as_sd()
+        return [
+            self.append(Entry(name, member, False, mean, sd))
+            if override is None
+            else self.add(name, member, override)
+            for member, override in zip(members, overrides, strict=True)
+        ]

@@ -1,0 +1,284 @@
+"""The model run forwards: tolls, then the figures that do the rounds, then claims."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tollest.claims import Claims
+from tollest.noise import Family, Logistic
+
+# The largest number that a claim can be. More is drawn only where scales are near 1 or above.
+_MOST = 10**10 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The continuous unknowns that claims are simulated from.
+
+    Parameters
+    ----------
+    mu, tau : float
+        Location and scale of the tolls on the log1p axis.
+    bias : ndarray of float, shape (n_sources,)
+        Bias of each source on the log1p axis; 0 is none.
+    scatter : ndarray of float, shape (n_sources,)
+        Scale of each source's own error.
+    repeat : ndarray of float, shape (n_sources,)
+        Probability that a claim repeats the figure: 0 is a source that always counts for itself,
+        1 one that never does.
+    figure_scatter : float
+        Scale of the error of the figure in circulation.
+    common_bias : float
+        Bias shared by all sources and by the figure.
+    """
+
+    mu: float
+    tau: float
+    bias: NDArray[np.float64]
+    scatter: NDArray[np.float64]
+    repeat: NDArray[np.float64]
+    figure_scatter: float
+    common_bias: float
+
+    def __post_init__(self) -> None:
+        """Refuse what no distribution has."""
+        for name in ("bias", "scatter", "repeat"):
+            values = np.array(getattr(self, name), dtype=float)
+            if values.ndim != 1 or not np.isfinite(values).all():
+                raise ValueError(f"{name} must be one finite number a source.")
+            object.__setattr__(self, name, values)
+        if not len(self.bias) == len(self.scatter) == len(self.repeat):
+            sizes = f"{len(self.bias)}, {len(self.scatter)} and {len(self.repeat)}"
+            raise ValueError(f"bias, scatter and repeat are of {sizes} sources; they must agree.")
+        if not np.isfinite([self.mu, self.common_bias]).all():
+            raise ValueError("mu and common_bias must be finite.")
+        if not (self.tau > 0 and self.figure_scatter > 0 and (self.scatter > 0).all()):
+            raise ValueError("tau, scatter and figure_scatter must be above 0.")
+        if ((self.repeat < 0) | (self.repeat > 1)).any():
+            raise ValueError("repeat is a probability: each must lie in 0 to 1.")
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """Claims, with the truth behind them.
+
+    Parameters
+    ----------
+    claims : Claims
+        What the sources said. A source that was not drawn for a location has no row there.
+    tolls : ndarray of int, shape (n_locations,)
+        The true tolls, in the order of ``claims.locations``.
+    figures : ndarray of int, shape (n_locations,)
+        The figure in circulation at each location, whether or not anyone repeated it.
+    theta : Truth
+        What tolls, figures and claims were drawn from.
+    sources : tuple of str, length n_sources
+        Names of the sources in the order of `theta`. One that made no claim at all is here and
+        not in ``claims.sources``.
+    """
+
+    claims: Claims
+    tolls: NDArray[np.int64]
+    figures: NDArray[np.int64]
+    theta: Truth
+    sources: tuple[str, ...]
+
+
+def draw_truth(
+    n_sources: int,
+    *,
+    mu: float = 2.0,
+    tau: float = 0.8,
+    bias_spread: float = 0.2,
+    scatter: float = 0.15,
+    scatter_spread: float = 0.3,
+    repeat: float = 0.5,
+    repeat_spread: float = 1.0,
+    figure_scatter: float = 0.15,
+    common_bias: float = 0.0,
+    rng: int | np.random.Generator | None = None,
+) -> Truth:
+    """Draw sources around given centres; everything else is fixed.
+
+    The defaults are near the centre of the default priors and narrower than they are, so that
+    tolls and errors are of ordinary size. To check calibration, draw from the priors themselves.
+
+    Parameters
+    ----------
+    n_sources : int
+        Number of sources.
+    mu, tau, figure_scatter, common_bias : float
+        As in `Truth`.
+    bias_spread : float
+        Biases are Normal(0, `bias_spread`).
+    scatter, scatter_spread : float
+        Logs of scatters are Normal(log(`scatter`), `scatter_spread`).
+    repeat, repeat_spread : float
+        Log odds of repeat probabilities are Normal(logit(`repeat`), `repeat_spread`).
+    rng : int, Generator or None
+        Seed or generator.
+
+    Returns
+    -------
+    Truth
+
+    Examples
+    --------
+    >>> truth = draw_truth(3, bias_spread=0.0, rng=1)
+    >>> truth.bias
+    array([0., 0., 0.])
+    """
+    if n_sources < 1:
+        raise ValueError(f"n_sources is {n_sources}; there must be one or more.")
+    if scatter <= 0 or not 0 < repeat < 1:
+        raise ValueError("scatter must be above 0, and repeat strictly between 0 and 1.")
+    rng = np.random.default_rng(rng)
+    standard = rng.standard_normal((3, n_sources))
+    log_odds = np.log(repeat / (1 - repeat)) + repeat_spread * standard[2]
+    return Truth(
+        mu=mu,
+        tau=tau,
+        bias=bias_spread * standard[0],
+        scatter=scatter * np.exp(scatter_spread * standard[1]),
+        repeat=1 / (1 + np.exp(-log_odds)),
+        figure_scatter=figure_scatter,
+        common_bias=common_bias,
+    )
+
+
+def simulate(
+    n_locations: int,
+    n_sources: int,
+    *,
+    claims_per_location: float = 3.0,
+    truth: Truth | None = None,
+    cap: int | None = None,
+    noise: Family | None = None,
+    toll_noise: Family | None = None,
+    rng: int | np.random.Generator | None = None,
+) -> Simulation:
+    r"""Simulate claims of counts, and the tolls they are about.
+
+    .. math::
+        N_i \sim \mathrm{mass}(\cdot; \mu, \tau), \quad
+        v_i \sim \mathrm{mass}(\cdot; x(N_i) + b_0, s_0), \quad
+        y_{ij} = v_i \text{ with probability } \omega_j, \text{ else }
+        y_{ij} \sim \mathrm{mass}(\cdot; x(N_i) + b_0 + b_j, \sigma_j)
+
+    with :math:`x(n) = \log(1 + n)` and the mass of a whole number that of the interval from
+    half below it to half above it on that axis.
+
+    Parameters
+    ----------
+    n_locations, n_sources : int
+        Numbers of locations and of sources; one or more of each.
+    claims_per_location : float
+        Each location is claimed on by ``min(n_sources, 1 + Poisson(claims_per_location - 1))``
+        sources, all sets of that size being equally likely; 1 or more. The mean falls short of
+        this where it comes near `n_sources`.
+    truth : Truth, optional
+        What to simulate from; by default ``draw_truth(n_sources, rng=rng)``.
+    cap : int, optional
+        The most a toll can be; larger ones are drawn again. Figures and claims may exceed it.
+    noise, toll_noise : Logistic, Normal or StudentT, optional
+        Distributions of errors (figures' and claims' alike) and of tolls; logistic by default.
+    rng : int, Generator or None
+        Seed or generator.
+
+    Returns
+    -------
+    Simulation
+        Locations are named ``L000001`` and so on, sources ``S01`` and so on.
+
+    Notes
+    -----
+    Exact draws of the discretised model, but for numbers of ten thousand million or more, which
+    `Claims` does not take: they are clipped to one less.
+
+    Examples
+    --------
+    >>> simulated = simulate(100, 5, rng=1)
+    >>> len(simulated.tolls)
+    100
+    """
+    if n_locations < 1 or n_sources < 1:
+        raise ValueError("n_locations and n_sources must each be 1 or more.")
+    if not claims_per_location >= 1:
+        raise ValueError(
+            f"claims_per_location is {claims_per_location}; it must be 1 or more, since a "
+            "location is in the table only if somebody claimed on it."
+        )
+    if truth is not None and len(truth.bias) != n_sources:
+        raise ValueError(f"truth has {len(truth.bias)} sources, but n_sources is {n_sources}.")
+    rng = np.random.default_rng(rng)
+    noise = Logistic() if noise is None else noise
+    toll_noise = Logistic() if toll_noise is None else toll_noise
+    truth = draw_truth(n_sources, rng=rng) if truth is None else truth
+
+    tolls = _draw_tolls(rng, toll_noise, truth, cap, n_locations)
+    x = np.log1p(tolls) + truth.common_bias
+    figures = _whole(x + truth.figure_scatter * noise.rvs(rng, n_locations))
+
+    location, source = _draw_who_claims(rng, n_locations, n_sources, claims_per_location)
+    error = truth.scatter[source] * noise.rvs(rng, len(source))
+    own = _whole(x[location] + truth.bias[source] + error)
+    repeats = rng.random(len(source)) < truth.repeat[source]
+    sources = _names("S", n_sources, 2)
+    table = pd.DataFrame(
+        {
+            "location": _names("L", n_locations, 6)[location],
+            "source": sources[source],
+            "count": np.where(repeats, figures[location], own),
+        }
+    )
+    return Simulation(Claims.from_table(table), tolls, figures, truth, tuple(sources.tolist()))
+
+
+def _whole(y: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Smallest whole number n, 0 or more, with ``log1p(n + 1/2) >= y``."""
+    n = np.ceil(np.expm1(np.minimum(y, np.log(2.0 * _MOST))) - 0.5)
+    return np.clip(n, 0, _MOST).astype(np.int64)
+
+
+def _draw_tolls(
+    rng: np.random.Generator, toll_noise: Family, truth: Truth, cap: int | None, size: int
+) -> NDArray[np.int64]:
+    """Draw tolls, again where they are above the cap."""
+    tolls = _whole(truth.mu + truth.tau * toll_noise.rvs(rng, size))
+    if cap is None:
+        return tolls
+    for _ in range(1000):
+        above = np.flatnonzero(tolls > cap)
+        if not len(above):
+            return tolls
+        tolls[above] = _whole(truth.mu + truth.tau * toll_noise.rvs(rng, len(above)))
+    raise ValueError(
+        f"cap is {cap}, and tolls at or below it are too rare; raise it, or lower mu."
+    )
+
+
+def _draw_who_claims(
+    rng: np.random.Generator, n_locations: int, n_sources: int, claims_per_location: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Location and source of each claim: a uniform subset of sources a location.
+
+    Floyd's algorithm, for all locations at once: at step k of a location with c claims draw one
+    of the first ``n_sources - c + k + 1`` sources, and take the last of these if it is taken.
+    """
+    size = np.minimum(n_sources, 1 + rng.poisson(claims_per_location - 1, n_locations))
+    chosen = np.full((n_locations, int(size.max())), -1)
+    for k in range(chosen.shape[1]):
+        active = np.flatnonzero(size > k)
+        last = n_sources - size[active] + k
+        pick = rng.integers(0, last + 1)
+        taken = (chosen[active, :k] == pick[:, None]).any(axis=1)
+        chosen[active, k] = np.where(taken, last, pick)
+    return np.repeat(np.arange(n_locations), size), chosen[chosen >= 0]
+
+
+def _names(letter: str, n: int, width: int) -> NDArray[np.object_]:
+    """Names that sort as they are numbered."""
+    width = max(width, len(str(n)))
+    return np.array([f"{letter}{i:0{width}d}" for i in range(1, n + 1)], dtype=object)

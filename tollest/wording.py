@@ -1,0 +1,450 @@
+"""What sources say in words: "at least 10", "dozens", "5-21", "about 1,400".
+
+Wordings are read as whole-number intervals. Plain numbers mean themselves; how many "dozens" or
+"several" are is a convention, kept in the table `WORDS`, which can be replaced or extended.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+UNBOUNDED = 2**63 - 1
+"""An upper bound of infinity: the largest 64-bit whole number."""
+
+LARGEST = 10_000_000_000
+"""No toll is as large: more than all people alive."""
+
+
+# Plurals start at two of their unit and end below one of the next; the small words follow common
+# use and are the ones that a study should look at first.
+_INTERVALS = {
+    "couple": (2, 3),
+    "few": (3, 9),
+    "handful": (3, 9),
+    "several": (3, 9),
+    "tens": (20, 99),
+    "dozens": (24, 99),
+    "scores": (40, 199),
+    "hundreds": (200, 999),
+    "thousands": (2_000, 9_999),
+    "tens of thousands": (20_000, 99_999),
+    "hundreds of thousands": (200_000, 999_999),
+    "millions": (2_000_000, 9_999_999),
+}
+_NOUNS = frozenset((
+    "adults", "bodies", "body", "boys", "child", "children", "civilian", "civilians",
+    "corpses", "dead", "death", "deaths", "died", "executed", "fatalities", "fatality",
+    "females", "fighters", "girls", "individuals", "inhabitants", "killed", "killings",
+    "males", "man", "massacred", "members", "men", "militants", "murdered", "people",
+    "person", "persons", "residents", "slain", "soldiers", "souls", "troops", "victims",
+    "villagers", "woman", "women",
+))  # fmt: skip
+# Words with no weight of their own beside the nouns.
+_FILLERS = frozenset(
+    ("are", "been", "had", "has", "have", "is", "of", "the", "was", "were", ":", ".")
+)
+
+_AT_LEAST, _MORE, _AT_MOST, _FEWER = "at least", "more than", "at most", "fewer than"
+_ABOUT, _NEARLY = "about", "nearly"
+_PREFIXES = {
+    tuple(phrase.split()): meaning
+    for meaning, phrases in {
+        _AT_LEAST: "at least|no fewer than|no less than|not fewer than|not less than|minimum"
+        "|minimum of|a minimum of|at a minimum|upward of|upwards of|> =|≥",
+        _MORE: "more than|over|well over|above|exceeding|in excess of|>",
+        _AT_MOST: "at most|no more than|not more than|not over|up to|as many as|maximum"
+        "|maximum of|a maximum of|at a maximum|< =|≤",
+        _FEWER: "fewer than|less than|under|below|<",
+        _ABOUT: "about|approximately|approx|around|roughly|some|circa|ca|c|~|≈|estimated"
+        "|an estimated|in the region of",
+        _NEARLY: "nearly|almost|close to|just under|not quite",
+    }.items()
+    for phrase in phrases.split("|")
+}
+_SUFFIXES = {
+    tuple(phrase.split()): meaning
+    for meaning, phrases in {
+        _AT_LEAST: "or more|or over|and more|and counting|at least|at a minimum|+",
+        _AT_MOST: "or fewer|or less|or under|at most|at a maximum",
+        _ABOUT: "or so|or thereabouts|approximately",
+    }.items()
+    for phrase in phrases.split("|")
+}
+_LONGEST_AFFIX = max(len(phrase) for phrase in (*_PREFIXES, *_SUFFIXES))
+
+_SMALL = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
+    "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13,
+    "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18,
+    "nineteen": 19,
+}  # fmt: skip
+_TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
+    "eighty": 80, "ninety": 90,
+}  # fmt: skip
+_UNITS = {
+    "dozen": 12, "hundred": 100, "thousand": 1_000, "k": 1_000, "million": 1_000_000,
+    "billion": 1_000_000_000,
+}  # fmt: skip
+_NOBODY = {("none",), ("nobody",), ("noone",), ("no", "one"), ("nil",)}
+_ARTICLES = ("a", "an", "the")
+
+# Hyphens, figure, en and em dashes, the horizontal bar and the minus sign.
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
+_OPENING = "\"'([\u2018\u201c\u201e "
+_CLOSING = "\"')].,;\u2019\u201d "
+# Digits in groups of three, other numbers, words, and any other character by itself. Nothing in it
+# can match in two ways, so that it runs in time proportional to the text.
+_TOKEN = re.compile(r"\d{1,3}(?:[, ]\d{3})+(?!\d)|\d+(?:\.\d+)?|[^\W\d_]+|\S")
+_MOST_TOKENS = 40
+_MOST_DIGITS = 20
+
+
+def _tokens(text: str) -> list[str]:
+    """Split a text into numbers, words and signs, in lower case."""
+    # Every kind of white space, thin ones between digits included, counts as a blank.
+    plain = " ".join(text.split()).casefold().translate(_DASHES)
+    return _TOKEN.findall(plain.lstrip(_OPENING).rstrip(_CLOSING))
+
+
+def _phrase(tokens: list[str]) -> str:
+    """Join words for look-up in a table."""
+    start = next((at for at, token in enumerate(tokens) if token not in _ARTICLES), len(tokens))
+    return " ".join(tokens[start:])
+
+
+class Reading(NamedTuple):
+    """What a wording allows.
+
+    Attributes
+    ----------
+    kind : str
+        ``"count"``, ``"range"``, ``"at_least"``, ``"at_most"``, ``"about"`` or ``"verbal"``.
+    lower, upper : int
+        Deaths, both ends included; `UNBOUNDED` for no upper bound.
+    """
+
+    kind: str
+    lower: int
+    upper: int
+
+
+@dataclass(frozen=True)
+class Words:
+    """How many the words mean that are no numbers: a convention, not a truth.
+
+    Parameters
+    ----------
+    intervals : mapping of str to (int, int)
+        The least and the most deaths that a word or phrase allows, both included; `UNBOUNDED`
+        for no upper bound. Case, and a leading "a", "an" or "the", do not matter.
+    nouns : frozenset of str
+        Words that may surround a number without changing it. None of them covers the living:
+        "10 wounded" cannot be read.
+
+    Raises
+    ------
+    ValueError
+        An interval is not of whole numbers, lower first.
+
+    Examples
+    --------
+    >>> parse("a great many", WORDS.extended({"great many": (50, 500)}))
+    Reading(kind='verbal', lower=50, upper=500)
+    """
+
+    intervals: Mapping[str, tuple[int, int]] = field(default_factory=_INTERVALS.copy)
+    nouns: frozenset[str] = _NOUNS
+
+    def __post_init__(self) -> None:
+        """Bring the words to the form in which they are looked up."""
+        intervals = {}
+        for word, (lower, upper) in self.intervals.items():
+            if not (isinstance(lower, int) and isinstance(upper, int) and 0 <= lower <= upper):
+                message = (
+                    f"{word!r} allows ({lower!r}, {upper!r}); an interval is two whole numbers "
+                    "of 0 or more, lower first"
+                )
+                raise ValueError(message)
+            if not _phrase(_tokens(word)):
+                message = f"{word!r} is no word that could be looked up"
+                raise ValueError(message)
+            intervals[_phrase(_tokens(word))] = (lower, upper)
+        object.__setattr__(self, "intervals", intervals)
+        object.__setattr__(self, "nouns", frozenset(noun.casefold() for noun in self.nouns))
+
+    def extended(self, intervals: Mapping[str, tuple[int, int]]) -> "Words":
+        """Give a table with further words, or with other meanings of the same words.
+
+        Parameters
+        ----------
+        intervals : mapping of str to (int, int)
+            As in the class.
+
+        Returns
+        -------
+        Words
+            New.
+        """
+        added = {_phrase(_tokens(word)) for word in intervals}
+        kept = {word: old for word, old in self.intervals.items() if word not in added}
+        return Words({**kept, **intervals}, self.nouns)
+
+
+WORDS = Words()
+"""The table that is used where no other is given."""
+
+
+def parse(text: str, words: Words = WORDS) -> Reading:
+    """Read a wording as an interval of whole numbers.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``"at least 10"``, ``"more than a hundred people"``, ``"5-21"``,
+        ``"about 1,400"``, ``"dozens"``, ``"twenty-one killed"``, ``"no one"``.
+    words : Words, optional
+        What the words mean that are no numbers.
+
+    Returns
+    -------
+    Reading
+        ``"more than 50"`` starts at 51, ``"fewer than 50"`` ends at 49. ``"about"`` allows half
+        the last significant unit either way, 1,350 to 1,450 for 1,400, and so do numbers said in
+        whole units: "a hundred", "two dozen" (18 to 30), "1.4 thousand", "2 million".
+        ``"nearly"`` allows as much below and nothing above.
+
+    Raises
+    ------
+    ValueError
+        The wording says something else, or more, than how many died.
+
+    Examples
+    --------
+    >>> parse("more than a hundred")
+    Reading(kind='at_least', lower=101, upper=9223372036854775807)
+    >>> parse("between 2,300 and 2,400 civilians")
+    Reading(kind='range', lower=2300, upper=2400)
+    >>> parse("nearly 1,500")
+    Reading(kind='about', lower=1450, upper=1500)
+    """
+    tokens = _tokens(text)
+    reading = None
+    if _phrase(tokens) in words.intervals:
+        reading = Reading("verbal", *words.intervals[_phrase(tokens)])
+    elif len(tokens) <= _MOST_TOKENS:
+        reading = _read(tokens, words)
+    if reading is None:
+        said = repr(text if len(text) <= 60 else text[:60] + "…")
+        message = (
+            f"cannot read {said}; state a number, use lower and upper, or add the word to the "
+            "table: words=..."
+        )
+        raise ValueError(message)
+    return reading
+
+
+class _Number(NamedTuple):
+    """A number as it was said: its value, the unit it is rounded to, and how it was built."""
+
+    value: int
+    unit: int  # the last significant one: 100 for 1,400, 12 for two dozen
+    rounded: bool  # said in whole units, such as "a hundred", "1.4 thousand", "two dozen"
+    factor: Decimal | None  # that of the last unit: 3 for "3 million"; None where there is none
+
+
+def _read(tokens: list[str], words: Words) -> Reading | None:
+    """Read a wording that is not in the table as it stands."""
+    bare = _without_nouns(tokens, words)
+    if tuple(bare) in _NOBODY or (bare == ["no"] and not words.nouns.isdisjoint(tokens)):
+        return Reading("count", 0, 0)
+    prefix, bare = _take(bare, _PREFIXES, from_end=False)
+    suffix, bare = _take(_without_nouns(bare, words), _SUFFIXES, from_end=True)
+    if prefix and suffix and prefix != suffix:
+        return None
+    meaning = prefix or suffix
+    bare = _without_nouns(bare, words)
+    number = _number(bare)
+    if number:
+        return _of_number(number, meaning)
+    several = _several(bare, words)
+    if several:
+        return _of_several(*several, meaning)
+    return _range(bare) if meaning in (None, _ABOUT) else None
+
+
+def _without_nouns(tokens: list[str], words: Words) -> list[str]:
+    """Drop the nouns and what goes with them at both ends."""
+    start, end = 0, len(tokens)
+    while end > start and (tokens[end - 1] in words.nouns or tokens[end - 1] in _FILLERS):
+        end -= 1
+    while end > start and (tokens[start] in words.nouns or tokens[start] in _FILLERS):
+        start += 1
+    for total in (["a", "total", "of"], ["total", "of"]):
+        if tokens[start : start + len(total)] == total:
+            start += len(total)
+    return tokens[start:end]
+
+
+def _take(
+    tokens: list[str], affixes: Mapping[tuple[str, ...], str], *, from_end: bool
+) -> tuple[str | None, list[str]]:
+    """Take the longest of some phrases off one end."""
+    for n in range(min(_LONGEST_AFFIX, len(tokens)), 0, -1):
+        taken, rest = (tokens[-n:], tokens[:-n]) if from_end else (tokens[:n], tokens[n:])
+        if tuple(taken) in affixes:
+            # "c." and "approx." leave their stops behind.
+            return affixes[tuple(taken)], rest[1:] if rest[:1] == ["."] else rest
+    return None, tokens
+
+
+def _of_number(number: _Number, meaning: str | None) -> Reading | None:
+    """Give the interval of a number, as it was qualified."""
+    value, half = number.value, number.unit // 2
+    if meaning == _AT_LEAST:
+        return Reading("at_least", value, UNBOUNDED)
+    if meaning == _MORE:
+        return Reading("at_least", value + 1, UNBOUNDED)
+    if meaning == _AT_MOST:
+        return Reading("at_most", 0, value)
+    if meaning == _FEWER:
+        return Reading("at_most", 0, value - 1) if value else None
+    if meaning == _NEARLY:
+        return Reading("about", value - half, value)
+    if meaning == _ABOUT or number.rounded:
+        return Reading("about", value - half, value + half)
+    return Reading("count", value, value)
+
+
+def _of_several(lower: int, upper: int, meaning: str | None) -> Reading | None:
+    """Give the interval of a word from the table, as it was qualified."""
+    if meaning in (_AT_LEAST, _MORE):
+        return Reading("at_least", lower, UNBOUNDED)
+    if meaning in (_AT_MOST, _FEWER):
+        return Reading("at_most", 0, upper) if upper < UNBOUNDED else None
+    return None if meaning == _NEARLY else Reading("verbal", lower, upper)
+
+
+def _several(tokens: list[str], words: Words) -> tuple[int, int] | None:
+    """Look up a word from the table, by itself or before a unit: "several hundred"."""
+    found = words.intervals.get(_phrase(tokens))
+    if found or len(tokens) < 2 or tokens[-1] not in _UNITS:
+        return found
+    unit = _UNITS[tokens[-1]]
+    before = tokens[:-2] if tokens[-2] == "of" else tokens[:-1]
+    lower, upper = words.intervals.get(_phrase(before), (0, UNBOUNDED))
+    if (upper + 1) * unit > LARGEST:
+        return None
+    # Of 3 to 9 hundreds the most is 999.
+    return lower * unit, (upper + 1) * unit - 1
+
+
+def _range(tokens: list[str]) -> Reading | None:
+    """Read "5-21", "5 to 21", "two or three", "between 5 and 21"."""
+    links: tuple[str, ...] = ("-", "to", "or")
+    if tokens[:1] == ["between"]:
+        links, tokens = ("and", "-"), tokens[1:]
+    elif tokens[:1] == ["from"]:
+        tokens = tokens[1:]
+    readings = []
+    for at, token in enumerate(tokens):
+        if token in links:
+            low, high = _number(tokens[:at]), _number(tokens[at + 1 :])
+            # "2 to 3 million" means 2 million; it is not for us to say so.
+            vague = low and high and not low.factor and high.factor and low.value < high.factor
+            if low and high and not vague and low.value <= high.value:
+                readings.append((low.value, high.value))
+    if len(readings) != 1:
+        return None
+    lower, upper = readings[0]
+    return Reading("count" if lower == upper else "range", lower, upper)
+
+
+def _number(tokens: list[str]) -> _Number | None:
+    """Read a number in figures, in words, or in figures and units."""
+    if not tokens:
+        return None
+    factor: Decimal | None = None
+    if tokens[0][0].isdecimal():
+        digits = tokens[0].replace(",", "").replace(" ", "")
+        if len(digits) > _MOST_DIGITS:
+            return None
+        # 1.400 may be one and a half or fourteen hundred: a point needs a unit after it.
+        if "." in digits and len(tokens) == 1:
+            return None
+        value = factor = Decimal(digits)
+        # "5 thousand", "2 hundred thousand", but no "2 thousand hundred".
+        if len(tokens) > 3 or (len(tokens) == 3 and tokens[1] != "hundred"):
+            return None
+        for token in tokens[1:]:
+            if token not in _UNITS or (len(tokens) == 3 and token == "dozen"):
+                return None
+            value *= _UNITS[token]
+        rounded = len(tokens) > 1
+        factor = factor if rounded else None
+    else:
+        said = _in_words(tokens)
+        if said is None:
+            return None
+        value, factor, rounded = said
+    if value != int(value) or not value < LARGEST:
+        return None
+    unit = 12 if "dozen" in tokens else _last_unit(int(value))
+    return _Number(int(value), unit, rounded, factor)
+
+
+def _in_words(tokens: list[str]) -> tuple[Decimal, Decimal | None, bool] | None:
+    """Read "twenty-one", "one hundred and five", "two thousand", "a dozen"."""
+    rounded = tokens[0] in ("a", "an") or tokens[-1] == "dozen"
+    if tokens[0] in ("a", "an"):
+        if len(tokens) == 1 or tokens[1] not in _UNITS:
+            return None
+        tokens = ["one", *tokens[1:]]
+    elif tokens[0] in _UNITS:
+        tokens = ["one", *tokens]
+    total, part, ceiling = 0, 0, LARGEST
+    factor: Decimal | None = None
+    before = ""
+    for at, token in enumerate(tokens):
+        if token in _SMALL:
+            # After a unit, or after tens, where only one to nine can follow.
+            tens = before in _TENS or (before == "-" and tokens[at - 2] in _TENS)
+            if before in _SMALL or (tens and not 1 <= _SMALL[token] <= 9):
+                return None
+            if before == "-" and not tens:
+                return None
+            part += _SMALL[token]
+        elif token in _TENS:
+            if before in _SMALL or before in _TENS or before == "-":
+                return None
+            part += _TENS[token]
+        elif token == "hundred" or token == "dozen":
+            if not 0 < part < 100 or (token == "dozen" and at != len(tokens) - 1):
+                return None
+            factor = Decimal(part)
+            part *= _UNITS[token]
+        elif token in _UNITS:
+            if not part or _UNITS[token] >= ceiling or before in ("and", "-"):
+                return None
+            ceiling = _UNITS[token]
+            factor = Decimal(part)
+            total, part = total + part * ceiling, 0
+        elif token == "and":
+            if before not in _UNITS:
+                return None
+        elif token != "-" or before not in _TENS:
+            return None
+        before = token
+    if before in ("and", "-"):
+        return None
+    return Decimal(total + part), factor, (rounded and len(tokens) == 2) or tokens[-1] == "dozen"
+
+
+def _last_unit(value: int) -> int:
+    """Give the power of ten that a number ends on: 100 for 1,400; 1 for 1,383 and for 0."""
+    unit = 1
+    while value and value % (10 * unit) == 0:
+        unit *= 10
+    return unit
