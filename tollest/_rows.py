@@ -388,8 +388,9 @@ class _Cells:
         if name not in self.columns:
             return np.zeros(self.n, dtype=np.int64), [None]
         series = self.columns[name]
-        if str(series.dtype).startswith(("String", "Categorical", "Enum")):
-            return _encode(series)
+        text = str(series.dtype).startswith(("String", "Categorical", "Enum"))
+        if text or series.dtype.is_integer():
+            return _encode(series, text=text)
         values = series.to_list()
         try:
             # True == 1 == 1.0 for a dict: columns of mixed objects are told apart by type too.
@@ -463,13 +464,15 @@ class _Cells:
         return parsed[codes]
 
 
-def _encode(series: "nw.Series[Any]") -> tuple[NDArray[np.int64], list[Any]]:
-    """Distinct texts of a column, and which of them a row has, without a Python object a row."""
+def _encode(series: "nw.Series[Any]", *, text: bool) -> tuple[NDArray[np.int64], list[Any]]:
+    """Do as `_Cells.distinct`, without a Python object for each row."""
     import pyarrow as pa
 
     # Large strings have room for more than 2 GB in one chunk.
-    texts = pa.chunked_array([series.to_arrow()]).cast(pa.large_string()).combine_chunks()
-    encoded = texts.dictionary_encode(null_encoding="encode")
+    values = pa.chunked_array([series.to_arrow()])
+    if text:
+        values = values.cast(pa.large_string())
+    encoded = values.combine_chunks().dictionary_encode(null_encoding="encode")
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
 
 
@@ -565,9 +568,8 @@ def _read_intervals(
     _read_wordings(cells, words, kind, count, lower, upper)
 
     # Rows found bad already are not told twice.
-    open_ = ~cells.bad
     c, lo, hi = count >= 0, lower >= 0, upper >= 0
-    blank = open_ & (kind == BLANK)
+    blank = ~cells.bad & (kind == BLANK)
     cells.add(
         np.flatnonzero(blank & ~(c | lo | hi)),
         "states no number; give a count, a lower or upper bound, or a wording",
@@ -582,7 +584,7 @@ def _read_intervals(
         (lower, count, "count is {1}, below a lower of {0}; correct one of them"),
         (count, upper, "count is {0}, above an upper of {1}; correct one of them"),
     ):
-        rows = np.flatnonzero(open_ & (low >= 0) & (high >= 0) & (low > high))
+        rows = np.flatnonzero(~cells.bad & (low >= 0) & (high >= 0) & (low > high))
         cells.add(rows, lambda row, a=low, b=high, s=says: s.format(a[row], b[row]))  # type: ignore[misc]
 
     one = np.isin(kind, (COUNT, VERIFIED))
@@ -707,7 +709,7 @@ def _read_origins(
         traced = np.isin(named[adrift], own)
         if not traced.any():
             break
-        own = np.union1d(own, made[adrift[traced]])
+        own = np.append(own, made[adrift[traced]])
         adrift = adrift[~traced]
     cells.add(
         adrift,
