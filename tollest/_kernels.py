@@ -31,7 +31,7 @@ Integers = NDArray[np.int64]
 # Natural-log units below a pattern's peak at which its window of support ends.
 DEPTH = 32.0
 # Every STRIDE-th point of the support is looked at to find the windows.
-STRIDE = 16
+STRIDE = 8
 
 
 class Problem(NamedTuple):
@@ -282,7 +282,7 @@ def _tabulate(
     return Tables(priors, prior, figures, figure, claims, claim)
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(inline="always", fastmath=FAST, error_model="numpy")
 def _joint(
     problem: Problem, tables: Tables, p: int, a: int, b: int,
     log_joint: Floats, terms: Floats, scratch: Floats,
@@ -338,6 +338,23 @@ def most_figures(problem: Problem) -> int:
 
 
 @njit(cache=True, error_model="numpy")
+def _centres(problem: Problem, parameters: Parameters) -> Integers:
+    """Stretch of support in which a claim, or the figure it repeats, has its centre."""
+    n_claims = problem.claim_lower.size
+    out = np.empty((2, n_claims), np.int64)
+    common_bias = parameters.shared[2]
+    for j in range(n_claims):
+        out[0, j], out[1, j] = problem.x.size, 0
+        bias = common_bias + parameters.bias[problem.claim_source[j]]
+        for edge in (problem.claim_lower[j], problem.claim_upper[j]):
+            if abs(edge) < np.inf:
+                low = np.searchsorted(problem.x, edge - max(bias, common_bias)) - 1
+                high = np.searchsorted(problem.x, edge - min(bias, common_bias)) + 1
+                out[0, j], out[1, j] = min(out[0, j], low), max(out[1, j], high)
+    return out
+
+
+@njit(cache=True, error_model="numpy")
 def _windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integers]:
     """Stretch of support outside which each pattern has no mass worth summing.
 
@@ -353,7 +370,7 @@ def _windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Intege
     n_terms = most_figures(problem)
     log_joint, scratch = np.empty(n_columns), np.empty((4, n_columns))
     terms = np.empty((n_terms, n_columns))
-    common_bias = parameters.shared[2]
+    centres = _centres(problem, parameters)
     for p in range(n_patterns):
         first, last = problem.first[p], problem.last[p]
         if last - first <= 2 * STRIDE:
@@ -374,12 +391,7 @@ def _windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Intege
         left, right = columns[max(left - 1, 0)], columns[min(right + 1, n_columns - 1)] + 1
         for m in range(problem.offsets[p], problem.offsets[p + 1]):
             j = problem.members[m]
-            bias = common_bias + parameters.bias[problem.claim_source[j]]
-            for edge in (problem.claim_lower[j], problem.claim_upper[j]):
-                if abs(edge) < np.inf:
-                    for centre in (edge - bias, edge - common_bias):
-                        k = np.searchsorted(problem.x, centre)
-                        left, right = min(left, k - 1), max(right, k + 1)
+            left, right = min(left, centres[0, j]), max(right, centres[1, j])
         low[p], high[p] = max(left, first), min(right, last)
     return low, high
 
@@ -474,7 +486,7 @@ def _credit_figure(
         out[k] += weights[k] * (chosen[k] - mass[k] * inverse[k])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _backward(
     problem: Problem, parameters: Parameters, tables: Tables, p: int, a: int, b: int,
     n_figures: int, weights: Floats, terms: Floats, inverse: Floats,

@@ -1,0 +1,198 @@
+r"""Coordinates in which the posterior of theta is close to a standard normal.
+
+First the partially centred coordinates of `tollest._theta`, with weights taken from the
+claims' curvature at the mode or from the spread of draws; then an affine map by the mode and
+the inverse root of the Hessian, or by the mean and covariance of draws.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from tollest import _theta
+from tollest._theta import Coordinates
+from tollest.model import Posterior, threaded
+from tollest.support import Support
+
+Floats = NDArray[np.float64]
+
+# Sums for theta run on fewer points than those for tolls: the total of a smooth mass is far
+# more exact than its quantiles. `settled` refines them until the log density stands still.
+_COARSE = Support(dense=32, width=0.04)
+_STILL = 0.01
+_FINEST = 0.0005
+
+_STEP = 1e-4  # of the differences of gradients that make a Hessian
+_LEAST_CURVATURE = 0.25  # of the prior's in any direction: no proposal wider than twice it
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """Map from `w`, close to standard normal, to theta: ``u = centre + root @ w``, then `to_theta`."""
+
+    coordinates: Coordinates
+    centre: Floats  # (n_theta,)
+    root: Floats  # (n_theta, n_theta)
+
+
+def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
+    """The posterior on the coarsest doubling of `start` that moves its log density no more."""
+    current = replace_support(posterior, start)
+    value = current.log_density(theta)
+    while current.model.support.width > _FINEST:
+        finer = replace_support(posterior, current.model.support.doubled())
+        moved = abs(finer.log_density(theta) - value)
+        if moved < _STILL:
+            break
+        current, value = finer, value + moved
+        value = finer.log_density(theta)
+    return current
+
+
+def replace_support(posterior: Posterior, support: Support) -> Posterior:
+    """The same posterior summed on another support."""
+    return Posterior(replace(posterior.model, support=support), posterior.claims)
+
+
+def coarse(posterior: Posterior) -> Posterior:
+    """The posterior on as few points as theta's density needs, judged at its mode."""
+    start = _COARSE
+    if posterior.model.support.width > start.width:
+        start = posterior.model.support
+    rough = replace_support(posterior, start)
+    coordinates = from_prior(rough)
+    mode = find_mode(rough, coordinates, np.zeros(rough.n_theta))
+    return settled(rough, rough.to_theta(coordinates, mode[None])[0], start)
+
+
+def from_prior(posterior: Posterior) -> Coordinates:
+    """Non-centred coordinates on the scale of the prior."""
+    layout = posterior.layout
+    # 0.67 sd is the median of a half-normal.
+    centre = np.where(layout.half, np.log(0.67 * layout.sd), layout.mean)
+    scale = np.where(layout.half, 0.7, layout.sd)
+    return Coordinates(np.zeros(posterior.n_theta), centre, scale)
+
+
+def find_mode(posterior: Posterior, coordinates: Coordinates, start: Floats) -> Floats:
+    """Mode of the density in `u`, searched within 8 units of the prior's centre."""
+
+    def objective(u: Floats) -> tuple[float, Floats]:
+        value, gradient = posterior.log_density_and_gradient_u(coordinates, u)
+        if not math.isfinite(value):
+            return 1e300, np.zeros_like(u)
+        return -value, -gradient
+
+    options = {"maxfun": 400, "maxiter": 400, "ftol": 1e-9, "gtol": 1e-3}
+    bounds = [(-8.0, 8.0)] * start.size
+    found = minimize(
+        objective, np.clip(start, -8, 8), jac=True, method="L-BFGS-B", bounds=bounds, options=options
+    )
+    return np.asarray(found.x, np.float64)
+
+
+def _hessian(gradient: "Gradient", x: Floats) -> Floats:
+    """Minus the second derivatives at `x`, by central differences of the gradient."""
+
+    def column(i: int) -> Floats:
+        step = np.zeros(x.size)
+        step[i] = _STEP
+        return (gradient(x + step) - gradient(x - step)) / (2.0 * _STEP)
+
+    rows = np.array(list(threaded(column, list(range(x.size)))))
+    return -0.5 * (rows + rows.T)
+
+
+class Gradient:
+    """Gradient of the log density in `u`, or of the log likelihood in theta."""
+
+    def __init__(self, posterior: Posterior, coordinates: Coordinates | None) -> None:
+        self._posterior, self._coordinates = posterior, coordinates
+
+    def __call__(self, x: Floats) -> Floats:
+        """Gradient at `x`, shape (n_theta,)."""
+        if self._coordinates is not None:
+            return self._posterior.log_density_and_gradient_u(self._coordinates, x)[1]
+        prior = np.zeros_like(x)
+        _theta.log_prior(self._posterior.layout, x, prior)
+        return self._posterior.log_density_and_gradient(x)[1] - prior
+
+
+def _recentred(
+    posterior: Posterior, theta: Floats, centre: Floats, precision: Floats, scale: Floats
+) -> Coordinates:
+    """Coordinates in which pooled effects have conditional mean `centre` at `theta`."""
+    layout = posterior.layout
+    pull = centre.copy()
+    for j in range(theta.size):
+        k, i = layout.log_sd_index[j], layout.mean_index[j]
+        if k < 0 or precision[j] < 1e-8:
+            continue
+        v = math.exp(-2.0 * theta[k])
+        mean = theta[i] if i >= 0 else layout.mean[j]
+        pull[j] = ((precision[j] + v) * centre[j] - v * mean) / precision[j]
+    return Coordinates(precision, pull, scale)
+
+
+def _from_curvature(
+    posterior: Posterior, coordinates: Coordinates, u: Floats, share: float
+) -> Coordinates:
+    """Coordinates whose centring follows what the claims say of each effect at the mode.
+
+    `share` scales the curvature at the mode, which overstates what claims say of a source that
+    may be repeating: away from the mode its likelihood is flat.
+    """
+    layout = posterior.layout
+    theta = posterior.to_theta(coordinates, u[None])[0]
+    hessian = _hessian(Gradient(posterior, None), theta)
+    hyper = {j for j, entry in enumerate(posterior.entries) if entry.half}
+    hyper |= {int(i) for i in layout.mean_index[layout.log_sd_index >= 0]} - {0}
+    keep = np.array([j for j in range(theta.size) if j not in hyper])
+    sd = np.where(layout.log_sd_index >= 0, np.exp(theta[layout.log_sd_index]), layout.sd)
+    values, vectors = np.linalg.eigh(hessian[np.ix_(keep, keep)])
+    likelihood = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    covariance = np.linalg.inv(likelihood + np.diag(sd[keep] ** -2))
+    precision = np.zeros(theta.size)
+    for a, j in enumerate(keep):
+        if layout.log_sd_index[j] >= 0:
+            precision[j] = share * max(1.0 / covariance[a, a] - sd[j] ** -2, 0.0)
+    centre = np.where(layout.log_sd_index >= 0, theta, coordinates.centre)
+    return _recentred(posterior, theta, centre, precision, coordinates.scale)
+
+
+def from_laplace(posterior: Posterior, share: float) -> Whitening:
+    """Whitening by the mode and curvature, in coordinates centred as the claims allow."""
+    coordinates = from_prior(posterior)
+    u = find_mode(posterior, coordinates, np.zeros(posterior.n_theta))
+    for _ in range(2):
+        theta = posterior.to_theta(coordinates, u[None])
+        coordinates = _from_curvature(posterior, coordinates, u, share)
+        u = find_mode(posterior, coordinates, posterior.to_u(coordinates, theta)[0])
+    values, vectors = np.linalg.eigh(_hessian(Gradient(posterior, coordinates), u))
+    return Whitening(coordinates, u, vectors / np.sqrt(np.maximum(values, _LEAST_CURVATURE)))
+
+
+def from_draws(posterior: Posterior, theta: Floats, share: float) -> Whitening:
+    """Whitening by the moments of draws of theta, shape (n_draws, n_theta)."""
+    layout = posterior.layout
+    centre, spread = theta.mean(axis=0), theta.std(axis=0)
+    middle = np.median(theta, axis=0)
+    precision = np.zeros(centre.size)
+    for j in range(centre.size):
+        k, i = layout.log_sd_index[j], layout.mean_index[j]
+        if k >= 0:
+            deviation = theta[:, j] - (theta[:, i] if i >= 0 else layout.mean[j])
+            # 0.4549 is the median of a chi-square with one degree of freedom.
+            core = np.median((deviation - deviation.mean()) ** 2) / 0.4549
+            precision[j] = share * max(1.0 / core - math.exp(-2.0 * middle[k]), 0.0)
+    coordinates = _recentred(posterior, middle, centre, precision, spread)
+    u = posterior.to_u(coordinates, theta)
+    deviations = u.std(axis=0)
+    # Draws of a chain are worth about a fifth as many; correlations shrink accordingly.
+    trust = len(u) / (len(u) + 5.0 * centre.size)
+    correlation = trust * np.corrcoef(u.T) + (1.0 - trust) * np.eye(centre.size)
+    root = np.linalg.cholesky(correlation * np.outer(deviations, deviations))
+    return Whitening(coordinates, u.mean(axis=0), root)
