@@ -1,1 +1,58 @@
-"""x"""
+"""How many died, when the sources disagree.
+
+>>> import pandas as pd
+>>> import tollest as te
+>>> table = pd.DataFrame({"location": ["Arden"] * 2, "source": ["press", "clinic"], "count": [9, 14]})
+>>> te.estimate(te.Claims.from_table(table), rng=1).table(ci_prob=0.9).columns[:3].tolist()
+['median', 'lower', 'upper']
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tollest import datasets, engines, noise, priors
+    from tollest.claims import Claims, ClaimsError
+    from tollest.estimation import DoubtfulEstimate, Estimate, estimate
+    from tollest.model import Model
+
+__all__ = [
+    "Claims",
+    "ClaimsError",
+    "DoubtfulEstimate",
+    "Estimate",
+    "Model",
+    "datasets",
+    "engines",
+    "estimate",
+    "noise",
+    "priors",
+]
+
+# Compilers and solvers take seconds to import; a name brings in its module when first used.
+_HOMES = {
+    "Claims": "claims",
+    "ClaimsError": "claims",
+    "DoubtfulEstimate": "estimation",
+    "Estimate": "estimation",
+    "Model": "model",
+    "estimate": "estimation",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tollest")
+    if name in _HOMES:
+        return getattr(import_module(f"tollest.{_HOMES[name]}"), name)
+    if name in __all__:
+        return import_module(f"tollest.{name}")
+    raise AttributeError(f"module 'tollest' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 from tollest._mass import FAST, MAXIMA, SUMS, bin_row, claim_row, exp, log, mass_cell
 
+from tollest.support import LANES
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -261,6 +263,8 @@ def _tabulate(
     for v in range(n_figures):
         a, b, s = figure_low[v], figure_high[v], figures.start[v]
         e = s + b - a
+        if b <= a:
+            continue
         claim_row(
             problem.family, problem.df, x[a:b], common_bias, figure_scatter,
             problem.figure_lower[v], problem.figure_upper[v], problem.figure_width[v],
@@ -270,6 +274,8 @@ def _tabulate(
     for j in range(n_claims):
         a, b, s = claim_low[j], claim_high[j], claims.start[j]
         e = s + b - a
+        if b <= a:
+            continue
         source = problem.claim_source[j]
         claim_row(
             problem.family, problem.df, x[a:b], common_bias + parameters.bias[source],
@@ -392,6 +398,8 @@ def _windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Intege
         for m in range(problem.offsets[p], problem.offsets[p + 1]):
             j = problem.members[m]
             left, right = min(left, centres[0, j]), max(right, centres[1, j])
+        # Whole vector registers: what is left over after them costs more than it adds.
+        left, right = LANES * (max(left, 0) // LANES), LANES * ((right + LANES - 1) // LANES)
         low[p], high[p] = max(left, first), min(right, last)
     return low, high
 
@@ -536,7 +544,7 @@ def _collect(
     gradients.shared[2] += _dot(figure_weight, tables.figure[1])
     for j in range(problem.claim_source.size):
         s = tables.claims.start[j]
-        e = s + tables.claims.high[j] - tables.claims.low[j]
+        e = s + max(tables.claims.high[j] - tables.claims.low[j], 0)
         source = problem.claim_source[j]
         d_centre = _dot(claim_weight[s:e], tables.claim[1, s:e])
         gradients.bias[source] += d_centre
@@ -607,3 +615,17 @@ def draw_bins(
         below = totals[k - 1] if k > 0 else 0.0
         index[i] = a + k
         within[i] = min(max((target - below) / max(weights[k], 1e-300), 0.0), 1.0 - 1e-12)
+
+
+def shard(problem: Problem, start: int, stop: int) -> Problem:
+    """The patterns ``start:stop`` as a problem of their own."""
+    offsets = problem.offsets[start : stop + 1]
+    return problem._replace(
+        offsets=offsets - offsets[0],
+        members=problem.members[offsets[0] : offsets[-1]],
+        group=problem.group[start:stop],
+        first=problem.first[start:stop],
+        last=problem.last[start:stop],
+        cap_edge=problem.cap_edge[start:stop],
+        multiplicity=problem.multiplicity[start:stop],
+    )

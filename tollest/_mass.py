@@ -13,11 +13,18 @@ where those differ by a factor.
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+# What an intrinsic is made of: its signature, and what writes its instruction.
+_Typed = tuple[object, Callable[..., ir.Value]]
 
 LOGISTIC, NORMAL, STUDENT_T = 0, 1, 2
 
@@ -40,23 +47,32 @@ _LN2_LOW = 1.90821492927058770002e-10
 
 
 @intrinsic
-def _bits(context, value):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG001
+def _bits_intrinsic(context: object, value: object) -> _Typed:
     """Reinterpret a float as its bits."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG001
+    def generate(
+        context: object, builder: ir.IRBuilder, signature: object, arguments: Sequence[ir.Value]
+    ) -> ir.Value:
         return builder.bitcast(arguments[0], ir.IntType(64))
 
     return types.uint64(types.float64), generate
 
 
 @intrinsic
-def _float(context, value):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG001
+def _float_intrinsic(context: object, value: object) -> _Typed:
     """Reinterpret bits as a float."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202, ARG001
+    def generate(
+        context: object, builder: ir.IRBuilder, signature: object, arguments: Sequence[ir.Value]
+    ) -> ir.Value:
         return builder.bitcast(arguments[0], ir.DoubleType())
 
     return types.float64(types.uint64), generate
+
+
+# Seen from compiled code, neither takes a context.
+_bits = cast("Callable[[float], np.uint64]", _bits_intrinsic)
+_float = cast("Callable[[np.uint64], float]", _float_intrinsic)
 
 
 @njit(inline="always", error_model="numpy")
@@ -119,7 +135,9 @@ def _one_minus_exp(w: float) -> float:
 
 
 @njit(inline="always", error_model="numpy")
-def _logistic(lower: float, upper: float, w: float, c: float, shrink: float) -> tuple[float, float, float]:
+def _logistic(
+    lower: float, upper: float, w: float, c: float, shrink: float
+) -> tuple[float, float, float]:
     """Log mass between finite standardised edges, and ``s`` d/dm and d/dlog s of it."""
     q_upper = exp(-abs(upper))
     q_lower = exp(-abs(lower))
@@ -128,12 +146,17 @@ def _logistic(lower: float, upper: float, w: float, c: float, shrink: float) -> 
     below = (q_upper if upper < 0.0 else 1.0) * r_upper  # F(upper)
     above = (q_lower if lower > 0.0 else 1.0) / (1.0 + q_lower)  # 1 - F(lower)
     # (1 - F(upper)) / (1 - F(lower)) without its underflows
-    ratio = (shrink if lower > 0.0 else (q_upper if upper > 0.0 else 1.0)) * (1.0 + q_lower) * r_upper
+    ratio = (
+        (shrink if lower > 0.0 else (q_upper if upper > 0.0 else 1.0)) * (1.0 + q_lower) * r_upper
+    )
     return log_mass, below - above, -(w / c * ratio + lower * (above - below))
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def logistic_claim(x, centre, scale, lower, upper, width, log_mass, d_centre, d_log_scale):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def logistic_claim(
+    x: Floats, centre: float, scale: float, lower: float, upper: float, width: float,
+    log_mass: Floats, d_centre: Floats, d_log_scale: Floats,
+) -> None:  # fmt: skip
     """Mass of one interval ``[lower, upper]`` at locations ``x + centre``, for each `x`."""
     inverse = 1.0 / scale
     if lower == -np.inf and upper == np.inf:
@@ -171,7 +194,10 @@ def logistic_claim(x, centre, scale, lower, upper, width, log_mass, d_centre, d_
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def logistic_bins(lower, width, centre, scale, log_mass, d_centre, d_log_scale):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def logistic_bins(
+    lower: Floats, width: Floats, centre: float, scale: float,
+    log_mass: Floats, d_centre: Floats, d_log_scale: Floats,
+) -> None:  # fmt: skip
     """Mass of each finite bin ``[lower, lower + width]`` at one location `centre`."""
     inverse = 1.0 / scale
     for k in range(lower.size):
@@ -187,7 +213,9 @@ def logistic_bins(lower, width, centre, scale, log_mass, d_centre, d_log_scale):
 def _mills(z: float) -> float:
     """Upper tail over density of the standard normal, for ``z >= 0``."""
     if z < 4.0:
-        return 0.5 * math.erfc(z / math.sqrt(2.0)) * math.sqrt(2.0 * math.pi) * math.exp(0.5 * z * z)
+        return (
+            0.5 * math.erfc(z / math.sqrt(2.0)) * math.sqrt(2.0 * math.pi) * math.exp(0.5 * z * z)
+        )
     fraction = 0.0
     for n in range(60, 0, -1):
         fraction = n / (z + fraction)
@@ -207,7 +235,9 @@ def _normal(lower: float, w: float) -> tuple[float, float, float]:
             total += mass
             slope += mass * z
             spread += mass * (z * z - 1.0)
-        log_mass = -0.5 * middle * middle - 0.5 * math.log(2.0 * math.pi) + math.log(0.5 * w * total)
+        log_mass = (
+            -0.5 * middle * middle - 0.5 * math.log(2.0 * math.pi) + math.log(0.5 * w * total)
+        )
         return log_mass, slope / total, spread / total
     flip = middle < 0.0
     a, b = (-upper, -lower) if flip else (lower, upper)  # now |a| <= |b|, b > 0
@@ -259,7 +289,9 @@ def _student_tail(z: float, df: float) -> float:
     if x < (a + 1.0) / (a + b + 2.0):
         front = math.exp(-a * math.log1p(z * z / df) + 0.5 * math.log(y) - log_beta)
         return 0.5 * front * _beta_fraction(a, b, x) / a
-    front = 0.0 if z == 0.0 else math.exp(-a * math.log1p(z * z / df) + 0.5 * math.log(y) - log_beta)
+    front = (
+        0.0 if z == 0.0 else math.exp(-a * math.log1p(z * z / df) + 0.5 * math.log(y) - log_beta)
+    )
     return 0.5 - 0.5 * front * _beta_fraction(b, a, y) / b
 
 
@@ -283,7 +315,8 @@ def _student_t(lower: float, w: float, df: float) -> tuple[float, float, float]:
         return peak + math.log(0.5 * w * total), slope / total, spread / total
     flip = middle < 0.0
     a, b = (-upper, -lower) if flip else (lower, upper)
-    mass = (_student_tail(a, df) if a >= 0.0 else 1.0 - _student_tail(-a, df)) - _student_tail(b, df)
+    above = _student_tail(a, df) if a >= 0.0 else 1.0 - _student_tail(-a, df)
+    mass = above - _student_tail(b, df)
     density_a = math.exp(norm - 0.5 * (df + 1.0) * math.log1p(a * a / df))
     density_b = 0.0 if b == np.inf else math.exp(norm - 0.5 * (df + 1.0) * math.log1p(b * b / df))
     slope = (density_a - density_b) / mass
@@ -292,7 +325,9 @@ def _student_t(lower: float, w: float, df: float) -> tuple[float, float, float]:
 
 
 @njit(cache=True, error_model="numpy")
-def mass_cell(family, df, lower, upper, w):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def mass_cell(
+    family: int, df: float, lower: float, upper: float, w: float
+) -> tuple[float, float, float]:
     """Log mass between standardised edges; ``s`` times d/dm, and d/dlog s, of it.
 
     `w` is the width ``upper - lower``, passed because the difference of two rounded edges
@@ -319,7 +354,11 @@ def mass_cell(family, df, lower, upper, w):  # type: ignore[no-untyped-def] # no
 
 
 @njit(cache=True, error_model="numpy")
-def claim_row(family, df, x, centre, scale, lower, upper, width, log_mass, d_centre, d_log_scale):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def claim_row(
+    family: int, df: float, x: Floats, centre: float, scale: float,
+    lower: float, upper: float, width: float,
+    log_mass: Floats, d_centre: Floats, d_log_scale: Floats,
+) -> None:  # fmt: skip
     """Fill the mass of one interval at locations ``x + centre``, and its derivatives.
 
     `x`, `log_mass`, `d_centre` and `d_log_scale` have shape (n_support,).
@@ -338,7 +377,10 @@ def claim_row(family, df, x, centre, scale, lower, upper, width, log_mass, d_cen
 
 
 @njit(cache=True, error_model="numpy")
-def bin_row(family, df, lower, upper, width, centre, scale, log_mass, d_centre, d_log_scale):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def bin_row(
+    family: int, df: float, lower: Floats, upper: Floats, width: Floats, centre: float,
+    scale: float, log_mass: Floats, d_centre: Floats, d_log_scale: Floats,
+) -> None:  # fmt: skip
     """Fill the mass of each bin at one location `centre`, and its derivatives.
 
     All arrays have shape (n_support,); only the first bin may start at minus infinity and

@@ -66,6 +66,7 @@ class StudentT:
     df: float = 4.0
 
     def __post_init__(self) -> None:
+        """Refuse degrees of freedom that are none."""
         if not 0 < self.df < math.inf:
             raise ValueError(f"df is {self.df}; degrees of freedom are positive and finite.")
 

@@ -23,6 +23,7 @@ class Normal:
     sd: float
 
     def __post_init__(self) -> None:
+        """Refuse what is no mean or no standard deviation."""
         if not math.isfinite(self.mean):
             raise ValueError(f"mean is {self.mean}; a normal prior's mean is finite.")
         if not 0 < self.sd < math.inf:
@@ -42,6 +43,7 @@ class HalfNormal:
     sd: float
 
     def __post_init__(self) -> None:
+        """Refuse what is no standard deviation."""
         if not 0 < self.sd < math.inf:
             raise ValueError(f"sd is {self.sd}; it is positive (for a known value use Fixed).")
 
@@ -59,6 +61,7 @@ class Fixed:
     value: float
 
     def __post_init__(self) -> None:
+        """Refuse what is no number."""
         if not math.isfinite(self.value):
             raise ValueError(f"value is {self.value}; a known value is finite.")
 
@@ -84,6 +87,7 @@ class Pooled:
     sd: HalfNormal | Fixed
 
     def __post_init__(self) -> None:
+        """Refuse a fixed standard deviation that is none."""
         if isinstance(self.sd, Fixed) and self.sd.value <= 0:
             raise ValueError(f"sd is {self.sd.value}; a population's sd is positive.")
 
@@ -157,6 +161,7 @@ class Priors:
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Refuse fixed scales that are none."""
         for name in ("tau", "group_sd"):
             prior = getattr(self, name)
             if isinstance(prior, Fixed) and prior.value <= 0:

@@ -1,12 +1,14 @@
 """The whole numbers, then bins, that a sum over tolls runs on."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+# Loops over the support run in vector registers; numbers of points are multiples of this.
+LANES = 16
 
 # More than all people alive: no toll lies beyond, so support without a cap ends here.
 MOST = 10_000_000_000
@@ -36,6 +38,7 @@ class Support:
     width: float = 0.02
 
     def __post_init__(self) -> None:
+        """Refuse a support without whole numbers of its own, or with bins too wide."""
         if self.dense < 1:
             raise ValueError(f"dense is {self.dense}; at least 0 and 1 are points of their own.")
         if not 0 < self.width <= 0.5:
@@ -62,18 +65,33 @@ class Support:
         first, last : ndarray of int, shape (n_support,)
             The last bin is open: its `last` is MOST and stands for everything beyond, too.
         """
-        steady = math.log1p(min(50.0 * max(largest, self.dense), MOST))
-        x, step, starts = math.log1p(self.dense + 1), math.log1p(self.width), []
-        end = math.log1p(MOST)
-        while x < end:
-            starts.append(math.expm1(x))
-            if x > steady:
-                step = min(1.1 * step, 0.2)
-            x += step
+        steady = min(50.0 * max(largest, self.dense), MOST)
+        n, growth, starts = float(self.dense + 1), self.width, []
+        while n < MOST:
+            starts.append(n)
+            if n > steady:
+                growth = min(1.1 * growth, 0.2)
+            # Whole steps: where they are small, stretches of equal ones keep sums smooth.
+            n += max(round(growth * n), 1)
         grid = np.concatenate([
-            np.arange(self.dense + 2, dtype=np.float64),
-            np.rint(starts),
+            np.arange(self.dense + 1, dtype=np.float64),
+            starts,
             np.fromiter(breaks, dtype=np.float64),
         ])  # fmt: skip
-        first = np.unique(grid[grid <= MOST].astype(np.int64))
+        first = _padded(np.unique(grid[grid <= MOST].astype(np.int64)))
         return first, np.append(first[1:] - 1, MOST)
+
+
+def _padded(first: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Split the widest bins until the number of bins is a multiple of 8 LANES."""
+    extra = -first.size % (8 * LANES)
+    while extra > 0:
+        ratio = np.log1p(first[1:]) - np.log1p(first[:-1])
+        ratio[np.diff(first) < 2] = 0.0
+        widest = np.argsort(-ratio, kind="stable")[:extra]
+        widest = widest[ratio[widest] > 0]
+        middle = np.rint(np.sqrt((first[widest] + 1.0) * (first[widest + 1] + 1.0)) - 1.0)
+        inside = np.clip(middle, first[widest] + 1, first[widest + 1] - 1).astype(np.int64)
+        first = np.unique(np.concatenate([first, inside]))
+        extra = -first.size % (8 * LANES)
+    return first

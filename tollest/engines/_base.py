@@ -37,8 +37,6 @@ class ThetaDraws:
         Evaluations of the log density, gradients included.
     doubts : tuple of str
         Why the draws should not be trusted, if so; each says what to try next.
-    support : tuple of (int, float)
-        The support the density was summed on, as (dense, width).
     """
 
     theta: NDArray[np.float64]
@@ -49,6 +47,19 @@ class ThetaDraws:
     n_divergent: int = 0
     n_evaluations: int = 0
     doubts: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def summary(self) -> str:
+        """How the draws were made and how good they are, in a line."""
+        if self.pareto_k is not None:
+            quality = f"Pareto k {self.pareto_k:.2f}, ESS {self.ess:,.0f}"
+        else:
+            n_chains, n_draws = self.theta.shape[:2]
+            quality = (
+                f"{n_chains} chains of {n_draws} draws, R-hat {self.rhat:.3f}, smallest ESS "
+                f"{self.ess:,.0f}, {self.n_divergent} divergent"
+            )
+        return f"{self.method} ({quality})"
 
     @property
     def flat(self) -> NDArray[np.float64]:

@@ -21,8 +21,8 @@ Floats = NDArray[np.float64]
 
 # Sums for theta run on fewer points than those for tolls: the total of a smooth mass is far
 # more exact than its quantiles. `settled` refines them until the log density stands still.
-_COARSE = Support(dense=32, width=0.04)
-_STILL = 0.01
+_COARSE = Support(dense=20, width=0.06)
+_STILL = 0.02
 _FINEST = 0.0005
 
 _STEP = 1e-4  # of the differences of gradients that make a Hessian
@@ -158,9 +158,14 @@ def _from_curvature(
     precision = np.zeros(theta.size)
     for a, j in enumerate(keep):
         if layout.log_sd_index[j] >= 0:
-            precision[j] = share * max(1.0 / covariance[a, a] - sd[j] ** -2, 0.0)
+            precision[j] = _worth(share * (1.0 / covariance[a, a] - sd[j] ** -2), sd[j] ** -2)
     centre = np.where(layout.log_sd_index >= 0, theta, coordinates.centre)
     return _recentred(posterior, theta, centre, precision, coordinates.scale)
+
+
+def _worth(precision: float, prior: float) -> float:
+    """`precision` where it outweighs the prior's, else 0: a weak one only bends coordinates."""
+    return precision if precision > prior else 0.0
 
 
 def from_laplace(posterior: Posterior, share: float) -> Whitening:
@@ -187,7 +192,8 @@ def from_draws(posterior: Posterior, theta: Floats, share: float) -> Whitening:
             deviation = theta[:, j] - (theta[:, i] if i >= 0 else layout.mean[j])
             # 0.4549 is the median of a chi-square with one degree of freedom.
             core = np.median((deviation - deviation.mean()) ** 2) / 0.4549
-            precision[j] = share * max(1.0 / core - math.exp(-2.0 * middle[k]), 0.0)
+            prior = math.exp(-2.0 * middle[k])
+            precision[j] = _worth(share * (1.0 / core - prior), prior)
     coordinates = _recentred(posterior, middle, centre, precision, spread)
     u = posterior.to_u(coordinates, theta)
     deviations = u.std(axis=0)

@@ -18,7 +18,6 @@ Floats = NDArray[np.float64]
 
 _DF = 6.0  # of the proposals: tails heavier than any the whitened posterior has shown
 _CHUNK = 64  # draws a thread evaluates at a time
-_ENOUGH = 1000.0  # ESS at which rounds end
 _GOOD_K = 0.6  # Pareto k at which rounds end; 0.7 is the most that is accepted
 
 
@@ -69,7 +68,8 @@ class NestedLaplace:
             mixture = logsumexp([p.log_density(draws) for p in proposals], axis=0)
             log_weights, k = smoothed_weights(targets - mixture)
             ess = 1.0 / float(np.exp(logsumexp(2.0 * log_weights)))
-            if (k <= _GOOD_K and ess >= _ENOUGH) or (number >= 2 and ess < 0.015 * len(draws)):
+            # A fourth of a round's draws, 1,000 of 4,000 where draws are cheap.
+            if (k <= _GOOD_K and ess >= max(0.25 * n_draws, 1.25 * LEAST_ESS)) or (number >= 2 and ess < 0.015 * len(draws)):
                 break
             proposals.append(_refitted(draws, log_weights, whitening.root))
         if k > 0.7 or ess < LEAST_ESS:

@@ -1,7 +1,8 @@
 """NUTS on the compiled density, tolls and figures summed out."""
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ Floats = NDArray[np.float64]
 # in the spread of draws: the smallest ESS over sizes from 10x8 to 300x20 was best there.
 _SHARE_OF_CURVATURE = 0.1
 _SHARE_OF_SPREAD = 0.25
-_PILOT_DRAWS = 250
+_PILOT_TUNE, _PILOT_DRAWS, _TUNE = 300, 200, 200
+_MOST_DIVERGENT = 0.005
 
 
 class _Outside(ValueError):
@@ -33,8 +35,8 @@ class NUTS:
     """The No-U-Turn sampler in whitened coordinates.
 
     A short pilot, started from a Laplace approximation, finds coordinates in which the
-    posterior is nearly round; the run proper follows, and is repeated with twice the draws and
-    with coordinates from all that is known until R-hat and ESS satisfy.
+    posterior is nearly round; the run proper follows. Where its R-hat and ESS do not satisfy
+    it is repeated with twice the draws, in coordinates from all that is known by then.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class NUTS:
 
     Notes
     -----
-    Sampling is by nutpie. A run satisfies when every entry of theta has an R-hat of at most
+    Sampling is by nutpie. Chains satisfy when every entry of theta has an R-hat of at most
     1.01 and bulk and tail ESS of at least 400 [2]_.
 
     References
@@ -63,7 +65,7 @@ class NUTS:
     draws: int = 1000
     chains: int = 4
     runs: int = 3
-    target_accept: float = 0.85
+    target_accept: float = 0.9
 
     def run(
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
@@ -72,32 +74,32 @@ class NUTS:
         reporter.update("Looking for the mode", 0.0)
         working = _whitening.coarse(posterior)
         whitening = _whitening.from_laplace(working, _SHARE_OF_CURVATURE)
-        theta, _, n = self._sample(working, whitening, 300, _PILOT_DRAWS, rng, reporter, "Pilot")
-        total = n
-        for attempt in range(self.runs):
-            whitening = _whitening.from_draws(
-                working, theta.reshape(-1, theta.shape[-1]), _SHARE_OF_SPREAD
-            )
-            draws = self.draws * 2**attempt
-            theta, n_divergent, n = self._sample(
-                working, whitening, 200, draws, rng, reporter, f"Sampling, run {attempt + 1}"
+        pilot = replace(self, draws=_PILOT_DRAWS)
+        theta, _, total = pilot._sample(working, whitening, _PILOT_TUNE, rng, reporter, "Pilot")
+        for run in range(self.runs):
+            known = theta.reshape(-1, theta.shape[-1])
+            whitening = _whitening.from_draws(working, known, _SHARE_OF_SPREAD)
+            longer = replace(self, draws=self.draws * 2**run)
+            theta, n_divergent, n = longer._sample(
+                working, whitening, _TUNE, rng, reporter, f"Sampling, run {run + 1}"
             )
             total += n
             rhat, ess = convergence(theta)
             if rhat <= MOST_RHAT and ess >= LEAST_ESS:
                 break
+        n_chains, n_draws = theta.shape[:2]
         doubts = []
         if rhat > MOST_RHAT or ess < LEAST_ESS:
             doubts.append(
                 f"R-hat is {rhat:.3f} and the smallest effective sample size {ess:.0f} after "
-                f"{self.chains} chains of {draws} draws: the chains disagree or mix slowly, and "
-                "intervals may be wrong. Refit with engine=NUTS(draws=10000), or give the "
-                "sources narrower priors."
+                f"{n_chains} chains of {n_draws} draws: the chains disagree or mix slowly, and "
+                f"intervals may be wrong. Refit with engine=NUTS(draws={4 * n_draws}), or "
+                "give the sources narrower priors."
             )
-        if n_divergent > 0.005 * theta.shape[0] * theta.shape[1]:
+        if n_divergent > _MOST_DIVERGENT * n_chains * n_draws:
             doubts.append(
-                f"{n_divergent} of {theta.shape[0] * theta.shape[1]} transitions diverged: parts "
-                "of the posterior may be missed. Refit with engine=NUTS(target_accept=0.95)."
+                f"{n_divergent} of {n_chains * n_draws} transitions diverged: parts of the "
+                "posterior may be missed. Refit with engine=NUTS(target_accept=0.95)."
             )
         return ThetaDraws(
             theta, method="NUTS", ess=ess, rhat=rhat, n_divergent=n_divergent,
@@ -105,7 +107,7 @@ class NUTS:
         )  # fmt: skip
 
     def _sample(
-        self, posterior: Posterior, whitening: Whitening, tune: int, draws: int,
+        self, posterior: Posterior, whitening: Whitening, tune: int,
         rng: np.random.Generator, reporter: Reporter, what: str,
     ) -> tuple[Floats, int, int]:  # fmt: skip
         """Draws of theta, shape (n_chains, n_draws, n_theta); divergences; evaluations."""
@@ -142,15 +144,16 @@ class NUTS:
             make_initial_point_fn=start,
         )  # fmt: skip
         trace = nutpie.sample(
-            model, draws=draws, tune=tune, chains=self.chains, seed=int(rng.integers(2**31)),
-            target_accept=self.target_accept, progress_bar=False, progress_callback=follow,
+            model, draws=self.draws, tune=tune, chains=self.chains, seed=int(rng.integers(2**31)),
+            target_accept=self.target_accept, progress_bar=False, progress_callback=follow, progress_rate=500,
+            cores=min(self.chains, os.cpu_count() or 1),
             save_warmup=False,
         )  # fmt: skip
         w = trace.posterior["w"].to_numpy()
         u = centre + w.reshape(-1, n_theta) @ root.T
         theta = posterior.to_theta(coordinates, u).reshape(w.shape)
         n_divergent = int(trace.sample_stats["diverging"].sum())
-        n_evaluations = int(trace.sample_stats["n_steps"].sum() * (1 + tune / draws))
+        n_evaluations = int(trace.sample_stats["n_steps"].sum() * (1 + tune / self.draws))
         return theta, n_divergent, n_evaluations
 
 

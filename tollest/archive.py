@@ -1,0 +1,221 @@
+"""Estimates as xarray DataTrees and netCDF files, and back."""
+
+import dataclasses
+import json
+from collections.abc import Hashable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import noise, priors
+from tollest._rows import Rows
+from tollest.claims import KINDS, Claims
+from tollest.engines import ThetaDraws
+from tollest.model import Model, Posterior
+from tollest.support import Support
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_FORMAT = "tollest estimate 1"
+
+# Entries of theta as users know them: scales and probabilities, not their logs.
+_NATURAL = {
+    "mu": ("mu", None),
+    "mu_group": ("mu_group", None),
+    "log_group_sd": ("group_sd", np.exp),
+    "log_tau": ("tau", np.exp),
+    "bias_mean": ("bias_mean", None),
+    "log_bias_sd": ("bias_sd", np.exp),
+    "bias": ("bias", None),
+    "log_scatter_mean": ("log_scatter_mean", None),
+    "log_log_scatter_sd": ("log_scatter_sd", np.exp),
+    "log_scatter": ("scatter", np.exp),
+    "logit_repeat_mean": ("logit_repeat_mean", None),
+    "log_logit_repeat_sd": ("logit_repeat_sd", np.exp),
+    "logit_repeat": ("repeat", lambda x: 1.0 / (1.0 + np.exp(-x))),
+    "log_figure_scatter": ("figure_scatter", np.exp),
+    "common_bias": ("common_bias", None),
+}
+
+_CLASSES = {
+    cls.__name__: cls
+    for cls in (Model, Support, priors.Priors, priors.Pooled, priors.Never, priors.Source)
+} | {
+    f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
+    for module, names in (
+        (noise, ("Logistic", "Normal", "StudentT")),
+        (priors, ("Normal", "HalfNormal", "Fixed")),
+    )
+    for name in names
+}
+_NAMES = {cls: name for name, cls in _CLASSES.items()}
+
+
+def to_datatree(posterior: Posterior, theta: ThetaDraws, tolls: Integers) -> "xr.DataTree":
+    """Draws of theta and of the tolls, with the claims, in ArviZ's conventions.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The model and the claims.
+    theta : ThetaDraws
+        Draws of theta.
+    tolls : ndarray of int, shape (n_chains, n_draws, n_locations)
+        Joint draws of the tolls.
+    """
+    from arviz_base import from_dict
+
+    claims = posterior.claims
+    data: dict[str, NDArray[Any]] = {}
+    dims: dict[str, list[str]] = {"toll": ["location"]}
+    coords: dict[str, Any] = {"location": list(claims.locations)}
+    members: dict[str, list[str]] = {}
+    columns: dict[str, list[int]] = {}
+    for j, entry in enumerate(posterior.entries):
+        columns.setdefault(entry.name, []).append(j)
+        if entry.member is not None:
+            members.setdefault(entry.name, []).append(entry.member)
+    for name, where in columns.items():
+        natural, transform = _NATURAL[name]
+        values = theta.theta[:, :, where]
+        data[natural] = transform(values) if transform else values
+        if name not in members:
+            data[natural] = data[natural][:, :, 0]
+            continue
+        # Sources with a fixed effect have no entry, so each effect has its own coordinate.
+        full = claims.groups if name == "mu_group" else claims.sources
+        dim = "group" if name == "mu_group" else "source"
+        if tuple(members[name]) != full:
+            dim = f"{natural}_source"
+        dims[natural], coords[dim] = [dim], members[name]
+    data["toll"] = tolls
+    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+    shape = theta.theta.shape[:2]
+    coords["claim"] = np.arange(claims.n_claims)
+    tree = from_dict(
+        {
+            "posterior": data,
+            "sample_stats": {"log_density": _log_densities(posterior, theta.flat).reshape(shape)},
+            "observed_data": {"lower": claims.lower, "upper": claims.upper},
+            "constant_data": {
+                "claim_location": np.array(claims.locations, dtype=str)[location],
+                "claim_source": np.array(claims.sources, dtype=str)[claims.source_index],
+                "claim_kind": np.array(KINDS, dtype=str)[claims.kind],
+                "claim_row": claims.row,
+                "documented": claims.documented,
+                "verified": claims.verified,
+                "cap": claims.cap,
+            },
+        },
+        coords=coords,
+        dims=dims
+        | dict.fromkeys(
+            ("lower", "upper", "claim_location", "claim_source", "claim_kind", "claim_row"),
+            ["claim"],
+        )
+        | dict.fromkeys(("documented", "verified", "cap"), ["location"]),
+        attrs={"posterior": {"inference_library": "tollest", "method": theta.summary}},
+    )
+    return tree
+
+
+def _log_densities(posterior: Posterior, thetas: Floats) -> Floats:
+    from tollest.model import threaded
+
+    return np.fromiter(threaded(posterior.log_density, list(thetas)), np.float64, len(thetas))
+
+
+def totals_datatree(names: tuple[Hashable, ...], samples: Integers) -> "xr.DataTree":
+    """Draws of totals in ArviZ's conventions, as one chain."""
+    from arviz_base import from_dict
+
+    coords = {"label": [str(name) for name in names]}
+    return from_dict({"posterior": {"total": samples[None]}}, coords=coords, dims={"total": ["label"]})
+
+
+def save(
+    posterior: Posterior, theta: ThetaDraws, entropy: int, tree: "xr.DataTree", path: str | Path
+) -> None:
+    """Write `tree`, with all that `load` needs beside it, to a netCDF file."""
+    import xarray as xr
+
+    claims = posterior.claims
+    rows = {}
+    for item in dataclasses.fields(Rows):
+        value = getattr(claims._rows, item.name)
+        rows[item.name] = value.astype("datetime64[D]").astype(np.int64) if item.name == "date" else value
+    arrays = {k: ((f"dim_{k}",), v) for k, v in rows.items() if isinstance(v, np.ndarray)}
+    plain = {k: v for k, v in rows.items() if not isinstance(v, np.ndarray)}
+    known_by = None if np.isnat(claims._known_by) else str(claims._known_by)
+    described = dataclasses.asdict(dataclasses.replace(theta, theta=np.zeros((0, 0, 0))))
+    described.pop("theta")
+    header = {
+        "format": _FORMAT, "version": version("tollest"), "entropy": entropy,
+        "model": _encoded(posterior.model), "theta": described, "claims": plain,
+        "known_by": known_by,
+    }  # fmt: skip
+    state = xr.Dataset(
+        arrays | {"theta": (("theta_chain", "theta_draw", "theta_entry"), theta.theta)},
+        attrs={"header": json.dumps(header)},
+    )
+    out = tree.copy()
+    out["tollest"] = xr.DataTree(state)
+    out.to_netcdf(path, engine="h5netcdf")
+
+
+def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int]:
+    """Read what `save` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file was not written by `save`.
+    """
+    import xarray as xr
+
+    try:
+        state = xr.load_dataset(path, group="tollest", engine="h5netcdf")
+        header = json.loads(state.attrs["header"])
+    except (KeyError, ValueError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise ValueError(f"{str(path)!r} holds no estimate saved by tollest.") from error
+    if header["format"] != _FORMAT:
+        raise ValueError(f"{str(path)!r} is of the format {header['format']!r}, not {_FORMAT!r}.")
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(Rows):
+        if item.name in header["claims"]:
+            value = header["claims"][item.name]
+            values[item.name] = tuple(value) if isinstance(value, list) else value
+        else:
+            values[item.name] = state[item.name].to_numpy()
+    values["date"] = values["date"].astype("datetime64[D]")
+    known_by = np.datetime64(header["known_by"] or "NaT", "D")
+    claims = Claims._resolve(Rows(**values), known_by)
+    described = header["theta"] | {"doubts": tuple(header["theta"]["doubts"])}
+    theta = ThetaDraws(state["theta"].to_numpy(), **described)
+    return Posterior(_decoded(header["model"]), claims), theta, header["entropy"]
+
+
+def _encoded(value: Any) -> Any:  # noqa: ANN401 - a tree of dataclasses and numbers
+    """A dataclass as JSON: its class by name, its fields by theirs."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: _encoded(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"class": _NAMES[type(value)], "fields": fields}
+    if hasattr(value, "items"):
+        return {"class": "mapping", "fields": {k: _encoded(v) for k, v in value.items()}}
+    return value
+
+
+def _decoded(value: Any) -> Any:  # noqa: ANN401 - a tree of dataclasses and numbers
+    if not isinstance(value, dict):
+        return value
+    fields = {k: _decoded(v) for k, v in value["fields"].items()}
+    return fields if value["class"] == "mapping" else _CLASSES[value["class"]](**fields)

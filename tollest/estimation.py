@@ -1,0 +1,511 @@
+"""From claims to tolls: `estimate`, and the `Estimate` it returns."""
+
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import _kernels, _text, archive
+from tollest._progress import Reporter
+from tollest.claims import UNBOUNDED, Claims
+from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
+from tollest.engines._whitening import settled
+from tollest.engines.laplace import round_size
+from tollest.model import Model, Posterior, threaded
+from tollest.tolls import TollMasses, check_interval, several_quantiles, whole
+from tollest.totals import Totals, labelled
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_SHARDS = 32  # stretches of patterns that threads take one by one
+_DOMINATED = 0.5  # share of the prior above which an interval is called the prior's
+
+
+class DoubtfulEstimate(UserWarning):
+    """An estimate whose computation is not good enough to be relied on."""
+
+
+def estimate(
+    claims: Claims,
+    *,
+    model: Model | None = None,
+    engine: AbstractEngine | None = None,
+    rng: int | np.random.Generator | None = None,
+    progress: bool = True,
+) -> "Estimate":
+    """Posterior of the tolls of all locations, and of the sources' habits, given claims.
+
+    Parameters
+    ----------
+    claims : Claims
+        The evidence.
+    model : Model, optional
+        The assumptions; ``Model()`` if left out.
+    engine : engine, optional
+        How to compute; ``engines.NestedLaplace()`` if left out, which goes on to NUTS by itself.
+    rng : int, numpy.random.Generator or None
+        The same seed gives the same answer, on any number of threads.
+    progress : bool
+        Whether to show progress, on standard error, after two seconds.
+
+    Returns
+    -------
+    Estimate
+
+    Warns
+    -----
+    DoubtfulEstimate
+        If the computation is not good enough; the estimate repeats it wherever it is shown.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"location": ["Arden"], "source": ["clinic"], "count": [11]})
+    >>> tolls = estimate(Claims.from_table(table), rng=1).table(ci_prob=0.9)
+    >>> bool(tolls.loc["Arden", "lower"] < 11 < tolls.loc["Arden", "upper"])
+    True
+    """
+    posterior = (model or Model()).given(claims)
+    generator = np.random.default_rng(rng)
+    engine_rng, draws_rng = generator.spawn(2)
+    with Reporter(progress) as reporter:
+        theta = (engine or NestedLaplace()).run(posterior, engine_rng, reporter)
+        reporter.update("Tolls", 1.0)
+        centre = np.median(theta.flat, axis=0)
+        posterior = settled(posterior, centre, posterior.model.support)
+        result = Estimate(posterior, theta, entropy=int(draws_rng.integers(2**63)))
+        result._masses  # noqa: B018 - computed while progress is shown
+    if theta.doubts:
+        warnings.warn(" ".join(theta.doubts), DoubtfulEstimate, stacklevel=2)
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Posterior of the tolls: intervals, mass functions, totals, sources and draws.
+
+    Made by `estimate`. Mass functions of single tolls are exact given each draw of theta and
+    are averaged over the draws; totals come from joint draws.
+
+    Attributes
+    ----------
+    posterior : Posterior
+        The model and the claims.
+    theta : ThetaDraws
+        Draws of the continuous unknowns, and how they were made.
+    entropy : int
+        Seed of the joint draws.
+    """
+
+    posterior: Posterior
+    theta: ThetaDraws
+    entropy: int
+
+    @property
+    def claims(self) -> Claims:
+        """The evidence."""
+        return self.posterior.claims
+
+    @property
+    def model(self) -> Model:
+        """The assumptions, with the support that sums over tolls ran on."""
+        return self.posterior.model
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the computation should not be relied on; empty where it can be."""
+        return self.theta.doubts
+
+    @cached_property
+    def _used(self) -> Floats:
+        """Draws of theta that tolls are averaged over, shape (n_used, n_theta)."""
+        flat = self.theta.flat
+        n_used = min(len(flat), round_size(self.posterior))
+        return flat[np.linspace(0, len(flat) - 1, n_used).astype(np.int64)]
+
+    @cached_property
+    def _masses(self) -> TollMasses:
+        """Posterior mass function of each pattern's toll."""
+        problem = self.posterior.problem
+        n_patterns = problem.group.size
+        parameters = [self.posterior.parameters(theta) for theta in self._used]
+        out = np.zeros((n_patterns, problem.x.size))
+        bounds = np.unique(np.linspace(0, n_patterns, _SHARDS + 1).astype(np.int64))
+
+        def fill(bound: tuple[int, int]) -> None:
+            part = _kernels.shard(problem, *bound)
+            for point in parameters:
+                _kernels.add_toll_masses(part, point, 1.0 / len(parameters), out[slice(*bound)])
+
+        for _ in threaded(fill, list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))):
+            pass
+        return TollMasses(*self.posterior.bins, out)
+
+    def _of_locations(self, per_pattern: NDArray[np.generic]) -> "pd.Series":
+        import pandas as pd
+
+        index = pd.Index(self.claims.locations, name="location")
+        return pd.Series(per_pattern[self.posterior.patterns], index=index)
+
+    def table(self, ci_prob: float = 0.9, ci_kind: str = "eti") -> "pd.DataFrame":
+        """Tolls of all locations with their credible intervals.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the interval.
+        ci_kind : {"eti", "hdi"}
+            Equal tails, or the shortest interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by location, with the columns
+
+            ``median, lower, upper, mean``
+                Of the toll, in deaths. The mean is infinite where neither a claim nor a cap
+                bounds the toll from above: there it is the prior's.
+            ``n_claims, n_figures``
+                Claims in evidence, and distinct numbers among them.
+            ``documented``
+                Deaths that are certain; never an estimate.
+            ``prior_share``
+                Variance of the log toll over its variance before any claim on the location:
+                near 0 the claims speak, near 1 the prior.
+            ``common_bias_share``
+                Share of that variance owed to the bias common to all sources.
+
+            ``attrs`` names `ci_prob` and `ci_kind`.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` or `ci_kind` is none.
+        """
+        import pandas as pd
+
+        masses, patterns = self._masses, self.posterior.patterns
+        lower, upper = masses.interval(ci_prob, ci_kind)
+        variance = masses.log_variance()[patterns]
+        verified = self.claims.verified >= 0
+        common = self._values("common_bias").var()
+        mean = np.where(self._is_open, np.inf, masses.mean()[patterns])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            prior_share = np.clip(variance / self._prior_variance, 0.0, 1.0)
+            common_share = np.clip(common / variance, 0.0, 1.0)
+        table = pd.DataFrame(
+            {
+                "median": masses.quantile(0.5)[patterns],
+                "lower": lower[patterns],
+                "upper": upper[patterns],
+                "mean": mean,
+                "n_claims": self.claims.claims_per_location,
+                "n_figures": self.claims.n_figures,
+                "documented": self.claims.documented,
+                "prior_share": np.where(verified, 0.0, prior_share),
+                "common_bias_share": np.where(verified, 0.0, common_share),
+            },
+            index=pd.Index(self.claims.locations, name="location"),
+        )
+        table.attrs.update(ci_prob=ci_prob, ci_kind=ci_kind)
+        return table
+
+    def pmf(self, location: str) -> "pd.DataFrame":
+        """Posterior mass function of one location's toll.
+
+        Parameters
+        ----------
+        location : str
+            One of ``claims.locations``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each bin of tolls with any mass: ``first``, ``last`` (both included, and
+            equal up to some hundreds) and ``probability``.
+
+        Raises
+        ------
+        KeyError
+            If there is no such location.
+        """
+        import pandas as pd
+
+        pattern = self.posterior.patterns[self._position(location)]
+        probability = self._masses.masses[pattern]
+        keep = probability > 0
+        first, last = self._masses.first[keep], self._masses.last[keep]
+        return pd.DataFrame({"first": first, "last": last, "probability": probability[keep]})
+
+    def quantile(self, q: float | Sequence[float]) -> "pd.Series | pd.DataFrame":
+        """Quantiles of every toll: the smallest number with at least probability `q` up to it.
+
+        Returns
+        -------
+        pandas.Series or pandas.DataFrame
+            Indexed by location; a DataFrame with a column for each of several `q`.
+
+        Raises
+        ------
+        ValueError
+            If a `q` is not between 0 and 1.
+        """
+        return several_quantiles(q, lambda p: self._of_locations(self._masses.quantile(p)))
+
+    def probability(self, *, at_least: int) -> "pd.Series":
+        """Probability that each toll is `at_least` or more, indexed by location."""
+        return self._of_locations(self._masses.at_least(whole(at_least)))
+
+    def sources(self, ci_prob: float = 0.9) -> "pd.DataFrame":
+        """Habits of every source, each with its equal-tailed credible interval.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by source. ``bias`` is a multiplier of the toll: 1.1 counts 10 % too many,
+            apart from what all sources get wrong alike. ``scatter`` is the scale of the
+            source's own error on the log1p axis: 0.15 is about 15 %. ``repeat`` is the
+            probability that a count repeats the figure in circulation. Each is a posterior
+            median, with ``_lower`` and ``_upper``; ``n_claims`` counts claims that may err.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` is not between 0 and 1.
+        """
+        import pandas as pd
+
+        check_interval(ci_prob, "eti")
+        columns: dict[str, NDArray[np.generic]] = {}
+        ends = (0.5, 0.5 - ci_prob / 2, 0.5 + ci_prob / 2)
+        for name, values in self._habits().items():
+            middle, lower, upper = np.quantile(values, ends, axis=0)
+            columns |= {name: middle, f"{name}_lower": lower, f"{name}_upper": upper}
+        n_sources = self.claims.n_sources
+        columns["n_claims"] = np.bincount(self.claims.source_index, minlength=n_sources)
+        table = pd.DataFrame(columns, index=pd.Index(self.claims.sources, name="source"))
+        table.attrs.update(ci_prob=ci_prob, ci_kind="eti")
+        return table
+
+    def _habits(self) -> dict[str, Floats]:
+        """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources)."""
+        habits = {"bias": np.exp(self._values("bias")), "scatter": np.exp(self._values("log_scatter"))}
+        never = not any(entry.name == "log_figure_scatter" for entry in self.posterior.entries)
+        logit = self._values("logit_repeat")
+        habits["repeat"] = np.zeros_like(logit) if never else 1.0 / (1.0 + np.exp(-logit))
+        return habits
+
+    def _values(self, name: str) -> Floats:
+        """Draws of one of the kernels' parameters, shape (n_draws, size) or (n_draws,)."""
+        layout, flat = self.posterior.layout, self.theta.flat
+        shared = ("log_tau", "log_figure_scatter", "common_bias")
+        if name in shared:
+            at = shared.index(name)
+            index, fixed = layout.index.shared[at : at + 1], layout.fixed.shared[at : at + 1]
+        else:
+            index, fixed = getattr(layout.index, name), getattr(layout.fixed, name)
+        columns = index.astype(np.int64)
+        values = np.where(columns >= 0, flat[:, columns], fixed)
+        return values[:, 0] if name in shared else values
+
+    @cached_property
+    def _prior_variance(self) -> Floats:
+        """Variance of the log toll before any claim on the location, shape (n_locations,)."""
+        used, problem = self._used[:: max(1, len(self._used) // 200)], self.posterior.problem
+        n_groups = int(problem.group.max()) + 1
+        # One silent pattern a group; caps are left aside, as knowledge, not prior.
+        silent = problem._replace(
+            offsets=np.zeros(n_groups + 1, np.int64), members=np.zeros(0, np.int64),
+            group=np.arange(n_groups), first=np.zeros(n_groups, np.int64),
+            last=np.full(n_groups, problem.x.size), cap_edge=np.full(n_groups, np.inf),
+            multiplicity=np.ones(n_groups),
+        )  # fmt: skip
+        out = np.zeros((n_groups, problem.x.size))
+        for theta in used:
+            _kernels.add_toll_masses(silent, self.posterior.parameters(theta), 1 / len(used), out)
+        return TollMasses(*self.posterior.bins, out).log_variance()[self.claims.group_index]
+
+    @cached_property
+    def _is_open(self) -> NDArray[np.bool_]:
+        """Whether nothing but the prior bounds a toll from above, shape (n_locations,)."""
+        claims = self.claims
+        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+        bounded = np.bincount(location[claims.upper != UNBOUNDED], minlength=claims.n_locations) > 0
+        return np.asarray(~bounded & (claims.cap == UNBOUNDED) & (claims.verified < 0))
+
+    def draws(self, n: int | None = None) -> Integers:
+        """Joint draws of all tolls: each row one state of the world.
+
+        Parameters
+        ----------
+        n : int, optional
+            Number of draws; by default as many as tolls were averaged over. More draws than
+            there are draws of theta go through these again.
+
+        Returns
+        -------
+        ndarray of int, shape (n, n_locations)
+            The same at every call. Draw ``i`` does not depend on `n` where `n` is at most the
+            default.
+
+        Raises
+        ------
+        ValueError
+            If `n` is not a positive whole number.
+        """
+        n = len(self._used) if n is None else whole(n, least=1)
+        return self._draws_given(self._used[np.arange(n) % len(self._used)])
+
+    def draws_by_chain(self) -> Integers:
+        """One joint draw of all tolls for every draw of theta.
+
+        Returns
+        -------
+        ndarray of int, shape (n_chains, n_draws, n_locations)
+        """
+        return self._draws_given(self.theta.flat).reshape(*self.theta.theta.shape[:2], -1)
+
+    def _draws_given(self, thetas: Floats) -> Integers:
+        """One joint draw of all tolls for each theta, shape (n_draws, n_locations)."""
+        patterns, problem = self.posterior.patterns, self.posterior.problem
+        masses = self._masses
+        n_locations = self.claims.n_locations
+        out = np.empty((len(thetas), n_locations), np.int64)
+
+        def fill(i: int) -> None:
+            # A stream a draw, read off by location: neither threads nor shards can matter.
+            uniform = np.random.default_rng((self.entropy, i)).random(n_locations)
+            index, within = np.empty(n_locations, np.int64), np.empty(n_locations)
+            point = self.posterior.parameters(thetas[i])
+            _kernels.draw_bins(problem, point, patterns, uniform, index, within)
+            out[i] = masses.place(patterns, index, within)
+
+        for _ in threaded(fill, list(range(len(thetas)))):
+            pass
+        return out
+
+    def total(
+        self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
+    ) -> "Totals":
+        """Tolls added up over locations, from joint draws; never by adding bounds.
+
+        Parameters
+        ----------
+        by : mapping or sequence, optional
+            Label of each location, as a mapping from location to label (a dict, or a pandas
+            Series indexed by location) or a sequence in the order of ``claims.locations``.
+            Without it, the total of all.
+
+        Returns
+        -------
+        Totals
+            With the methods of an estimate, one row a label.
+
+        Raises
+        ------
+        ValueError
+            If `by` leaves locations without a label, or has another length.
+        """
+        names, index = labelled(self.claims.locations, by)
+        claims = self.claims
+        floors = np.where(claims.verified >= 0, claims.verified, claims.documented)
+
+        def added(values: NDArray[np.generic]) -> Integers:
+            return np.bincount(index, weights=values, minlength=len(names)).astype(np.int64)
+
+        draws = np.zeros((len(self._used), len(names)), np.int64)
+        np.add.at(draws.T, index, self.draws().T)
+        return Totals(
+            names=names,
+            samples=draws,
+            n_locations=np.bincount(index, minlength=len(names)),
+            n_silent=added(claims.claims_per_location == 0),
+            n_claims=added(claims.claims_per_location),
+            documented=added(floors),
+            n_open=added(self._is_open),
+            how=self.theta.summary,
+            doubts=self.doubts,
+        )
+
+    def to_datatree(self) -> "xr.DataTree":
+        """Draws of all unknowns and tolls, with the claims, in ArviZ's conventions.
+
+        Returns
+        -------
+        xarray.DataTree
+            Groups ``posterior`` (dims ``chain, draw`` and ``source``, ``location``, ``group``),
+            ``observed_data`` and ``constant_data`` (the claims) and ``sample_stats``.
+        """
+        return archive.to_datatree(self.posterior, self.theta, self.draws_by_chain())
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to a netCDF file that `load` reads back.
+
+        The file is the DataTree of `to_datatree`, with the model and all claims beside it.
+        """
+        archive.save(self.posterior, self.theta, self.entropy, self.to_datatree(), path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read an estimate that `save` wrote; its tables and draws are the same.
+
+        Raises
+        ------
+        ValueError
+            If the file was not written by `save`.
+        """
+        return cls(*archive.load(path))
+
+    def _position(self, location: str) -> int:
+        try:
+            return self.claims.locations.index(location)
+        except ValueError:
+            raise KeyError(
+                f"{location!r} is none of the {self.claims.n_locations} locations"
+            ) from None
+
+    def __repr__(self) -> str:
+        """The answer as text, with its level, its method and every warning."""
+        claims = self.claims
+        head = (
+            f"Estimate of {_text.plural(claims.n_locations, 'toll')} from "
+            f"{_text.plural(int(claims.claims_per_location.sum()), 'claim')}"
+        )
+        table = self.table()
+        dominated = table.index[(table["prior_share"] > _DOMINATED) & ~self._is_open]
+        notes = [
+            _text.named("The prior dominates", dominated.tolist()),
+            _text.named(
+                "No claim or cap bounds from above, so the upper bound is the prior's:",
+                table.index[self._is_open].tolist(),
+            ),
+        ]
+        return _text.answer(head, table, self.theta.summary, notes, self.doubts)
+
+    def with_model(self, model: Model) -> "Estimate":
+        """Tolls of the same draws of theta under another support: a check, not a refit.
+
+        Raises
+        ------
+        ValueError
+            If `model` differs in more than its support.
+        """
+        if replace(model, support=self.model.support) != self.model:
+            raise ValueError("model differs in more than its support; estimate anew instead.")
+        return Estimate(Posterior(model, self.claims), self.theta, self.entropy)
+

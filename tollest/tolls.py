@@ -1,0 +1,180 @@
+"""Distributions of tolls over bins of whole numbers: quantiles, intervals, means, draws."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Mass below which a whole number counts as impossible; sums over the support leave as much out.
+_NOTHING = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class TollMasses:
+    """Posterior mass functions of several tolls on one support.
+
+    Inside a bin of more than one number the density runs linearly, with the slope of its
+    neighbours: quantiles then err by the third power of the bins' width.
+
+    Parameters
+    ----------
+    first, last : ndarray of int, shape (n_support,)
+        First and last whole number of each bin.
+    masses : ndarray of float, shape (n_tolls, n_support)
+        Mass of each bin, summing to one over the support.
+    """
+
+    first: Integers
+    last: Integers
+    masses: Floats
+
+    def _slopes(self, rows: Integers, k: Integers) -> Floats:
+        """Relative slope of the density inside bin `k` of each row: 0 is flat, 1 steepest."""
+        width = (self.last - self.first + 1).astype(np.float64)
+        middle = 0.5 * (self.first + self.last)
+        left, right = np.maximum(k - 1, 0), np.minimum(k + 1, len(width) - 1)
+        density = self.masses / width
+        rise = (density[rows, right] - density[rows, left]) / np.maximum(
+            middle[right] - middle[left], 1.0
+        )
+        here = np.maximum(density[rows, k], 1e-300)
+        # Next to a bin without mass, past a floor or a cap, there is no slope to take.
+        edge = (self.masses[rows, left] == 0) | (self.masses[rows, right] == 0)
+        return np.where(edge, 0.0, np.clip(0.5 * rise * width[k] / here, -1.0, 1.0))
+
+    def quantile(self, q: float | Floats) -> Integers:
+        """Smallest whole number with at least mass `q` at or below it.
+
+        Parameters
+        ----------
+        q : float, or ndarray of float of shape (n_tolls,)
+            Probability in [0, 1], the same for all tolls or one for each.
+
+        Returns
+        -------
+        ndarray of int, shape (n_tolls,)
+        """
+        n_tolls = len(self.masses)
+        rows = np.arange(n_tolls)
+        cumulative = np.cumsum(self.masses, axis=1)
+        # Rounding must not push a quantile past a number that holds it exactly.
+        target = np.clip(np.broadcast_to(q, n_tolls) - _NOTHING, _NOTHING, cumulative[:, -1])
+        k = np.minimum((cumulative < target[:, None]).sum(axis=1), self.masses.shape[1] - 1)
+        below = np.where(k > 0, cumulative[rows, np.maximum(k - 1, 0)], 0.0)
+        share = (target - below) / np.maximum(self.masses[rows, k], 1e-300)
+        t = _position(np.clip(share, 0.0, 1.0), self._slopes(rows, k))
+        width = self.last[k] - self.first[k] + 1
+        return self.first[k] + np.clip(np.ceil(t * width).astype(np.int64) - 1, 0, width - 1)
+
+    def place(self, rows: Integers, index: Integers, within: Floats) -> Integers:
+        """Whole numbers at the share `within` of the mass of bins `index`; all of one shape."""
+        t = _position(within, self._slopes(rows, index))
+        width = self.last[index] - self.first[index] + 1
+        return self.first[index] + np.minimum((t * width).astype(np.int64), width - 1)
+
+    def at_least(self, k: int) -> Floats:
+        """Probability of `k` or more, shape (n_tolls,)."""
+        whole = self.masses[:, self.first >= k].sum(axis=1)
+        inside = int(np.searchsorted(self.first, k, side="right")) - 1
+        if self.first[inside] == k:
+            return np.minimum(whole, 1.0)
+        rows = np.arange(len(self.masses))
+        a = self._slopes(rows, np.full(len(rows), inside))
+        t = (k - self.first[inside]) / (self.last[inside] - self.first[inside] + 1)
+        part = self.masses[:, inside] * (1.0 - (t + a * (t * t - t)))
+        return np.minimum(whole + part, 1.0)
+
+    def mean(self) -> Floats:
+        """Mean over the support, shape (n_tolls,)."""
+        return self.masses @ (0.5 * (self.first + self.last))
+
+    def log_variance(self) -> Floats:
+        """Variance of ``log1p`` of the toll, shape (n_tolls,)."""
+        x = 0.5 * (np.log1p(self.first) + np.log1p(self.last))
+        mean = self.masses @ x
+        return np.maximum(self.masses @ x**2 - mean**2, 0.0)
+
+    def interval(self, ci_prob: float, ci_kind: str) -> tuple[Integers, Integers]:
+        """Ends of credible intervals, both of shape (n_tolls,).
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside, between 0 and 1.
+        ci_kind : {"eti", "hdi"}
+            Equal tails, or the shortest interval.
+        """
+        check_interval(ci_prob, ci_kind)
+        if ci_kind == "eti":
+            return self.quantile(0.5 - ci_prob / 2), self.quantile(0.5 + ci_prob / 2)
+        lower, upper = self.quantile(0.0), self.quantile(ci_prob)
+        for p in np.linspace(0.0, 1.0 - ci_prob, 201)[1:]:
+            # Mass up to the number before `low` is below p, so the interval holds ci_prob.
+            low, high = self.quantile(p), self.quantile(min(p + ci_prob, 1.0))
+            shorter = high - low < upper - lower
+            lower, upper = np.where(shorter, low, lower), np.where(shorter, high, upper)
+        return lower, upper
+
+
+def _position(share: Floats, slope: Floats) -> Floats:
+    """Where in a bin the share of its mass is reached: t with ``t + slope (t^2 - t) = share``."""
+    b = 1.0 - slope
+    root = np.sqrt(np.maximum(b * b + 4.0 * slope * share, 0.0))
+    return np.clip(2.0 * share / np.maximum(b + root, 1e-300), 0.0, 1.0)
+
+
+def check_interval(ci_prob: float, ci_kind: str) -> None:
+    """Refuse a level or kind of interval that means nothing.
+
+    Raises
+    ------
+    ValueError
+        If `ci_prob` is not strictly between 0 and 1, or `ci_kind` is not known.
+    """
+    if not 0.0 < ci_prob < 1.0:
+        raise ValueError(f"ci_prob is {ci_prob}; it lies between 0 and 1, as 0.9 for 90 %.")
+    if ci_kind not in ("eti", "hdi"):
+        raise ValueError(
+            f"ci_kind is {ci_kind!r}; it is 'eti' (equal tails) or 'hdi' (highest density)."
+        )
+
+
+def several_quantiles(
+    q: float | Sequence[float], of: "Callable[[float], pd.Series]"
+) -> "pd.Series | pd.DataFrame":
+    """One quantile as a Series, or several as a DataFrame with a column for each.
+
+    Raises
+    ------
+    ValueError
+        If a `q` is not between 0 and 1.
+    """
+    import pandas as pd
+
+    several = np.atleast_1d(np.asarray(q, dtype=np.float64))
+    if not np.all((several >= 0.0) & (several <= 1.0)):
+        raise ValueError(f"q is {q}; a quantile's probability lies between 0 and 1.")
+    if np.ndim(q) == 0:
+        return of(float(several[0])).rename(float(several[0]))
+    return pd.DataFrame({float(p): of(float(p)) for p in several})
+
+
+def whole(value: int, least: int = 0) -> int:
+    """`value` as a whole number.
+
+    Raises
+    ------
+    ValueError
+        If it is not one, or below `least`.
+    """
+    if isinstance(value, bool) or value != value or int(value) != value or value < least:  # noqa: PLR0124
+        raise ValueError(f"{value!r} is no whole number of {least} or more.")
+    return int(value)
