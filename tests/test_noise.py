@@ -24,7 +24,7 @@ def test_every_family_keeps_the_contract(family):
     check_noise(family, rng=7)
 
 
-@pytest.mark.parametrize(("family", "standard"), STANDARD, ids=repr)
+@pytest.mark.parametrize(("family", "standard"), STANDARD, ids=map(repr, FAMILIES))
 @pytest.mark.parametrize(("m", "s"), [(2.0, 0.5), (0.3, 1.5), (6.0, 0.2)])
 def test_mass_is_a_difference_of_distribution_functions(family, standard, m, s):
     lower, upper = np.array([0, 0, 1, 3, 20, 400]), np.array([0, 12, 1, 40, 20, 450])

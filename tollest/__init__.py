@@ -2,7 +2,7 @@
 
 >>> import pandas as pd
 >>> import tollest as te
->>> table = pd.DataFrame({"location": ["Arden"] * 2, "source": ["press", "clinic"], "count": [9, 14]})
+>>> table = pd.DataFrame({"location": "Arden", "source": ["press", "clinic"], "count": [9, 14]})
 >>> te.estimate(te.Claims.from_table(table), rng=1).table(ci_prob=0.9).columns[:3].tolist()
 ['median', 'lower', 'upper']
 """

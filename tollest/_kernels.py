@@ -24,7 +24,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tollest._mass import FAST, MAXIMA, SUMS, bin_row, claim_row, exp, log, mass_cell
-
 from tollest.support import LANES
 
 Floats = NDArray[np.float64]
@@ -284,7 +283,9 @@ def _tabulate(
             claim[0, s:e], claim[1, s:e], claim[2, s:e],
         )  # fmt: skip
         if problem.claim_figure[j] >= 0:
-            _repeat_row(parameters.logit_repeat[source], claim[0, s:e], claim[3, s:e], claim[4, s:e])
+            _repeat_row(
+                parameters.logit_repeat[source], claim[0, s:e], claim[3, s:e], claim[4, s:e]
+            )
     return Tables(priors, prior, figures, figure, claims, claim)
 
 
@@ -477,9 +478,7 @@ def log_likelihood(
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def _credit(
-    weights: Floats, chosen: Floats, share: Floats, own: Floats, repeats: Floats
-) -> None:
+def _credit(weights: Floats, chosen: Floats, share: Floats, own: Floats, repeats: Floats) -> None:
     for k in range(weights.size):
         repeat = weights[k] * chosen[k] * share[k]
         repeats[k] = repeat
@@ -523,7 +522,9 @@ def _backward(
                 weights, terms[slot, :n], tables.figure[3, t : t + n], inverse[:n],
                 figure_weight[t : t + n],
             )  # fmt: skip
-        _credit(weights, terms[slot, :n], tables.claim[4, s : s + n], claim_weight[s : s + n], repeats)
+        _credit(
+            weights, terms[slot, :n], tables.claim[4, s : s + n], claim_weight[s : s + n], repeats
+        )
         source = problem.claim_source[j]
         omega = 1.0 / (1.0 + math.exp(-parameters.logit_repeat[source]))
         gradients.logit_repeat[source] += _total(repeats) - times * omega
@@ -618,7 +619,7 @@ def draw_bins(
 
 
 def shard(problem: Problem, start: int, stop: int) -> Problem:
-    """The patterns ``start:stop`` as a problem of their own."""
+    """Take the patterns ``start:stop`` as a problem of their own."""
     offsets = problem.offsets[start : stop + 1]
     return problem._replace(
         offsets=offsets - offsets[0],

@@ -278,21 +278,21 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def _student_tail(z: float, df: float) -> float:
-    """Upper tail of the standard Student t, for ``z >= 0``."""
+def _student_log_tail(z: float, df: float) -> float:
+    """Log upper tail of the standard Student t, for ``z >= 0``."""
     if z == np.inf:
-        return 0.0
+        return -np.inf
     a, b = 0.5 * df, 0.5
     x = df / (df + z * z)
     y = z * z / (df + z * z)
     log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
     if x < (a + 1.0) / (a + b + 2.0):
-        front = math.exp(-a * math.log1p(z * z / df) + 0.5 * math.log(y) - log_beta)
-        return 0.5 * front * _beta_fraction(a, b, x) / a
+        log_front = -a * math.log1p(z * z / df) + 0.5 * math.log(y) - log_beta
+        return log_front + math.log(0.5 * _beta_fraction(a, b, x) / a)
     front = (
         0.0 if z == 0.0 else math.exp(-a * math.log1p(z * z / df) + 0.5 * math.log(y) - log_beta)
     )
-    return 0.5 - 0.5 * front * _beta_fraction(b, a, y) / b
+    return math.log(0.5 - 0.5 * front * _beta_fraction(b, a, y) / b)
 
 
 @njit(cache=True, error_model="numpy")
@@ -301,7 +301,13 @@ def _student_t(lower: float, w: float, df: float) -> tuple[float, float, float]:
     upper = lower + w
     middle = lower + 0.5 * w
     norm = math.lgamma(0.5 * (df + 1.0)) - math.lgamma(0.5 * df) - 0.5 * math.log(df * math.pi)
-    if w <= 0.5 * math.sqrt(df + middle * middle):
+    spread_of_t = df + middle * middle
+    # Nodes serve where the density neither falls nor turns much.
+    if (
+        w < np.inf
+        and w <= 0.5 * math.sqrt(spread_of_t)
+        and w * (df + 1.0) * max(w, abs(middle)) <= 2.5 * spread_of_t
+    ):
         peak = norm - 0.5 * (df + 1.0) * math.log1p(middle * middle / df)
         total = slope = spread = 0.0
         for i in range(_NODES.size):
@@ -315,13 +321,20 @@ def _student_t(lower: float, w: float, df: float) -> tuple[float, float, float]:
         return peak + math.log(0.5 * w * total), slope / total, spread / total
     flip = middle < 0.0
     a, b = (-upper, -lower) if flip else (lower, upper)
-    above = _student_tail(a, df) if a >= 0.0 else 1.0 - _student_tail(-a, df)
-    mass = above - _student_tail(b, df)
-    density_a = math.exp(norm - 0.5 * (df + 1.0) * math.log1p(a * a / df))
-    density_b = 0.0 if b == np.inf else math.exp(norm - 0.5 * (df + 1.0) * math.log1p(b * b / df))
-    slope = (density_a - density_b) / mass
-    spread = (a * density_a - (0.0 if density_b == 0.0 else b * density_b)) / mass
-    return math.log(mass), (-slope if flip else slope), spread
+    log_b = _student_log_tail(b, df)
+    if a >= 0.0:
+        log_a = _student_log_tail(a, df)
+        log_mass = log_a + math.log1p(-math.exp(log_b - log_a))
+    else:
+        log_mass = math.log1p(-math.exp(_student_log_tail(-a, df)) - math.exp(log_b))
+    log_density_a = norm - 0.5 * (df + 1.0) * math.log1p(a * a / df)
+    density_a = math.exp(log_density_a - log_mass)
+    slope, spread = density_a, a * density_a
+    if b < np.inf:
+        density_b = math.exp(norm - 0.5 * (df + 1.0) * math.log1p(b * b / df) - log_mass)
+        slope -= density_b
+        spread -= b * density_b
+    return log_mass, (-slope if flip else slope), spread
 
 
 @njit(cache=True, error_model="numpy")

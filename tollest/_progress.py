@@ -46,5 +46,5 @@ class Reporter:
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task(what, total=1.0)
-        assert self._task is not None  # noqa: S101 - it is set with the bar
+        assert self._task is not None
         self._bar.update(self._task, description=what, completed=share)  # type: ignore[arg-type]

@@ -12,18 +12,18 @@ _WIDEST = 48  # characters of a name
 
 
 def plural(n: int, noun: str) -> str:
-    """A number and its noun: ``"1 claim"``, ``"2,000 claims"``."""
+    """Join a number and its noun: ``"1 claim"``, ``"2,000 claims"``."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def short(name: str) -> str:
-    """A name on one line, cut where it is longer than a table can show."""
+    """Put a name on one line, cut where it is longer than a table can show."""
     line = " ".join(name.split())
     return line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…"
 
 
 def named(what: str, names: Sequence[str]) -> str:
-    """A note on the locations in `names`; empty where there are none."""
+    """Write a note on the locations in `names`; empty where there are none."""
     if not names:
         return ""
     shown = "; ".join(short(str(name)) for name in names[:_NAMED])
@@ -50,15 +50,15 @@ def answer(
     """
     kind = {"eti": "equal-tailed", "hdi": "highest-density"}[table.attrs["ci_kind"]]
     lines = [f"{head}; {100 * table.attrs['ci_prob']:g} % {kind} credible intervals."]
-    rows = [("", "median", "lower", "upper", "claims", "documented")]
+    rows: list[tuple[str, ...]] = [("", "median", "lower", "upper", "claims", "documented")]
     for name, row in table.head(_SHOWN).iterrows():
         numbers = [f"{int(row[c]):,}" for c in ("median", "lower", "upper", "n_claims")]
         documented = f"{int(row['documented']):,}" if row["documented"] else "-"
         rows.append((short(str(name)), *numbers, documented))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+    for line in rows:
+        cells = [line[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
         lines.append("  ".join(cells).rstrip())
     if len(table) > _SHOWN:
         lines.append(f"... and {len(table) - _SHOWN:,} more; see table().")

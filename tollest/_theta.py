@@ -39,8 +39,8 @@ class Layout(NamedTuple):
     mean: Floats  # (n_theta,) the mean where it is constant
     log_sd_index: Integers  # (n_theta,) entry that is the log of the sd, an earlier one
     sd: Floats  # (n_theta,) the sd where it is constant
-    index: Parameters  # entries of theta, as floats, in the shape of the parameters
-    fixed: Parameters  # values where the index is -1
+    position: Parameters  # entries of theta, as floats, in the shape of the parameters
+    fixed: Parameters  # values where the position is -1
 
 
 class Coordinates(NamedTuple):
@@ -72,13 +72,13 @@ def _scatter(index: Floats, values: Floats, out: Floats) -> None:
 @njit(cache=True, error_model="numpy")
 def unpack(layout: Layout, theta: Floats) -> Parameters:
     """Parameters of the likelihood at `theta`."""
-    index, fixed = layout.index, layout.fixed
+    position, fixed = layout.position, layout.fixed
     return Parameters(
-        _gather(index.mu, fixed.mu, theta),
-        _gather(index.bias, fixed.bias, theta),
-        _gather(index.log_scatter, fixed.log_scatter, theta),
-        _gather(index.logit_repeat, fixed.logit_repeat, theta),
-        _gather(index.shared, fixed.shared, theta),
+        _gather(position.mu, fixed.mu, theta),
+        _gather(position.bias, fixed.bias, theta),
+        _gather(position.log_scatter, fixed.log_scatter, theta),
+        _gather(position.logit_repeat, fixed.logit_repeat, theta),
+        _gather(position.shared, fixed.shared, theta),
     )
 
 
@@ -134,11 +134,11 @@ def log_density(
     )
     value += log_likelihood(problem, parameters, gradient, gradients)
     if gradient:
-        _scatter(layout.index.mu, gradients.mu, out)
-        _scatter(layout.index.bias, gradients.bias, out)
-        _scatter(layout.index.log_scatter, gradients.log_scatter, out)
-        _scatter(layout.index.logit_repeat, gradients.logit_repeat, out)
-        _scatter(layout.index.shared, gradients.shared, out)
+        _scatter(layout.position.mu, gradients.mu, out)
+        _scatter(layout.position.bias, gradients.bias, out)
+        _scatter(layout.position.log_scatter, gradients.log_scatter, out)
+        _scatter(layout.position.logit_repeat, gradients.logit_repeat, out)
+        _scatter(layout.position.shared, gradients.shared, out)
     return value
 
 

@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _FORMAT = "tollest estimate 1"
+_OF_CLAIMS = ("claim_location", "claim_source", "claim_kind", "claim_row")
 
 # Entries of theta as users know them: scales and probabilities, not their logs.
 _NATURAL = {
@@ -99,7 +100,7 @@ def to_datatree(posterior: Posterior, theta: ThetaDraws, tolls: Integers) -> "xr
     location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
     shape = theta.theta.shape[:2]
     coords["claim"] = np.arange(claims.n_claims)
-    tree = from_dict(
+    return from_dict(
         {
             "posterior": data,
             "sample_stats": {"log_density": _log_densities(posterior, theta.flat).reshape(shape)},
@@ -116,14 +117,10 @@ def to_datatree(posterior: Posterior, theta: ThetaDraws, tolls: Integers) -> "xr
         },
         coords=coords,
         dims=dims
-        | dict.fromkeys(
-            ("lower", "upper", "claim_location", "claim_source", "claim_kind", "claim_row"),
-            ["claim"],
-        )
-        | dict.fromkeys(("documented", "verified", "cap"), ["location"]),
+        | {name: ["claim"] for name in ("lower", "upper", *_OF_CLAIMS)}
+        | {name: ["location"] for name in ("documented", "verified", "cap")},
         attrs={"posterior": {"inference_library": "tollest", "method": theta.summary}},
     )
-    return tree
 
 
 def _log_densities(posterior: Posterior, thetas: Floats) -> Floats:
@@ -137,7 +134,9 @@ def totals_datatree(names: tuple[Hashable, ...], samples: Integers) -> "xr.DataT
     from arviz_base import from_dict
 
     coords = {"label": [str(name) for name in names]}
-    return from_dict({"posterior": {"total": samples[None]}}, coords=coords, dims={"total": ["label"]})
+    return from_dict(
+        {"posterior": {"total": samples[None]}}, coords=coords, dims={"total": ["label"]}
+    )
 
 
 def save(
@@ -150,7 +149,9 @@ def save(
     rows = {}
     for item in dataclasses.fields(Rows):
         value = getattr(claims._rows, item.name)
-        rows[item.name] = value.astype("datetime64[D]").astype(np.int64) if item.name == "date" else value
+        rows[item.name] = (
+            value.astype("datetime64[D]").astype(np.int64) if item.name == "date" else value
+        )
     arrays = {k: ((f"dim_{k}",), v) for k, v in rows.items() if isinstance(v, np.ndarray)}
     plain = {k: v for k, v in rows.items() if not isinstance(v, np.ndarray)}
     known_by = None if np.isnat(claims._known_by) else str(claims._known_by)
@@ -205,7 +206,7 @@ def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int]:
 
 
 def _encoded(value: Any) -> Any:  # noqa: ANN401 - a tree of dataclasses and numbers
-    """A dataclass as JSON: its class by name, its fields by theirs."""
+    """Write a dataclass as JSON: its class by name, its fields by theirs."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: _encoded(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"class": _NAMES[type(value)], "fields": fields}

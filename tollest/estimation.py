@@ -304,7 +304,10 @@ class Estimate:
 
     def _habits(self) -> dict[str, Floats]:
         """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources)."""
-        habits = {"bias": np.exp(self._values("bias")), "scatter": np.exp(self._values("log_scatter"))}
+        habits = {
+            "bias": np.exp(self._values("bias")),
+            "scatter": np.exp(self._values("log_scatter")),
+        }
         never = not any(entry.name == "log_figure_scatter" for entry in self.posterior.entries)
         logit = self._values("logit_repeat")
         habits["repeat"] = np.zeros_like(logit) if never else 1.0 / (1.0 + np.exp(-logit))
@@ -316,9 +319,9 @@ class Estimate:
         shared = ("log_tau", "log_figure_scatter", "common_bias")
         if name in shared:
             at = shared.index(name)
-            index, fixed = layout.index.shared[at : at + 1], layout.fixed.shared[at : at + 1]
+            index, fixed = layout.position.shared[at : at + 1], layout.fixed.shared[at : at + 1]
         else:
-            index, fixed = getattr(layout.index, name), getattr(layout.fixed, name)
+            index, fixed = getattr(layout.position, name), getattr(layout.fixed, name)
         columns = index.astype(np.int64)
         values = np.where(columns >= 0, flat[:, columns], fixed)
         return values[:, 0] if name in shared else values
@@ -345,7 +348,9 @@ class Estimate:
         """Whether nothing but the prior bounds a toll from above, shape (n_locations,)."""
         claims = self.claims
         location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
-        bounded = np.bincount(location[claims.upper != UNBOUNDED], minlength=claims.n_locations) > 0
+        bounded = (
+            np.bincount(location[claims.upper != UNBOUNDED], minlength=claims.n_locations) > 0
+        )
         return np.asarray(~bounded & (claims.cap == UNBOUNDED) & (claims.verified < 0))
 
     def draws(self, n: int | None = None) -> Integers:
@@ -399,9 +404,7 @@ class Estimate:
             pass
         return out
 
-    def total(
-        self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
-    ) -> "Totals":
+    def total(self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None) -> "Totals":
         """Tolls added up over locations, from joint draws; never by adding bounds.
 
         Parameters
@@ -425,7 +428,7 @@ class Estimate:
         claims = self.claims
         floors = np.where(claims.verified >= 0, claims.verified, claims.documented)
 
-        def added(values: NDArray[np.generic]) -> Integers:
+        def added(values: NDArray[np.bool_] | Integers) -> Integers:
             return np.bincount(index, weights=values, minlength=len(names)).astype(np.int64)
 
         draws = np.zeros((len(self._used), len(names)), np.int64)
@@ -480,7 +483,7 @@ class Estimate:
             ) from None
 
     def __repr__(self) -> str:
-        """The answer as text, with its level, its method and every warning."""
+        """Give the answer as text, with its level, its method and every warning."""
         claims = self.claims
         head = (
             f"Estimate of {_text.plural(claims.n_locations, 'toll')} from "
@@ -508,4 +511,3 @@ class Estimate:
         if replace(model, support=self.model.support) != self.model:
             raise ValueError("model differs in more than its support; estimate anew instead.")
         return Estimate(Posterior(model, self.claims), self.theta, self.entropy)
-

@@ -46,13 +46,13 @@ class Model:
     Normal()
     """
 
-    toll: Family = Logistic()
-    noise: Family = Logistic()
+    toll: Family = field(default_factory=Logistic)
+    noise: Family = field(default_factory=Logistic)
     priors: Priors = field(default_factory=Priors)
-    support: Support = Support()
+    support: Support = field(default_factory=Support)
 
     def given(self, claims: Claims) -> "Posterior":
-        """The posterior of all unknowns under this model, given `claims`.
+        """Form the posterior of all unknowns under this model, given `claims`.
 
         Raises
         ------
@@ -93,6 +93,7 @@ class Posterior:
     claims: Claims
 
     def __post_init__(self) -> None:
+        """Refuse priors of sources that do not exist."""
         unknown = sorted(set(self.model.priors.sources) - set(self.claims.sources))
         if unknown:
             raise ValueError(
@@ -157,7 +158,7 @@ class Posterior:
             mean=np.array([0.0 if type(e.mean) is int else e.mean for e in entries]),
             log_sd_index=np.array([e.sd if type(e.sd) is int else -1 for e in entries]),
             sd=np.array([1.0 if type(e.sd) is int else e.sd for e in entries]),
-            index=_kernels.Parameters(*index),
+            position=_kernels.Parameters(*index),
             fixed=_kernels.Parameters(*fixed),
         )
         return tuple(entries), layout
@@ -180,9 +181,7 @@ class Posterior:
         capped = claims.cap[claims.cap != UNBOUNDED]
         verified = claims.verified[claims.verified >= 0]
         largest = max((int(n.max()) for n in (*numbers, verified) if n.size), default=0)
-        breaks = np.unique(
-            np.concatenate([claims.documented, capped + 1, verified, verified + 1])
-        )
+        breaks = np.unique(np.concatenate([claims.documented, capped + 1, verified, verified + 1]))
         return self.model.support.bins(largest, breaks.tolist())
 
     @cached_property
@@ -199,7 +198,9 @@ class Posterior:
     def _prepared(self) -> tuple[_kernels.Problem, Integers]:
         claims, model = self.claims, self.model
         first, last = self.bins
-        bin_lower, bin_upper, bin_width = noise.edges(first, np.append(last[:-1], UNBOUNDED), UNBOUNDED)
+        bin_lower, bin_upper, bin_width = noise.edges(
+            first, np.append(last[:-1], UNBOUNDED), UNBOUNDED
+        )
         middle = 0.5 * (bin_lower[1:-1] + bin_upper[1:-1])
         single = first[1:-1] == last[1:-1]
         x = np.concatenate([

@@ -72,13 +72,15 @@ class TollMasses:
         share = (target - below) / np.maximum(self.masses[rows, k], 1e-300)
         t = _position(np.clip(share, 0.0, 1.0), self._slopes(rows, k))
         width = self.last[k] - self.first[k] + 1
-        return self.first[k] + np.clip(np.ceil(t * width).astype(np.int64) - 1, 0, width - 1)
+        inside = np.clip(np.ceil(t * width).astype(np.int64) - 1, 0, width - 1)
+        return np.asarray(self.first[k] + inside, np.int64)
 
     def place(self, rows: Integers, index: Integers, within: Floats) -> Integers:
         """Whole numbers at the share `within` of the mass of bins `index`; all of one shape."""
         t = _position(within, self._slopes(rows, index))
         width = self.last[index] - self.first[index] + 1
-        return self.first[index] + np.minimum((t * width).astype(np.int64), width - 1)
+        inside = np.minimum((t * width).astype(np.int64), width - 1)
+        return np.asarray(self.first[index] + inside, np.int64)
 
     def at_least(self, k: int) -> Floats:
         """Probability of `k` or more, shape (n_tolls,)."""
@@ -90,11 +92,11 @@ class TollMasses:
         a = self._slopes(rows, np.full(len(rows), inside))
         t = (k - self.first[inside]) / (self.last[inside] - self.first[inside] + 1)
         part = self.masses[:, inside] * (1.0 - (t + a * (t * t - t)))
-        return np.minimum(whole + part, 1.0)
+        return np.asarray(np.minimum(whole + part, 1.0), np.float64)
 
     def mean(self) -> Floats:
         """Mean over the support, shape (n_tolls,)."""
-        return self.masses @ (0.5 * (self.first + self.last))
+        return np.asarray(self.masses @ (0.5 * (self.first + self.last)), np.float64)
 
     def log_variance(self) -> Floats:
         """Variance of ``log1p`` of the toll, shape (n_tolls,)."""
@@ -103,7 +105,7 @@ class TollMasses:
         return np.maximum(self.masses @ x**2 - mean**2, 0.0)
 
     def interval(self, ci_prob: float, ci_kind: str) -> tuple[Integers, Integers]:
-        """Ends of credible intervals, both of shape (n_tolls,).
+        """Give the ends of credible intervals, both of shape (n_tolls,).
 
         Parameters
         ----------
@@ -175,6 +177,6 @@ def whole(value: int, least: int = 0) -> int:
     ValueError
         If it is not one, or below `least`.
     """
-    if isinstance(value, bool) or value != value or int(value) != value or value < least:  # noqa: PLR0124
+    if isinstance(value, bool) or value != value or int(value) != value or value < least:
         raise ValueError(f"{value!r} is no whole number of {least} or more.")
     return int(value)

@@ -167,7 +167,7 @@ class Totals:
         self.to_datatree().to_netcdf(path, engine="h5netcdf")
 
     def __repr__(self) -> str:
-        """The totals as text, with their level, their method and every warning."""
+        """Show the totals as text, with their level, their method and every warning."""
         n = int(self.n_locations.sum())
         head = f"Total of {_text.plural(n, 'toll')}, {int(self.n_silent.sum()):,} of them silent"
         if self.names != (ALL,):
@@ -191,12 +191,12 @@ def labelled(
         return (ALL,), np.zeros(len(locations), np.int64)
     if isinstance(by, str):
         raise ValueError(f"by is {by!r}; give a label for each location, as {{location: label}}.")
-    if hasattr(by, "keys"):
+    if isinstance(by, Mapping) or hasattr(by, "keys"):  # a pandas Series has keys
         keys = set(by.keys())
         missing = [name for name in locations if name not in keys]
         if missing:
             raise ValueError(_text.named("by has no label for", missing))
-        labels: list[Hashable] = [by[name] for name in locations]
+        labels: list[Hashable] = [by[name] for name in locations]  # type: ignore[call-overload]
     else:
         labels = list(by)
         if len(labels) != len(locations):

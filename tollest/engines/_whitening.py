@@ -31,7 +31,7 @@ _LEAST_CURVATURE = 0.25  # of the prior's in any direction: no proposal wider th
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """Map from `w`, close to standard normal, to theta: ``u = centre + root @ w``, then `to_theta`."""
+    """Map from `w`, close to standard normal, to ``u = centre + root @ w``, and on to theta."""
 
     coordinates: Coordinates
     centre: Floats  # (n_theta,)
@@ -39,7 +39,7 @@ class Whitening:
 
 
 def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
-    """The posterior on the coarsest doubling of `start` that moves its log density no more."""
+    """Find the posterior on the coarsest doubling of `start` that moves its log density no more."""
     current = replace_support(posterior, start)
     value = current.log_density(theta)
     while current.model.support.width > _FINEST:
@@ -53,12 +53,12 @@ def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
 
 
 def replace_support(posterior: Posterior, support: Support) -> Posterior:
-    """The same posterior summed on another support."""
+    """Sum the same posterior on another support."""
     return Posterior(replace(posterior.model, support=support), posterior.claims)
 
 
 def coarse(posterior: Posterior) -> Posterior:
-    """The posterior on as few points as theta's density needs, judged at its mode."""
+    """Put the posterior on as few points as theta's density needs, judged at its mode."""
     start = _COARSE
     if posterior.model.support.width > start.width:
         start = posterior.model.support
@@ -88,8 +88,14 @@ def find_mode(posterior: Posterior, coordinates: Coordinates, start: Floats) -> 
 
     options = {"maxfun": 400, "maxiter": 400, "ftol": 1e-9, "gtol": 1e-3}
     bounds = [(-8.0, 8.0)] * start.size
-    found = minimize(
-        objective, np.clip(start, -8, 8), jac=True, method="L-BFGS-B", bounds=bounds, options=options
+    # The stubs know no float and gradient in one; SciPy does.
+    found = minimize(  # type: ignore[call-overload]
+        objective,
+        np.clip(start, -8, 8),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options=options,
     )
     return np.asarray(found.x, np.float64)
 
@@ -103,7 +109,7 @@ def _hessian(gradient: "Gradient", x: Floats) -> Floats:
         return (gradient(x + step) - gradient(x - step)) / (2.0 * _STEP)
 
     rows = np.array(list(threaded(column, list(range(x.size)))))
-    return -0.5 * (rows + rows.T)
+    return np.asarray(-0.5 * (rows + rows.T), np.float64)
 
 
 class Gradient:

@@ -69,7 +69,9 @@ class NestedLaplace:
             log_weights, k = smoothed_weights(targets - mixture)
             ess = 1.0 / float(np.exp(logsumexp(2.0 * log_weights)))
             # A fourth of a round's draws, 1,000 of 4,000 where draws are cheap.
-            if (k <= _GOOD_K and ess >= max(0.25 * n_draws, 1.25 * LEAST_ESS)) or (number >= 2 and ess < 0.015 * len(draws)):
+            if (k <= _GOOD_K and ess >= max(0.25 * n_draws, 1.25 * LEAST_ESS)) or (
+                number >= 2 and ess < 0.015 * len(draws)
+            ):
                 break
             proposals.append(_refitted(draws, log_weights, whitening.root))
         if k > 0.7 or ess < LEAST_ESS:
@@ -110,7 +112,7 @@ def smoothed_weights(log_ratios: Floats) -> tuple[Floats, float]:
     log_ratios : ndarray of float, shape (n_draws,)
         Log target minus log proposal.
     """
-    from arviz_stats.base import array_stats
+    from arviz_stats.base.array import array_stats
 
     # psislw takes the negative: its ratios are those of leave-one-out.
     log_weights, k = array_stats.psislw(-(log_ratios - log_ratios.max()))
@@ -148,7 +150,7 @@ class _Proposal:
 
 
 def _refitted(draws: Floats, log_weights: Floats, root: Floats) -> _Proposal:
-    """A proposal by the moments of the weighted draws, shrunk to the Laplace's."""
+    """Make a proposal by the moments of the weighted draws, shrunk to the Laplace's."""
     n_theta = draws.shape[1]
     power, weights = 1.0, np.exp(log_weights)
     # Weights are flattened until enough draws speak for a covariance.

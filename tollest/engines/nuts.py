@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 # in the spread of draws: the smallest ESS over sizes from 10x8 to 300x20 was best there.
 _SHARE_OF_CURVATURE = 0.1
 _SHARE_OF_SPREAD = 0.25
-_PILOT_TUNE, _PILOT_DRAWS, _TUNE = 300, 200, 200
+_TUNE = 300
 _MOST_DIVERGENT = 0.005
 
 
@@ -34,18 +34,18 @@ class _Outside(ValueError):
 class NUTS:
     """The No-U-Turn sampler in whitened coordinates.
 
-    A short pilot, started from a Laplace approximation, finds coordinates in which the
-    posterior is nearly round; the run proper follows. Where its R-hat and ESS do not satisfy
-    it is repeated with twice the draws, in coordinates from all that is known by then.
+    Chains start from a Laplace approximation, in coordinates in which it is round. Where
+    their R-hat and ESS do not satisfy, they are run anew with twice the draws, in coordinates
+    in which the draws so far are round.
 
     Parameters
     ----------
     draws : int
-        Draws of each chain in the first run proper.
+        Draws of each chain in the first run.
     chains : int
         Chains, run side by side.
     runs : int
-        Most runs proper; each has twice the draws of the one before.
+        Most runs; each has twice the draws of the one before.
     target_accept : float
         Acceptance rate that step sizes adapt to.
 
@@ -62,10 +62,10 @@ class NUTS:
        R-hat. *Bayesian Analysis* 16(2), 667-718. https://doi.org/10.1214/20-BA1221
     """
 
-    draws: int = 1000
+    draws: int = 500
     chains: int = 4
-    runs: int = 3
-    target_accept: float = 0.9
+    runs: int = 4
+    target_accept: float = 0.85
 
     def run(
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
@@ -74,19 +74,18 @@ class NUTS:
         reporter.update("Looking for the mode", 0.0)
         working = _whitening.coarse(posterior)
         whitening = _whitening.from_laplace(working, _SHARE_OF_CURVATURE)
-        pilot = replace(self, draws=_PILOT_DRAWS)
-        theta, _, total = pilot._sample(working, whitening, _PILOT_TUNE, rng, reporter, "Pilot")
+        total = 0
         for run in range(self.runs):
-            known = theta.reshape(-1, theta.shape[-1])
-            whitening = _whitening.from_draws(working, known, _SHARE_OF_SPREAD)
             longer = replace(self, draws=self.draws * 2**run)
             theta, n_divergent, n = longer._sample(
-                working, whitening, _TUNE, rng, reporter, f"Sampling, run {run + 1}"
+                working, whitening, rng, reporter, f"Sampling, run {run + 1}"
             )
             total += n
             rhat, ess = convergence(theta)
             if rhat <= MOST_RHAT and ess >= LEAST_ESS:
                 break
+            flat = theta.reshape(-1, theta.shape[-1])
+            whitening = _whitening.from_draws(working, flat, _SHARE_OF_SPREAD)
         n_chains, n_draws = theta.shape[:2]
         doubts = []
         if rhat > MOST_RHAT or ess < LEAST_ESS:
@@ -107,8 +106,8 @@ class NUTS:
         )  # fmt: skip
 
     def _sample(
-        self, posterior: Posterior, whitening: Whitening, tune: int,
-        rng: np.random.Generator, reporter: Reporter, what: str,
+        self, posterior: Posterior, whitening: Whitening, rng: np.random.Generator,
+        reporter: Reporter, what: str,
     ) -> tuple[Floats, int, int]:  # fmt: skip
         """Draws of theta, shape (n_chains, n_draws, n_theta); divergences; evaluations."""
         import nutpie
@@ -144,16 +143,15 @@ class NUTS:
             make_initial_point_fn=start,
         )  # fmt: skip
         trace = nutpie.sample(
-            model, draws=self.draws, tune=tune, chains=self.chains, seed=int(rng.integers(2**31)),
-            target_accept=self.target_accept, progress_bar=False, progress_callback=follow, progress_rate=500,
-            cores=min(self.chains, os.cpu_count() or 1),
-            save_warmup=False,
+            model, draws=self.draws, tune=_TUNE, chains=self.chains, seed=int(rng.integers(2**31)),
+            target_accept=self.target_accept, cores=min(self.chains, os.cpu_count() or 1),
+            progress_bar=False, progress_callback=follow, progress_rate=500, save_warmup=False,
         )  # fmt: skip
         w = trace.posterior["w"].to_numpy()
         u = centre + w.reshape(-1, n_theta) @ root.T
         theta = posterior.to_theta(coordinates, u).reshape(w.shape)
         n_divergent = int(trace.sample_stats["diverging"].sum())
-        n_evaluations = int(trace.sample_stats["n_steps"].sum() * (1 + tune / self.draws))
+        n_evaluations = int(trace.sample_stats["n_steps"].sum() * (1 + _TUNE / self.draws))
         return theta, n_divergent, n_evaluations
 
 
@@ -165,7 +163,7 @@ def convergence(theta: Floats) -> tuple[float, float]:
     theta : ndarray of float, shape (n_chains, n_draws, n_theta)
         Draws by chain.
     """
-    from arviz_stats.base import array_stats
+    from arviz_stats.base.array import array_stats
 
     entries = [theta[:, :, j] for j in range(theta.shape[2])]
     rhat = max(float(array_stats.rhat(x)) for x in entries)

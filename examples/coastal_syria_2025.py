@@ -1,0 +1,52 @@
+"""How many were killed on the Syrian coast in March 2025, as far as was known on the 12th?
+
+News agencies, monitors and witnesses gave very different numbers within a week. This script
+takes their claims as they stood on 12 March 2025, estimates the toll of each place, and only
+then shows what three inquiries counted months later. Places are estimated separately here: the
+whole is not forced to be the sum of its parts.
+"""
+
+from pathlib import Path
+
+import arviz_plots as azp
+
+import tollest as te
+
+OUTPUT = Path(__file__).parent / "output"
+WHOLE = "Coast, Hama and Homs, March 2025"
+
+claims = te.Claims.from_table(te.datasets.load("coastal_syria_2025")).as_of("2025-03-12")
+print(claims)
+print(claims.excluded[["location", "source", "lower", "reason"]].to_string(index=False), "\n")
+
+estimate = te.estimate(claims, rng=20250312)
+table = estimate.table(ci_prob=0.9)
+low, high = table.loc[WHOLE, ["lower", "upper"]]
+
+print(estimate)
+print(
+    "\nWhat the numbers mean. If the assumptions hold, the toll of a place lies between lower "
+    "and upper\nwith probability 90 %, given these claims alone. An interval is wide where "
+    "sources are few or\ndisagree; that sources repeat one another is allowed for, and so is "
+    "an error common to all of\nthem, which no amount of claims can remove. The scopes of the "
+    "claims differ (civilians, all\npersons), and the intervals do not know that.\n"
+)
+print("Share of the prior in each interval (near 1, the claims say next to nothing):")
+print(table["prior_share"].round(2).to_string(), "\n")
+print("Sources: bias as a multiplier, scatter, probability of repeating a figure (90 % intervals)")
+print(estimate.sources(ci_prob=0.9).round(2).to_string(), "\n")
+
+OUTPUT.mkdir(exist_ok=True)
+figure = azp.plot_forest(
+    estimate.to_datatree(), var_names=["toll"], combined=True, ci_kind="eti",
+    ci_probs=(0.5, 0.9), point_estimate="median", backend="matplotlib",
+)  # fmt: skip
+figure.get_viz("figure").axes[-1].set_xscale("symlog")
+figure.savefig(OUTPUT / "coastal_syria_2025.png", bbox_inches="tight")
+print(f"Forest plot (50 % and 90 % intervals): {(OUTPUT / 'coastal_syria_2025.png').name}\n")
+
+print(f"Estimated as of 12 March 2025, whole coast: {low:,} to {high:,}.")
+print("Counted later, and not used above:")
+for row in te.datasets.load("coastal_syria_2025_later").itertuples():
+    where = "inside" if low <= row.count <= high else "outside"
+    print(f"  {row.date}  {row.source}: {row.wording} ({row.scope}), {where} the interval")

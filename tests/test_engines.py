@@ -1,0 +1,155 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from tollest._progress import Reporter
+from tollest.claims import Claims
+from tollest.engines import NUTS, NestedLaplace, _whitening
+from tollest.engines.laplace import smoothed_weights, systematic
+from tollest.engines.nuts import convergence
+from tollest.estimation import DoubtfulEstimate, estimate
+from tollest.model import Model
+from tollest.simulation import simulate
+
+QUIET = Reporter(False)
+
+
+def counts(*numbers):
+    rows = [("Arden", f"source {i}", n) for i, n in enumerate(numbers)]
+    return Claims.from_table(pd.DataFrame(rows, columns=["location", "source", "count"]))
+
+
+def test_smoothed_weights_take_log_target_minus_log_proposal():
+    # E[x^2] of a standard normal, from draws of a normal twice as wide; the negative of the
+    # ratios gives 4^2 times more or less, and a Pareto k far above 0.7.
+    x = 2.0 * np.random.default_rng(0).standard_normal(40_000)
+    log_ratios = stats.norm.logpdf(x) - stats.norm.logpdf(x, scale=2.0)
+
+    log_weights, k = smoothed_weights(log_ratios)
+
+    weights = np.exp(log_weights)
+    mcse = np.sqrt(np.sum(weights**2 * (x**2 - 1.0) ** 2))
+    assert abs(weights @ x**2 - 1.0) < 4 * mcse
+    assert k < 0.5
+
+
+def test_systematic_resampling_keeps_each_draw_about_as_often_as_its_weight():
+    weights = np.array([0.5, 0.3, 0.2, 0.0])
+
+    kept = systematic(weights, 1000, np.random.default_rng(0))
+
+    assert np.all(np.abs(np.bincount(kept, minlength=4) - 1000 * weights) <= 1)
+
+
+def test_convergence_sees_a_chain_that_stands_apart():
+    rng = np.random.default_rng(0)
+    together = rng.standard_normal((4, 500, 2))
+    apart = together + np.array([0, 0, 0, 3.0])[:, None, None]
+
+    assert convergence(together)[0] < 1.01
+    assert convergence(apart)[0] > 1.1
+
+
+@pytest.mark.parametrize("engine", [NestedLaplace(), NUTS()])
+def test_the_same_seed_gives_the_same_draws(engine):
+    posterior = Model().given(counts(5, 21))
+
+    first = engine.run(posterior, np.random.default_rng(7), QUIET)
+    again = engine.run(posterior, np.random.default_rng(7), QUIET)
+    other = engine.run(posterior, np.random.default_rng(8), QUIET)
+
+    assert_array_equal(first.theta, again.theta)
+    assert not np.array_equal(first.theta, other.theta)
+
+
+def test_threads_do_not_change_the_draws(monkeypatch):
+    posterior = Model().given(counts(5, 21))
+    several = NestedLaplace().run(posterior, np.random.default_rng(7), QUIET)
+
+    monkeypatch.setattr("tollest.model.os.cpu_count", lambda: 1)
+    single = NestedLaplace().run(posterior, np.random.default_rng(7), QUIET)
+
+    assert_array_equal(several.theta, single.theta)
+
+
+@pytest.mark.parametrize("claims", [counts(100), counts(5, 21), simulate(3, 3, rng=1).claims])
+def test_engines_agree_within_monte_carlo_error(claims):
+    posterior = Model().given(claims)
+
+    weighted = NestedLaplace().run(posterior, np.random.default_rng(1), QUIET)
+    sampled = NUTS(draws=1000).run(posterior, np.random.default_rng(2), QUIET)
+
+    assert weighted.pareto_k is not None
+    assert weighted.pareto_k < 0.7
+    assert weighted.ess >= 400
+    assert sampled.rhat <= 1.01
+    a, b = weighted.flat, sampled.flat
+    mcse = np.sqrt(a.var(axis=0) / weighted.ess + b.var(axis=0) / sampled.ess)
+    assert np.all(np.abs(a.mean(axis=0) - b.mean(axis=0)) < 4 * mcse)
+
+
+def test_without_claims_that_may_err_the_prior_is_returned():
+    # Two verified tolls say nothing of biases; the posterior of the common bias is its prior.
+    table = pd.DataFrame(
+        {"location": ["Arden", "Brook"], "source": "registry", "kind": "verified", "count": [5, 9]}
+    )
+    theta = NestedLaplace().run(
+        Model().given(Claims.from_table(table)), np.random.default_rng(1), QUIET
+    )
+
+    posterior = Model().given(Claims.from_table(table))
+    common = theta.flat[:, posterior.theta_names.index("common_bias")]
+    assert abs(common.mean()) < 4 * 0.1 / np.sqrt(theta.ess)
+    assert_allclose(common.std(), 0.1, rtol=4 / np.sqrt(2 * theta.ess))
+
+
+def test_many_sources_of_few_claims_go_on_to_nuts():
+    claims = counts(*range(36, 45))
+
+    theta = NestedLaplace(otherwise=NUTS(draws=50, runs=1)).run(
+        Model().given(claims), np.random.default_rng(1), QUIET
+    )
+
+    assert theta.method == "NUTS"
+    assert theta.theta.shape[:2] == (4, 50)
+
+
+def test_an_estimate_not_good_enough_warns_and_says_so_wherever_it_is_shown():
+    with pytest.warns(DoubtfulEstimate, match="R-hat is") as record:
+        result = estimate(
+            counts(*range(36, 45)), engine=NUTS(draws=10, runs=1), rng=1, progress=False
+        )
+
+    assert "Refit with engine=NUTS(draws=40)" in str(record[0].message)
+    assert "DOUBTFUL: R-hat is" in repr(result)
+    assert "DOUBTFUL: R-hat is" in repr(result.total())
+
+
+def test_coordinates_from_draws_are_nearly_round():
+    posterior = _whitening.coarse(Model().given(simulate(30, 5, rng=3).claims))
+    theta = NestedLaplace().run(posterior, np.random.default_rng(1), QUIET).flat
+
+    whitening = _whitening.from_draws(posterior, theta, share=0.25)
+    u = posterior.to_u(whitening.coordinates, theta)
+    w = np.linalg.solve(whitening.root, (u - whitening.centre).T).T
+
+    assert_allclose(w.mean(axis=0), 0.0, atol=1e-8)
+    # Correlations are shrunk, so the covariance is close to one, not equal to it.
+    assert np.linalg.cond(np.cov(w.T)) < 10
+
+
+def test_a_small_scatter_refines_the_support():
+    table = pd.DataFrame(
+        [(f"L{i}", s, c) for i, c in enumerate((400, 900, 2500)) for s in ("press", "clinic")],
+        columns=["location", "source", "count"],
+    )
+    from tollest import priors
+
+    exact = priors.Source(log_scatter=priors.Fixed(np.log(0.004)), bias=priors.Fixed(0.0))
+    model = Model(priors=priors.Priors(sources={"press": exact}, logit_repeat=priors.Never()))
+
+    coarse = _whitening.coarse(model.given(Claims.from_table(table)))
+
+    assert coarse.model.support.width < 0.01

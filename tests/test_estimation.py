@@ -1,0 +1,278 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import tollest as te
+from tollest.engines import NUTS
+from tollest.support import Support
+from tollest.totals import labelled
+
+ROWS = [
+    ("Arden", "clinic", "documented", 11),
+    ("Arden", "press", "about", 30),
+    ("Arden", "ministry", "count", 9),
+    ("Brook", "clinic", "documented", 4),
+    ("Brook", "press", "count", 6),
+    ("Corley", "press", "at_least", 12),
+    ("Corley", "ministry", "count", 0),
+    ("Dunmow", "registry", "verified", 2500),
+    ("Dunmow", "press", "count", 2100),
+    ("Elford", "ministry", "at_least", 17),
+    ("Fenwick", "press", "count", 5000),
+]
+
+
+def table_of(rows):
+    return pd.DataFrame(rows, columns=["location", "source", "kind", "count"])
+
+
+@pytest.fixture(scope="module")
+def villages():
+    claims = te.Claims.from_table(table_of(ROWS), locations=["Silent"])
+    return te.estimate(claims, rng=1, progress=False)
+
+
+def test_a_documented_floor_is_never_undercut_and_a_verified_toll_is_returned(villages):
+    table = villages.table(ci_prob=0.999)
+
+    assert table.loc["Arden", "lower"] >= 11
+    assert table.loc["Brook", "lower"] >= 4
+    assert table.loc["Dunmow", ["median", "lower", "upper", "mean"]].tolist() == [2500] * 4
+    draws = villages.draws()
+    assert draws[:, 0].min() >= 11
+    assert set(draws[:, 3]) == {2500}
+    assert villages.probability(at_least=11)["Arden"] == pytest.approx(1.0, abs=1e-12)
+
+
+def test_the_table_says_what_each_interval_rests_on(villages):
+    table = villages.table()
+
+    assert table.columns[:7].tolist() == [
+        "median", "lower", "upper", "mean", "n_claims", "n_figures", "documented",
+    ]  # fmt: skip
+    assert table.attrs == {"ci_prob": 0.9, "ci_kind": "eti"}
+    assert table["n_claims"].tolist() == [3, 2, 2, 2, 1, 1, 0]
+    assert table["documented"].tolist() == [11, 4, 0, 0, 0, 0, 0]
+    assert table.loc["Silent", "prior_share"] > 0.95
+    assert table.loc["Fenwick", "prior_share"] < 0.3
+
+
+def test_a_toll_that_only_the_prior_bounds_has_an_infinite_mean_and_is_named(villages):
+    assert np.isinf(villages.table()["mean"]).tolist() == [False] * 4 + [True, False, True]
+    assert (
+        "No claim or cap bounds from above, so the upper bound is the prior's: Elford; Silent."
+        in repr(villages)
+    )
+
+
+def test_silence_is_not_a_claim_of_zero():
+    claims = te.Claims.from_table(table_of([("Arden", "press", "count", 0)]), locations=["Brook"])
+
+    median = te.estimate(claims, rng=1, progress=False).table()["median"]
+
+    assert median["Arden"] == 0
+    assert median["Brook"] > 0
+
+
+def test_joint_draws_follow_the_mass_functions(villages):
+    draws = villages.draws()
+    for name in ("Arden", "Brook", "Corley", "Fenwick"):
+        column = draws[:, villages.claims.locations.index(name)]
+        for q in (0.05, 0.5, 0.95):
+            quantile = villages.quantile(q)[name]
+            p = 1.0 - villages.probability(at_least=int(quantile) + 1)[name]
+            assert abs(np.mean(column <= quantile) - p) < 4 * np.sqrt(p * (1 - p) / len(column))
+
+
+def test_totals_add_up_joint_draws(villages):
+    draws = villages.draws()
+    everything = villages.total()
+    sides = villages.total(by=["north", "south", "north", "south", "north", "south", "south"])
+
+    assert_array_equal(everything.draws()[:, 0], draws.sum(axis=1))
+    assert sides.names == ("north", "south")
+    assert_array_equal(sides.draws()[:, 0], draws[:, [0, 2, 4]].sum(axis=1))
+    table = sides.table()
+    assert table["n_locations"].tolist() == [3, 4]
+    assert table["n_silent"].tolist() == [0, 1]
+    assert table["documented"].tolist() == [11, 2504]
+    assert (table["lower"] <= table["median"]).all()
+    median = np.sort(draws.sum(axis=1))[(len(draws) + 1) // 2 - 1]
+    assert everything.quantile(0.5)["total"] == median
+    assert everything.probability(at_least=int(median))["total"] >= 0.5
+    assert_allclose(everything.pmf()["probability"].sum(), 1.0)
+
+
+def test_hdi_of_a_total_is_no_wider_than_equal_tails(villages):
+    total = villages.total()
+    hdi, eti = total.table(ci_kind="hdi").iloc[0], total.table(ci_kind="eti").iloc[0]
+    assert hdi["upper"] - hdi["lower"] <= eti["upper"] - eti["lower"]
+
+
+def test_totals_take_labels_as_a_mapping_or_a_sequence_and_refuse_gaps():
+    locations = ("Arden", "Brook", "Corley")
+
+    names, index = labelled(locations, {"Arden": 1, "Brook": 2, "Corley": 1})
+    assert names == (1, 2)
+    assert index.tolist() == [0, 1, 0]
+    assert labelled(locations, pd.Series(["a", "b", "a"], index=locations))[0] == ("a", "b")
+    with pytest.raises(ValueError, match=r"by has no label for Brook; Corley\."):
+        labelled(locations, {"Arden": 1})
+    with pytest.raises(ValueError, match="by has 2 labels for 3 locations"):
+        labelled(locations, ["a", "b"])
+    with pytest.raises(ValueError, match="give a label for each location"):
+        labelled(locations, "group")
+
+
+def test_sources_come_with_intervals(villages):
+    sources = villages.sources(ci_prob=0.8)
+
+    assert sources.index.tolist() == ["ministry", "press"]
+    assert sources["n_claims"].tolist() == [3, 5]
+    for name in ("bias", "scatter", "repeat"):
+        assert (sources[f"{name}_lower"] <= sources[name]).all()
+        assert (sources[name] <= sources[f"{name}_upper"]).all()
+    assert ((sources["repeat"] > 0) & (sources["repeat"] < 1)).all()
+
+
+def test_a_reference_source_has_bias_one():
+    priors = te.priors.Priors(sources={"press": te.priors.Source(bias=te.priors.Fixed(0.0))})
+    claims = te.Claims.from_table(table_of(ROWS))
+
+    sources = te.estimate(claims, model=te.Model(priors=priors), rng=1, progress=False).sources()
+
+    assert sources.loc["press", ["bias", "bias_lower", "bias_upper"]].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_mass_functions_sum_to_one_and_name_their_bins(villages):
+    pmf = villages.pmf("Fenwick")
+
+    assert_allclose(pmf["probability"].sum(), 1.0, rtol=1e-9)
+    assert (pmf["first"] <= pmf["last"]).all()
+    with pytest.raises(KeyError, match="'Nowhere' is none of the 7 locations"):
+        villages.pmf("Nowhere")
+
+
+def test_doubling_the_support_moves_no_quantile(villages):
+    model = villages.model
+    doubled = villages.with_model(te.Model(
+        toll=model.toll, noise=model.noise, priors=model.priors, support=model.support.doubled()
+    ))  # fmt: skip
+    for q in (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975):
+        one, two = villages.quantile(q), doubled.quantile(q)
+        # Far above all claims, where the prior alone decides, bins are wider by design.
+        near = one <= 50 * 5000
+        moved = (one - two).abs()
+        assert (moved[near] <= np.maximum(0.001 * one[near], 1.0)).all(), (q, one, two)
+
+
+def test_another_model_is_no_check_of_the_support(villages):
+    with pytest.raises(ValueError, match="differs in more than its support"):
+        villages.with_model(te.Model(noise=te.noise.Normal(), support=Support()))
+
+
+def test_the_order_of_rows_changes_nothing_but_the_order_of_the_table(villages):
+    shuffled = [ROWS[i] for i in np.random.default_rng(0).permutation(len(ROWS))]
+    claims = te.Claims.from_table(table_of(shuffled), locations=["Silent"])
+
+    again = te.estimate(claims, rng=1, progress=False).table()
+
+    pd.testing.assert_frame_equal(again.sort_index(), villages.table().sort_index())
+
+
+def test_names_of_sources_are_names_alone():
+    # Renamed in the same order, so that the same draws go to the same sources.
+    names = {"clinic": "C", "ministry": "M", "press": "P", "registry": "R"}
+    renamed = [(a, names[b], c, d) for a, b, c, d in ROWS]
+
+    one = te.estimate(te.Claims.from_table(table_of(ROWS)), rng=1, progress=False)
+    two = te.estimate(te.Claims.from_table(table_of(renamed)), rng=1, progress=False)
+
+    pd.testing.assert_frame_equal(one.table(), two.table())
+
+
+def test_an_estimate_saved_and_loaded_is_the_same(villages, tmp_path):
+    villages.save(tmp_path / "villages.nc")
+    loaded = te.Estimate.load(tmp_path / "villages.nc")
+
+    pd.testing.assert_frame_equal(loaded.table(), villages.table())
+    pd.testing.assert_frame_equal(loaded.sources(), villages.sources())
+    assert_array_equal(loaded.draws(), villages.draws())
+    assert loaded.model == villages.model
+    assert repr(loaded) == repr(villages)
+
+
+def test_every_field_of_a_model_survives_saving(tmp_path):
+    priors = te.priors.Priors(
+        mu=te.priors.Fixed(3.0),
+        logit_repeat=te.priors.Never(),
+        sources={"press": te.priors.Source(bias=te.priors.Normal(-0.2, 0.1))},
+    )
+    model = te.Model(toll=te.noise.Normal(), noise=te.noise.StudentT(3.0), priors=priors)
+    claims = te.Claims.from_table(table_of(ROWS))
+    result = te.estimate(claims, model=model, engine=NUTS(draws=400), rng=1, progress=False)
+
+    result.save(tmp_path / "model.nc")
+
+    assert te.Estimate.load(tmp_path / "model.nc").model == result.model
+    assert (result.sources()["repeat"] == 0).all()
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    import xarray as xr
+
+    xr.Dataset({"x": ("i", [1.0])}).to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
+
+    with pytest.raises(ValueError, match="holds no estimate saved by tollest"):
+        te.Estimate.load(tmp_path / "other.nc")
+    with pytest.raises(FileNotFoundError):
+        te.Estimate.load(tmp_path / "missing.nc")
+
+
+def test_the_datatree_follows_arviz(villages):
+    tree = villages.to_datatree()
+
+    posterior = tree["posterior"]
+    assert posterior["toll"].dims == ("chain", "draw", "location")
+    assert posterior["bias"].dims == ("chain", "draw", "source")
+    assert posterior["source"].to_numpy().tolist() == ["ministry", "press"]
+    assert (posterior["tau"] > 0).all()
+    assert tree["sample_stats"]["log_density"].shape == posterior["tau"].shape
+    assert tree["observed_data"]["lower"].sizes["claim"] == villages.claims.n_claims
+    assert set(tree["constant_data"]["claim_source"].to_numpy()) == {"ministry", "press"}
+    total = villages.total().to_datatree()["posterior"]["total"]
+    assert total.dims == ("chain", "draw", "label")
+
+
+def test_groups_have_centres_of_their_own():
+    rows = [(f"N{i}", "press", "count", 3 + i % 3, "north") for i in range(12)]
+    rows += [(f"S{i}", "press", "count", 300 + i, "south") for i in range(12)]
+    table = pd.DataFrame(rows, columns=["location", "source", "kind", "count", "group"])
+
+    result = te.estimate(te.Claims.from_table(table), rng=1, progress=False)
+
+    centres = result.to_datatree()["posterior"]["mu_group"].mean(("chain", "draw"))
+    assert float(centres.sel(group="south") - centres.sel(group="north")) > 0.5
+
+
+def test_more_draws_than_there_are_of_theta_go_round_again(villages):
+    n = len(villages.draws())
+
+    more = villages.draws(n + 10)
+
+    assert_array_equal(more[:n], villages.draws())
+    assert not np.array_equal(more[n:], more[:10])
+    with pytest.raises(ValueError, match="is no whole number of 1 or more"):
+        villages.draws(0)
+
+
+def test_a_long_table_is_shown_in_part():
+    rows = [(f"L{i:02d}", "press", "count", i) for i in range(25)]
+
+    text = repr(te.estimate(te.Claims.from_table(table_of(rows)), rng=1, progress=False))
+
+    assert text.splitlines()[0] == (
+        "Estimate of 25 tolls from 25 claims; 90 % equal-tailed credible intervals."
+    )
+    assert "... and 5 more; see table()." in text
