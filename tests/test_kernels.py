@@ -511,9 +511,8 @@ def test_drawn_tolls_follow_their_masses():
     n_draws = 20_000
     pattern = np.tile(posterior.patterns, n_draws)
     uniform = np.random.default_rng(3).random(pattern.size)
-    index, within = np.empty(pattern.size, np.int64), np.empty(pattern.size)
 
-    _kernels.draw_bins(posterior.problem, parameters, pattern, uniform, index, within)
+    index, within = _kernels.draw_bins(posterior.problem, parameters, pattern, uniform)
 
     for p in posterior.patterns:
         drawn = np.bincount(index[pattern == p], minlength=masses.shape[1]) / n_draws

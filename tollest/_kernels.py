@@ -124,7 +124,7 @@ def _exponentials(a: Floats, out: Floats) -> None:
         out[k] = exp(a[k])
 
 
-@njit(inline="always", fastmath=FAST, error_model="numpy")
+@njit(cache=True, fastmath=FAST, error_model="numpy")
 def _add(out: Floats, a: Floats) -> None:
     for k in range(out.size):
         out[k] += a[k]
@@ -138,13 +138,13 @@ def _largest(a: Floats) -> float:
     return largest
 
 
-@njit(inline="always", fastmath=FAST, error_model="numpy")
+@njit(cache=True, fastmath=FAST, error_model="numpy")
 def _raise_peak(peak: Floats, a: Floats) -> None:
     for k in range(peak.size):
         peak[k] = max(peak[k], a[k])
 
 
-@njit(inline="always", fastmath=FAST, error_model="numpy")
+@njit(cache=True, fastmath=FAST, error_model="numpy")
 def _open_sum(peak: Floats, masses: Floats, scale: Floats, total: Floats) -> None:
     """Start the sum over figures with those nobody claimed, in units of ``exp(peak)``."""
     for k in range(peak.size):
@@ -152,14 +152,14 @@ def _open_sum(peak: Floats, masses: Floats, scale: Floats, total: Floats) -> Non
         total[k] = scale[k] * max(1.0 - masses[k], 0.0)
 
 
-@njit(inline="always", fastmath=FAST, error_model="numpy")
+@njit(cache=True, fastmath=FAST, error_model="numpy")
 def _add_figure(peak: Floats, term: Floats, total: Floats) -> None:
     for k in range(peak.size):
         term[k] = exp(term[k] - peak[k])
         total[k] += term[k]
 
 
-@njit(inline="always", fastmath=FAST, error_model="numpy")
+@njit(cache=True, fastmath=FAST, error_model="numpy")
 def _close_sum(peak: Floats, scale: Floats, total: Floats, log_joint: Floats) -> None:
     """Add the log of the sum; leave one over it in `total`, the same at scale in `scale`."""
     for k in range(peak.size):
@@ -168,7 +168,7 @@ def _close_sum(peak: Floats, scale: Floats, total: Floats, log_joint: Floats) ->
         scale[k] *= total[k]
 
 
-@njit(inline="always", fastmath=FAST, error_model="numpy")
+@njit(cache=True, fastmath=FAST, error_model="numpy")
 def _multiply(out: Floats, a: Floats) -> None:
     for k in range(out.size):
         out[k] *= a[k]
@@ -289,7 +289,7 @@ def _tabulate(
     return Tables(priors, prior, figures, figure, claims, claim)
 
 
-@njit(inline="always", fastmath=FAST, error_model="numpy")
+@njit(cache=True, fastmath=FAST, error_model="numpy")
 def _joint(
     problem: Problem, tables: Tables, p: int, a: int, b: int,
     log_joint: Floats, terms: Floats, scratch: Floats,
@@ -493,7 +493,7 @@ def _credit_figure(
         out[k] += weights[k] * (chosen[k] - mass[k] * inverse[k])
 
 
-@njit(inline="always", error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _backward(
     problem: Problem, parameters: Parameters, tables: Tables, p: int, a: int, b: int,
     n_figures: int, weights: Floats, terms: Floats, inverse: Floats,
@@ -554,40 +554,31 @@ def _collect(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_toll_masses(
-    problem: Problem, parameters: Parameters, weight: float, masses: Floats
+def tolls(
+    problem: Problem,
+    parameters: Parameters,
+    weight: float,
+    masses: Floats,
+    pattern: Integers,
+    order: Integers,
+    uniform: Floats,
+    index: Integers,
+    within: Floats,
 ) -> None:
-    """Add `weight` times each pattern's posterior mass function of the toll to `masses`.
-
-    `masses` has shape (n_patterns, n_support).
-    """
-    low, high = _windows(problem, parameters)
-    tables = _tabulate(problem, parameters, np.arange(problem.x.size), low, high)
-    n_support = problem.x.size
-    log_joint, weights = np.empty(n_support), np.empty(n_support)
-    scratch = np.empty((4, n_support))
-    terms = np.empty((most_figures(problem), n_support))
-    for p in range(low.size):
-        a, b = low[p], high[p]
-        _joint(problem, tables, p, a, b, log_joint, terms, scratch)
-        _normalise(log_joint[: b - a], weights[: b - a])
-        for k in range(b - a):
-            masses[p, a + k] += weight * weights[k]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def draw_bins(
-    problem: Problem, parameters: Parameters, pattern: Integers, uniform: Floats,
-    index: Integers, within: Floats,
-) -> None:  # fmt: skip
-    """Draw every location's toll given theta: its bin, and how far into the bin.
+    """Tolls given theta: mass functions, and one joint draw.
 
     Parameters
     ----------
     problem, parameters : Problem, Parameters
         The claims, and one draw of theta.
-    pattern : ndarray of int, shape (n_locations,)
-        Pattern of each location.
+    weight : float
+        Weight of the mass functions.
+    masses : ndarray of float, shape (n_patterns, n_support), or (0, 0)
+        `weight` times each pattern's posterior mass function is added to it.
+    pattern : ndarray of int, shape (n_locations,), or (0,)
+        Pattern of each location a toll is drawn for.
+    order : ndarray of int, shape (n_locations,)
+        Locations by pattern.
     uniform : ndarray of float, shape (n_locations,)
         Uniform numbers in [0, 1), one a location.
     index : ndarray of int, shape (n_locations,)
@@ -601,21 +592,47 @@ def draw_bins(
     log_joint, weights = np.empty(n_support), np.empty(n_support)
     scratch, totals = np.empty((4, n_support)), np.empty(n_support)
     terms = np.empty((most_figures(problem), n_support))
-    order = np.argsort(pattern, kind="mergesort")
-    current = -1
-    for i in order:
-        p = pattern[i]
+    at = 0
+    for p in range(low.size):
         a, n = low[p], high[p] - low[p]
-        if p != current:
-            _joint(problem, tables, p, a, a + n, log_joint, terms, scratch)
-            _normalise(log_joint[:n], weights[:n])
-            totals[:n] = np.cumsum(weights[:n])
-            current = p
-        target = uniform[i] * totals[n - 1]
-        k = min(np.searchsorted(totals[:n], target, side="right"), n - 1)
-        below = totals[k - 1] if k > 0 else 0.0
-        index[i] = a + k
-        within[i] = min(max((target - below) / max(weights[k], 1e-300), 0.0), 1.0 - 1e-12)
+        is_drawn = at < order.size and pattern[order[at]] == p
+        if masses.size == 0 and not is_drawn:
+            continue
+        _joint(problem, tables, p, a, a + n, log_joint, terms, scratch)
+        _normalise(log_joint[:n], weights[:n])
+        if masses.size > 0:
+            for k in range(n):
+                masses[p, a + k] += weight * weights[k]
+        total = 0.0
+        for k in range(n):
+            total += weights[k]
+            totals[k] = total
+        while at < order.size and pattern[order[at]] == p:
+            i = order[at]
+            target = uniform[i] * totals[n - 1]
+            k = min(np.searchsorted(totals[:n], target, side="right"), n - 1)
+            below = totals[k - 1] if k > 0 else 0.0
+            index[i] = a + k
+            within[i] = min(max((target - below) / max(weights[k], 1e-300), 0.0), 1.0 - 1e-12)
+            at += 1
+
+
+def add_toll_masses(
+    problem: Problem, parameters: Parameters, weight: float, masses: Floats
+) -> None:
+    """Add `weight` times each pattern's mass function to `masses`, (n_patterns, n_support)."""
+    none, nothing = np.empty(0, np.int64), np.empty(0)
+    tolls(problem, parameters, weight, masses, none, none, nothing, none, nothing)
+
+
+def draw_bins(
+    problem: Problem, parameters: Parameters, pattern: Integers, uniform: Floats
+) -> tuple[Integers, Floats]:
+    """Draw every location's toll: its bin, and the position in [0, 1) inside the bin."""
+    index, within = np.empty(pattern.size, np.int64), np.empty(pattern.size)
+    order = np.argsort(pattern, kind="stable")
+    tolls(problem, parameters, 0.0, np.empty((0, 0)), pattern, order, uniform, index, within)
+    return index, within
 
 
 def shard(problem: Problem, start: int, stop: int) -> Problem:

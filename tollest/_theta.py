@@ -107,8 +107,16 @@ def log_prior(layout: Layout, theta: Floats, out: Floats) -> float:
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def log_density(
+@njit(cache=True, error_model="numpy")
+def _largest(a: Floats) -> float:
+    largest = 0.0
+    for i in range(a.size):
+        largest = max(largest, abs(a[i]))
+    return largest
+
+
+@njit(inline="always", error_model="numpy")
+def _log_density(
     problem: Problem, layout: Layout, theta: Floats, gradient: bool, out: Floats
 ) -> float:
     """Log of prior times marginal likelihood; `out` is overwritten with its gradient."""
@@ -120,9 +128,9 @@ def log_density(
     value = log_prior(layout, theta, out)
     parameters = unpack(layout, theta)
     if (
-        np.any(np.abs(parameters.log_scatter) > 30.0)
-        or np.any(np.abs(parameters.shared[:2]) > 30.0)
-        or np.any(np.abs(parameters.logit_repeat) > 500.0)
+        _largest(parameters.log_scatter) > 30.0
+        or _largest(parameters.shared) > 30.0
+        or _largest(parameters.logit_repeat) > 500.0
     ):
         return -np.inf
     gradients = Parameters(
@@ -178,17 +186,11 @@ def to_u(layout: Layout, coordinates: Coordinates, theta: Floats, u: Floats) -> 
         u[j] = (theta[j] - centre) * math.sqrt(q)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def log_density_u(
-    problem: Problem, layout: Layout, coordinates: Coordinates, u: Floats, gradient: bool,
-    out: Floats,
-) -> float:  # fmt: skip
-    """Log density of `u`, Jacobian included; `out` is overwritten with its gradient."""
-    theta = np.empty_like(u)
-    value = to_theta(layout, coordinates, u, theta)
-    value += log_density(problem, layout, theta, gradient, out)
-    if not gradient or value == -np.inf:
-        return value
+@njit(cache=True, error_model="numpy")
+def _pull_back(
+    layout: Layout, coordinates: Coordinates, u: Floats, theta: Floats, out: Floats
+) -> None:
+    """Turn the gradient by theta in `out` into that by `u`, Jacobian included."""
     # Children come after the entries they depend on, so a backward sweep sees every pull.
     for j in range(u.size - 1, -1, -1):
         k = layout.log_sd_index[j]
@@ -204,14 +206,44 @@ def log_density_u(
             out[i] += out[j] * v / q
         out[k] += out[j] * -2.0 * v * ((mean - centre) / q - 0.5 * u[j] * q**-1.5) + v / q
         out[j] /= math.sqrt(q)
-    return value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_densities_u(
-    problem: Problem, layout: Layout, coordinates: Coordinates, u: Floats, out: Floats
+def log_densities(
+    problem: Problem,
+    layout: Layout,
+    coordinates: Coordinates,
+    in_u: bool,
+    points: Floats,
+    gradient: bool,
+    values: Floats,
+    gradients: Floats,
 ) -> None:
-    """Overwrite `out`, shape (n_draws,), with the log density of each row of `u`."""
-    unused = np.empty(u.shape[1])
-    for i in range(u.shape[0]):
-        out[i] = log_density_u(problem, layout, coordinates, u[i], False, unused)
+    """Evaluate the log density at several points; the one compiled entry to all of it.
+
+    Parameters
+    ----------
+    problem, layout, coordinates : Problem, Layout, Coordinates
+        The claims, the priors, and the map from `u` to theta.
+    in_u : bool
+        Whether `points` are coordinates `u`, with the Jacobian, or theta itself.
+    points : ndarray of float, shape (n_points, n_theta)
+        Where to evaluate.
+    gradient : bool
+        Whether to fill `gradients`.
+    values : ndarray of float, shape (n_points,)
+        Overwritten with the log densities; ``-inf`` outside the domain.
+    gradients : ndarray of float, shape (n_points, n_theta)
+        Overwritten with the gradients; scratch of shape (1, n_theta) where they are not asked.
+    """
+    theta = np.empty(points.shape[1])
+    for i in range(points.shape[0]):
+        out = gradients[i] if gradient else gradients[0]
+        log_jacobian = 0.0
+        if in_u:
+            log_jacobian = to_theta(layout, coordinates, points[i], theta)
+        else:
+            theta[:] = points[i]
+        values[i] = log_jacobian + _log_density(problem, layout, theta, gradient, out)
+        if in_u and gradient and values[i] > -np.inf:
+            _pull_back(layout, coordinates, points[i], theta, out)

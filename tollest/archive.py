@@ -103,7 +103,7 @@ def to_datatree(posterior: Posterior, theta: ThetaDraws, tolls: Integers) -> "xr
     return from_dict(
         {
             "posterior": data,
-            "sample_stats": {"log_density": _log_densities(posterior, theta.flat).reshape(shape)},
+            "sample_stats": {"log_density": posterior.log_densities(theta.flat).reshape(shape)},
             "observed_data": {"lower": claims.lower, "upper": claims.upper},
             "constant_data": {
                 "claim_location": np.array(claims.locations, dtype=str)[location],
@@ -121,12 +121,6 @@ def to_datatree(posterior: Posterior, theta: ThetaDraws, tolls: Integers) -> "xr
         | {name: ["location"] for name in ("documented", "verified", "cap")},
         attrs={"posterior": {"inference_library": "tollest", "method": theta.summary}},
     )
-
-
-def _log_densities(posterior: Posterior, thetas: Floats) -> Floats:
-    from tollest.model import threaded
-
-    return np.fromiter(threaded(posterior.log_density, list(thetas)), np.float64, len(thetas))
 
 
 def totals_datatree(names: tuple[Hashable, ...], samples: Integers) -> "xr.DataTree":

@@ -395,10 +395,10 @@ class Estimate:
         def fill(i: int) -> None:
             # A stream a draw, read off by location: neither threads nor shards can matter.
             uniform = np.random.default_rng((self.entropy, i)).random(n_locations)
-            index, within = np.empty(n_locations, np.int64), np.empty(n_locations)
             point = self.posterior.parameters(thetas[i])
-            _kernels.draw_bins(problem, point, patterns, uniform, index, within)
-            out[i] = masses.place(patterns, index, within)
+            out[i] = masses.place(
+                patterns, *_kernels.draw_bins(problem, point, patterns, uniform)
+            )
 
         for _ in threaded(fill, list(range(len(thetas)))):
             pass

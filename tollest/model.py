@@ -17,6 +17,8 @@ from tollest.noise import Family, Logistic
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.support import Support
 
+_CHUNK = 64  # points a thread evaluates at a time
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -260,26 +262,58 @@ class Posterior:
 
     def log_density(self, theta: Floats) -> float:
         """Log of prior times marginal likelihood at `theta`, shape (n_theta,)."""
-        out = np.empty(self.n_theta)
-        return float(_theta.log_density(self.problem, self.layout, theta, False, out))
+        return float(self._evaluate(None, theta[None], False)[0][0])
 
     def log_density_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
         """Log density at `theta` and its gradient, both of shape (n_theta,)."""
-        out = np.empty(self.n_theta)
-        return float(_theta.log_density(self.problem, self.layout, theta, True, out)), out
+        values, gradients = self._evaluate(None, theta[None], True)
+        return float(values[0]), gradients[0]
 
-    def log_density_u(self, coordinates: Coordinates, u: Floats) -> float:
-        """Log density in the coordinates `u`, shape (n_theta,)."""
-        out = np.empty(self.n_theta)
-        return float(_theta.log_density_u(self.problem, self.layout, coordinates, u, False, out))
+    def log_densities(self, thetas: Floats) -> Floats:
+        """Log density at each row of `thetas`, shape (n_draws, n_theta), by threads."""
+        return self._in_chunks(None, thetas)
 
     def log_density_and_gradient_u(
         self, coordinates: Coordinates, u: Floats
     ) -> tuple[float, Floats]:
         """Log density in the coordinates `u` and its gradient, shape (n_theta,)."""
-        out = np.empty(self.n_theta)
-        value = _theta.log_density_u(self.problem, self.layout, coordinates, u, True, out)
-        return float(value), out
+        values, gradients = self._evaluate(coordinates, u[None], True)
+        return float(values[0]), gradients[0]
+
+    def log_densities_u(self, coordinates: Coordinates, u: Floats) -> Floats:
+        """Log density at each row of `u`, shape (n_draws, n_theta), by threads."""
+        return self._in_chunks(coordinates, u)
+
+    def _in_chunks(self, coordinates: Coordinates | None, points: Floats) -> Floats:
+        chunks = [points[i : i + _CHUNK] for i in range(0, len(points), _CHUNK)]
+
+        def values(chunk: Floats) -> Floats:
+            return self._evaluate(coordinates, chunk, False)[0]
+
+        return np.concatenate(list(threaded(values, chunks)) or [np.empty(0)])
+
+    def _evaluate(
+        self, coordinates: Coordinates | None, points: Floats, gradient: bool
+    ) -> tuple[Floats, Floats]:
+        values = np.empty(len(points))
+        gradients = np.empty((len(points) if gradient else 1, self.n_theta))
+        _theta.log_densities(
+            self.problem,
+            self.layout,
+            coordinates or self._identity,
+            coordinates is not None,
+            np.ascontiguousarray(points, np.float64),
+            gradient,
+            values,
+            gradients,
+        )
+        return values, gradients
+
+    @cached_property
+    def _identity(self) -> Coordinates:
+        """Coordinates that stand in where theta itself is meant."""
+        zeros = np.zeros(self.n_theta)
+        return Coordinates(zeros, zeros, np.ones(self.n_theta))
 
     def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
         """Images of `u`, shape (n_draws, n_theta)."""

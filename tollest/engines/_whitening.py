@@ -39,7 +39,7 @@ class Whitening:
 
 
 def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
-    """Find the posterior on the coarsest doubling of `start` that moves its log density no more."""
+    """Double `start` until the log density stands still, and put the posterior on it."""
     current = replace_support(posterior, start)
     value = current.log_density(theta)
     while current.model.support.width > _FINEST:

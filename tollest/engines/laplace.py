@@ -6,18 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
-from tollest import _theta
 from tollest._progress import Reporter
-from tollest._theta import Coordinates
 from tollest.engines import _whitening
 from tollest.engines._base import LEAST_ESS, AbstractEngine, ThetaDraws
 from tollest.engines.nuts import NUTS
-from tollest.model import Posterior, threaded
+from tollest.model import Posterior
 
 Floats = NDArray[np.float64]
 
 _DF = 6.0  # of the proposals: tails heavier than any the whitened posterior has shown
-_CHUNK = 64  # draws a thread evaluates at a time
+_MANY = 40  # entries of theta
+_HOPELESS = 0.015  # ESS a draw below which rounds are given up
 _GOOD_K = 0.6  # Pareto k at which rounds end; 0.7 is the most that is accepted
 
 
@@ -47,7 +46,7 @@ class NestedLaplace:
        Learning Research* 25(72), 1-58.
     """
 
-    rounds: int = 8
+    rounds: int = 12
     otherwise: AbstractEngine = field(default_factory=NUTS)
 
     def run(
@@ -58,20 +57,23 @@ class NestedLaplace:
         working = _whitening.coarse(posterior)
         whitening = _whitening.from_laplace(working, share=1.0)
         n_draws = round_size(posterior)
+        # In many dimensions proposals that start badly stay bad; in few they recover, and
+        # rounds cost less than what would take over.
+        patience = 2 if working.n_theta > _MANY else self.rounds // 2
         proposals = [_Proposal(whitening.centre, whitening.root)]
         draws, targets = np.empty((0, working.n_theta)), np.empty(0)
         for number in range(self.rounds):
             reporter.update("Importance sampling", number / self.rounds)
             u = proposals[-1].draw(rng, n_draws)
             draws = np.concatenate([draws, u])
-            targets = np.concatenate([targets, log_densities(working, whitening.coordinates, u)])
+            targets = np.concatenate([targets, working.log_densities_u(whitening.coordinates, u)])
             mixture = logsumexp([p.log_density(draws) for p in proposals], axis=0)
             log_weights, k = smoothed_weights(targets - mixture)
             ess = 1.0 / float(np.exp(logsumexp(2.0 * log_weights)))
             # A fourth of a round's draws, 1,000 of 4,000 where draws are cheap.
-            if (k <= _GOOD_K and ess >= max(0.25 * n_draws, 1.25 * LEAST_ESS)) or (
-                number >= 2 and ess < 0.015 * len(draws)
-            ):
+            enough = k <= _GOOD_K and ess >= max(0.25 * n_draws, 1.25 * LEAST_ESS)
+            hopeless = number >= patience and ess < _HOPELESS * len(draws)
+            if enough or hopeless:
                 break
             proposals.append(_refitted(draws, log_weights, whitening.root))
         if k > 0.7 or ess < LEAST_ESS:
@@ -87,21 +89,6 @@ class NestedLaplace:
 def round_size(posterior: Posterior) -> int:
     """Draws that cost about the same whatever the number of claims: 4,000 down to 1,000."""
     return int(np.clip(400_000 // (100 + posterior.problem.members.size), 1000, 4000))
-
-
-def log_densities(posterior: Posterior, coordinates: Coordinates, u: Floats) -> Floats:
-    """Log density of each row of `u`, shape (n_draws, n_theta), by threads."""
-    out = np.empty(len(u))
-
-    def fill(start: int) -> None:
-        rows = slice(start, start + _CHUNK)
-        _theta.log_densities_u(
-            posterior.problem, posterior.layout, coordinates, u[rows], out[rows]
-        )
-
-    for _ in threaded(fill, list(range(0, len(u), _CHUNK))):
-        pass
-    return out
 
 
 def smoothed_weights(log_ratios: Floats) -> tuple[Floats, float]:

@@ -1,0 +1,57 @@
+"""Tolls of one location against an independent prior-sampling reference, pinned."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import tollest as te
+
+PINNED = json.loads((Path(__file__).parent / "pinned" / "prior_sampling.json").read_text())["cases"]
+QUANTILES = (0.05, 0.5, 0.95)
+
+
+def estimate_of(claims, cap=None):
+    rows = [
+        ("Arden", f"source {s:02d}", "at_least" if high is None else "count", low)
+        for s, low, high, _ in claims
+    ]
+    table = pd.DataFrame(rows, columns=["location", "source", "kind", "count"])
+    if cap is not None:
+        table["cap"] = cap
+    return te.estimate(te.Claims.from_table(table), rng=20_240_117, progress=False)
+
+
+@pytest.fixture(scope="module")
+def estimates():
+    bounded = {"at least 17, cap 60000": 60_000}
+    return {
+        name: estimate_of(case["claims"], bounded.get(name))
+        for name, case in PINNED.items()
+        if "summed" not in name
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in PINNED if "summed" not in name])
+def test_quantiles_agree_with_prior_sampling(name, estimates):
+    case, result = PINNED[name], estimates[name]
+    assert not result.doubts
+    for q, expected, mcse in zip(QUANTILES, case["smooth_quantiles"], case["mcse"], strict=True):
+        actual = int(result.quantile(q)["Arden"])
+        # The quantile's own error comes from theta: the chance of the pinned number, give or
+        # take what an ESS of the estimate's leaves open; and one death for whole numbers.
+        spread = 4.0 * (q * (1.0 - q) / result.theta.ess) ** 0.5
+        low = int(result.quantile(max(q - spread, 0.0))["Arden"])
+        high = int(result.quantile(min(q + spread, 1.0))["Arden"])
+        assert low - 1 - 4 * mcse <= expected <= high + 1 + 4 * mcse, (q, actual, expected)
+
+
+def test_agreement_is_evidence_of_a_common_figure_before_accuracy(estimates):
+    def width(name):
+        q = estimates[name].quantile(list(QUANTILES)).iloc[0]
+        return q[0.95] - q[0.05]
+
+    # Ten that say 40 tell little more than two; nine different numbers near 40 tell more.
+    assert width("36 to 44") < 0.6 * width("40 ten times")
+    assert width("40 ten times") > 0.85 * width("40 twice")

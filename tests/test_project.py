@@ -1,0 +1,127 @@
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import tollest as te
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+# Rows of the layout: a module imports from its own row's earlier ones and from rows above.
+ROWS = [
+    {"wording", "support", "_progress", "_text", "datasets"},
+    {"_mass", "_rows"},
+    {"_kernels", "claims", "noise", "priors"},
+    {"_theta"},
+    {"model"},
+    {"engines"},
+    {"tolls", "archive"},
+    {"totals"},
+    {"estimation"},
+    {"simulation"},
+]
+HEAVY = ("pymc", "arviz", "arviz_base", "arviz_plots", "arviz_stats", "pandas", "matplotlib",
+         "scipy.stats", "dask", "nutpie")  # fmt: skip
+
+
+def imported(path):
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tollest"):
+            if node.module == "tollest":
+                yield from (alias.name for alias in node.names)
+            else:
+                yield node.module.split(".")[1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(p for p in (ROOT / "tollest").rglob("*.py") if p.name != "__init__.py"),
+    ids=lambda p: p.stem,
+)
+def test_imports_point_one_way(path):
+    name = path.relative_to(ROOT / "tollest").parts[0].removesuffix(".py")
+    row = next(i for i, names in enumerate(ROWS) if name in names)
+    allowed = set.union(*ROWS[: row + 1])
+
+    assert set(imported(path)) <= allowed
+
+
+def test_public_names_are_pinned():
+    assert dir(te) == [
+        "Claims", "ClaimsError", "DoubtfulEstimate", "Estimate", "Model", "datasets", "engines",
+        "estimate", "noise", "priors",
+    ]  # fmt: skip
+    assert all(getattr(te, name) is not None for name in dir(te))
+    with pytest.raises(AttributeError, match="module 'tollest' has no attribute 'guess'"):
+        te.guess  # noqa: B018 - the access is the test
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = f"import sys, tollest; print([m for m in {HEAVY} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_a_model_and_claims_load_no_plots_nor_samplers():
+    code = (
+        "import sys, tollest as te; te.Claims, te.Model, te.estimate; "
+        f"print([m for m in {HEAVY} if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_version_citation_and_changelog_agree():
+    version = PROJECT["version"]
+    assert te.__version__ == version
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert set(re.findall(r"^ *version: (\S+)$", citation, re.MULTILINE)) == {version}
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_readme_opens_with_the_two_commands():
+    commands = re.findall(r"^python3 -m pip install uv && uv run .*$", readme(), re.MULTILINE)
+    assert [c.split("uv run ")[1].strip() for c in commands] == [
+        "examples/coastal_syria_2025.py",
+        "pytest",
+    ]
+
+
+def readme():
+    return (ROOT / "README.md").read_text()
+
+
+def test_readme_code_runs_and_prints_what_it_says():
+    code, output = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", readme(), re.S).groups()
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    # Digits of the last place may differ between processors; words and layout may not.
+    assert re.sub(r"[\d,.]+", "#", run.stdout) == re.sub(r"[\d,.]+", "#", output)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem
+)
+def test_examples_run(path, tmp_path):
+    run = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False,
+        env=os.environ | {"MPLBACKEND": "Agg"},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "credible intervals" in run.stdout
+    assert len(path.read_text().splitlines()) <= 80
+
+
+def test_the_repository_names_no_registry():
+    hosts = ("pypi" + ".org", "python" + "hosted", "conda" + ".anaconda")
+    for path in ROOT.rglob("*"):
+        if path.suffix in {".py", ".md", ".toml", ".cff", ".json"} and ".venv" not in path.parts:
+            assert not any(host in path.read_text() for host in hosts), path
