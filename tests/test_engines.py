@@ -12,6 +12,7 @@ from tollest.engines.nuts import convergence
 from tollest.estimation import DoubtfulEstimate, estimate
 from tollest.model import Model
 from tollest.simulation import simulate
+from tollest.support import Support
 
 QUIET = Reporter(False)
 
@@ -128,7 +129,7 @@ def test_an_estimate_not_good_enough_warns_and_says_so_wherever_it_is_shown():
 
 
 def test_coordinates_from_draws_are_nearly_round():
-    posterior = _whitening.coarse(Model().given(simulate(30, 5, rng=3).claims))
+    posterior = Model().given(simulate(30, 5, rng=3).claims)
     theta = NestedLaplace().run(posterior, np.random.default_rng(1), QUIET).flat
 
     whitening = _whitening.from_draws(posterior, theta, share=0.25)
@@ -150,6 +151,9 @@ def test_a_small_scatter_refines_the_support():
     exact = priors.Source(log_scatter=priors.Fixed(np.log(0.004)), bias=priors.Fixed(0.0))
     model = Model(priors=priors.Priors(sources={"press": exact}, logit_repeat=priors.Never()))
 
-    coarse = _whitening.coarse(model.given(Claims.from_table(table)))
+    posterior = model.given(Claims.from_table(table))
+    centre = np.array([-1.0 if e.half else 0.0 for e in posterior.entries])
 
-    assert coarse.model.support.width < 0.01
+    settled = _whitening.settled(posterior, centre, Support(dense=20, width=0.06))
+
+    assert settled.model.support.width < 0.02

@@ -319,7 +319,9 @@ def test_gradient_in_coordinates_matches_differences(posterior, rng):
     value, gradient = posterior.log_density_and_gradient_u(coordinates, u)
 
     assert value == posterior.log_densities_u(coordinates, u[None])[0]
-    check_gradient(lambda at: posterior.log_densities_u(coordinates, at[None])[0], u, gradient, scale=0.1)
+    check_gradient(
+        lambda at: posterior.log_densities_u(coordinates, at[None])[0], u, gradient, scale=0.1
+    )
 
 
 # Invariances.

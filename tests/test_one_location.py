@@ -8,7 +8,9 @@ import pytest
 
 import tollest as te
 
-PINNED = json.loads((Path(__file__).parent / "pinned" / "prior_sampling.json").read_text())["cases"]
+PINNED = json.loads((Path(__file__).parent / "pinned" / "prior_sampling.json").read_text())[
+    "cases"
+]
 QUANTILES = (0.05, 0.5, 0.95)
 
 

@@ -107,9 +107,7 @@ def test_readme_code_runs_and_prints_what_it_says():
     assert re.sub(r"[\d,.]+", "#", run.stdout) == re.sub(r"[\d,.]+", "#", output)
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem)
 def test_examples_run(path, tmp_path):
     run = subprocess.run(
         [sys.executable, str(path)], capture_output=True, text=True, cwd=tmp_path, check=False,

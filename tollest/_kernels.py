@@ -124,7 +124,7 @@ def _exponentials(a: Floats, out: Floats) -> None:
         out[k] = exp(a[k])
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(inline="always", fastmath=FAST, error_model="numpy")
 def _add(out: Floats, a: Floats) -> None:
     for k in range(out.size):
         out[k] += a[k]
@@ -138,13 +138,13 @@ def _largest(a: Floats) -> float:
     return largest
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(inline="always", fastmath=FAST, error_model="numpy")
 def _raise_peak(peak: Floats, a: Floats) -> None:
     for k in range(peak.size):
         peak[k] = max(peak[k], a[k])
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(inline="always", fastmath=FAST, error_model="numpy")
 def _open_sum(peak: Floats, masses: Floats, scale: Floats, total: Floats) -> None:
     """Start the sum over figures with those nobody claimed, in units of ``exp(peak)``."""
     for k in range(peak.size):
@@ -152,14 +152,14 @@ def _open_sum(peak: Floats, masses: Floats, scale: Floats, total: Floats) -> Non
         total[k] = scale[k] * max(1.0 - masses[k], 0.0)
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(inline="always", fastmath=FAST, error_model="numpy")
 def _add_figure(peak: Floats, term: Floats, total: Floats) -> None:
     for k in range(peak.size):
         term[k] = exp(term[k] - peak[k])
         total[k] += term[k]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(inline="always", fastmath=FAST, error_model="numpy")
 def _close_sum(peak: Floats, scale: Floats, total: Floats, log_joint: Floats) -> None:
     """Add the log of the sum; leave one over it in `total`, the same at scale in `scale`."""
     for k in range(peak.size):
@@ -168,7 +168,7 @@ def _close_sum(peak: Floats, scale: Floats, total: Floats, log_joint: Floats) ->
         scale[k] *= total[k]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(inline="always", fastmath=FAST, error_model="numpy")
 def _multiply(out: Floats, a: Floats) -> None:
     for k in range(out.size):
         out[k] *= a[k]
@@ -289,7 +289,7 @@ def _tabulate(
     return Tables(priors, prior, figures, figure, claims, claim)
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@njit(inline="always", fastmath=FAST, error_model="numpy")
 def _joint(
     problem: Problem, tables: Tables, p: int, a: int, b: int,
     log_joint: Floats, terms: Floats, scratch: Floats,
@@ -493,7 +493,7 @@ def _credit_figure(
         out[k] += weights[k] * (chosen[k] - mass[k] * inverse[k])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _backward(
     problem: Problem, parameters: Parameters, tables: Tables, p: int, a: int, b: int,
     n_figures: int, weights: Floats, terms: Floats, inverse: Floats,

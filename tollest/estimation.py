@@ -396,9 +396,7 @@ class Estimate:
             # A stream a draw, read off by location: neither threads nor shards can matter.
             uniform = np.random.default_rng((self.entropy, i)).random(n_locations)
             point = self.posterior.parameters(thetas[i])
-            out[i] = masses.place(
-                patterns, *_kernels.draw_bins(problem, point, patterns, uniform)
-            )
+            out[i] = masses.place(patterns, *_kernels.draw_bins(problem, point, patterns, uniform))
 
         for _ in threaded(fill, list(range(len(thetas)))):
             pass

@@ -6,6 +6,7 @@ the inverse root of the Hessian, or by the mean and covariance of draws.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.optimize import minimize
 
 from tollest import _theta
 from tollest._theta import Coordinates
+from tollest.engines._base import ThetaDraws
 from tollest.model import Posterior, threaded
 from tollest.support import Support
 
@@ -22,8 +24,11 @@ Floats = NDArray[np.float64]
 # Sums for theta run on fewer points than those for tolls: the total of a smooth mass is far
 # more exact than its quantiles. `settled` refines them until the log density stands still.
 _COARSE = Support(dense=20, width=0.06)
-_STILL = 0.02
+_STILL = 0.1
 _FINEST = 0.0005
+
+# Effects of sources with fewer claims stay non-centred: what is seen of them is mostly noise.
+_INFORMED = 3
 
 _STEP = 1e-4  # of the differences of gradients that make a Hessian
 _LEAST_CURVATURE = 0.25  # of the prior's in any direction: no proposal wider than twice it
@@ -57,15 +62,24 @@ def replace_support(posterior: Posterior, support: Support) -> Posterior:
     return Posterior(replace(posterior.model, support=support), posterior.claims)
 
 
-def coarse(posterior: Posterior) -> Posterior:
-    """Put the posterior on as few points as theta's density needs, judged at its mode."""
-    start = _COARSE
-    if posterior.model.support.width > start.width:
-        start = posterior.model.support
-    rough = replace_support(posterior, start)
-    coordinates = from_prior(rough)
-    mode = find_mode(rough, coordinates, np.zeros(rough.n_theta))
-    return settled(rough, rough.to_theta(coordinates, mode[None])[0], start)
+def on_settled_support(
+    posterior: Posterior, run: Callable[[Posterior], ThetaDraws | None]
+) -> ThetaDraws | None:
+    """Run an engine on as few points of support as its own draws need.
+
+    The support is judged at the median of the draws, where the posterior is, rather than at
+    the mode, where scatters may vanish; where it is too coarse the run is repeated.
+    """
+    start = max(_COARSE, posterior.model.support, key=lambda support: support.width)
+    working = replace_support(posterior, start)
+    while True:
+        draws = run(working)
+        if draws is None:
+            return None
+        finer = settled(posterior, np.median(draws.flat, axis=0), working.model.support)
+        if finer.model.support == working.model.support:
+            return draws
+        working = finer
 
 
 def from_prior(posterior: Posterior) -> Coordinates:
@@ -164,14 +178,22 @@ def _from_curvature(
     precision = np.zeros(theta.size)
     for a, j in enumerate(keep):
         if layout.log_sd_index[j] >= 0:
-            precision[j] = _worth(share * (1.0 / covariance[a, a] - sd[j] ** -2), sd[j] ** -2)
+            precision[j] = share * max(1.0 / covariance[a, a] - sd[j] ** -2, 0.0)
     centre = np.where(layout.log_sd_index >= 0, theta, coordinates.centre)
+    precision *= _is_informed(posterior)
     return _recentred(posterior, theta, centre, precision, coordinates.scale)
 
 
-def _worth(precision: float, prior: float) -> float:
-    """`precision` where it outweighs the prior's, else 0: a weak one only bends coordinates."""
-    return precision if precision > prior else 0.0
+def _is_informed(posterior: Posterior) -> NDArray[np.bool_]:
+    """Whether an effect has claims enough to be centred on; shape (n_theta,)."""
+    claims = posterior.claims
+    n_claims = dict(zip(claims.sources, np.bincount(claims.source_index), strict=False))
+    n_locations = dict(zip(claims.groups, np.bincount(claims.group_index), strict=False))
+    counts = [
+        (n_locations if entry.name == "mu_group" else n_claims).get(entry.member or "", 0)
+        for entry in posterior.entries
+    ]
+    return np.array(counts) >= _INFORMED
 
 
 def from_laplace(posterior: Posterior, share: float) -> Whitening:
@@ -198,8 +220,8 @@ def from_draws(posterior: Posterior, theta: Floats, share: float) -> Whitening:
             deviation = theta[:, j] - (theta[:, i] if i >= 0 else layout.mean[j])
             # 0.4549 is the median of a chi-square with one degree of freedom.
             core = np.median((deviation - deviation.mean()) ** 2) / 0.4549
-            prior = math.exp(-2.0 * middle[k])
-            precision[j] = _worth(share * (1.0 / core - prior), prior)
+            precision[j] = share * max(1.0 / core - math.exp(-2.0 * middle[k]), 0.0)
+    precision *= _is_informed(posterior)
     coordinates = _recentred(posterior, middle, centre, precision, spread)
     u = posterior.to_u(coordinates, theta)
     deviations = u.std(axis=0)

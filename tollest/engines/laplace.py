@@ -53,10 +53,18 @@ class NestedLaplace:
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
+        draws = _whitening.on_settled_support(
+            posterior, lambda working: self._weigh(working, rng, reporter)
+        )
+        return draws or self.otherwise.run(posterior, rng, reporter)
+
+    def _weigh(
+        self, working: Posterior, rng: np.random.Generator, reporter: Reporter
+    ) -> ThetaDraws | None:
+        """Draw theta by importance sampling on one support; None where that fails."""
         reporter.update("Looking for the mode", 0.0)
-        working = _whitening.coarse(posterior)
         whitening = _whitening.from_laplace(working, share=1.0)
-        n_draws = round_size(posterior)
+        n_draws = round_size(working)
         # In many dimensions proposals that start badly stay bad; in few they recover, and
         # rounds cost less than what would take over.
         patience = 2 if working.n_theta > _MANY else self.rounds // 2
@@ -77,7 +85,7 @@ class NestedLaplace:
                 break
             proposals.append(_refitted(draws, log_weights, whitening.root))
         if k > 0.7 or ess < LEAST_ESS:
-            return self.otherwise.run(posterior, rng, reporter)
+            return None
         keep = systematic(np.exp(log_weights), n_draws, rng)
         theta = working.to_theta(whitening.coordinates, draws[keep])
         return ThetaDraws(

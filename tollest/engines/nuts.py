@@ -71,8 +71,15 @@ class NUTS:
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
+        draws = _whitening.on_settled_support(
+            posterior, lambda working: self._run(working, rng, reporter)
+        )
+        assert draws is not None  # this engine always gives draws
+        return draws
+
+    def _run(self, working: Posterior, rng: np.random.Generator, reporter: Reporter) -> ThetaDraws:
+        """Draw theta on one support."""
         reporter.update("Looking for the mode", 0.0)
-        working = _whitening.coarse(posterior)
         whitening = _whitening.from_laplace(working, _SHARE_OF_CURVATURE)
         total = 0
         for run in range(self.runs):
