@@ -1,0 +1,1 @@
+"""Speed and reliability, measured; nothing here is asserted."""

@@ -11,7 +11,7 @@ from tollest.model import Model
 class DefaultEngine:
     """Effective draws must not be bought with a Pareto k above 0.7 or an R-hat above 1.01."""
 
-    params = ["1x1", "1x3", "30x5"]
+    params = ("1x1", "1x3", "30x5")
     param_names = ("size",)
     timeout = 600
 

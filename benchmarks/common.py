@@ -5,5 +5,5 @@ from tollest.simulation import simulate
 
 
 def problem(n_locations: int, n_sources: int, seed: int = 0) -> Claims:
-    """Simulated claims, about three a location."""
+    """Simulate claims, about three a location."""
     return simulate(n_locations, n_sources, claims_per_location=3.0, rng=seed).claims
