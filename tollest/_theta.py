@@ -48,7 +48,7 @@ class Coordinates(NamedTuple):
 
     precision: Floats  # (n_theta,) of what the claims say; used for pooled effects
     centre: Floats  # (n_theta,)
-    scale: Floats  # (n_theta,) of the entries that are not pooled
+    scale: Floats  # (n_theta,) of the entries neither pooled nor logs of half-normals
 
 
 @njit(cache=True, error_model="numpy")
@@ -151,11 +151,60 @@ def _log_density(
 
 
 @njit(cache=True, error_model="numpy")
+def _half(u: float) -> tuple[float, float, float, float]:
+    r"""Log of a nearly half-normal number made of a normal one, and derivatives.
+
+    With :math:`E = -\log \Phi(-u)`, exponential where `u` is normal, the number is
+    :math:`E / \sqrt{2 / \pi + E / 2}`, close to a half-normal in the body and in both tails: a
+    scale that the claims leave to its prior is then as good as normal in `u`, and its long left
+    tail on the log axis is not missed.
+
+    Returns
+    -------
+    tuple of float
+        The log; the log of its derivative by `u`; that derivative; and the derivative of the
+        log of the derivative.
+    """
+    if u < 0.0:
+        below = 0.5 * math.erfc(-u / math.sqrt(2.0))
+        e = max(-math.log1p(-below), 1e-300)
+        above = 1.0 - below
+    else:
+        above = max(0.5 * math.erfc(u / math.sqrt(2.0)), 1e-300)
+        e = -math.log(above)
+    log_hazard = -0.5 * u * u - 0.5 * math.log(2.0 * math.pi) - math.log(above)
+    hazard = math.exp(log_hazard)
+    d = 2.0 / math.pi + 0.5 * e
+    rate = 1.0 / e - 0.25 / d
+    value = math.log(e) - 0.5 * math.log(d)
+    bend = hazard - u + hazard * (0.125 / (d * d) - 1.0 / (e * e)) / rate
+    return value, log_hazard + math.log(rate), hazard * rate, bend
+
+
+@njit(cache=True, error_model="numpy")
+def _half_inverse(value: float) -> float:
+    """Solve `_half` for the number of which `value` is the log, by bisection."""
+    low, high = -36.0, 36.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if _half(middle)[0] < value:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
+
+
+@njit(cache=True, error_model="numpy")
 def to_theta(layout: Layout, coordinates: Coordinates, u: Floats, theta: Floats) -> float:
     """Overwrite `theta` with the image of `u`; return the log Jacobian."""
     log_jacobian = 0.0
     for j in range(u.size):
         k = layout.log_sd_index[j]
+        if layout.half[j]:
+            value, log_slope, _, _ = _half(u[j])
+            theta[j] = math.log(layout.sd[j]) + value
+            log_jacobian += log_slope
+            continue
         if k < 0:
             theta[j] = coordinates.centre[j] + coordinates.scale[j] * u[j]
             log_jacobian += math.log(coordinates.scale[j])
@@ -175,6 +224,9 @@ def to_u(layout: Layout, coordinates: Coordinates, theta: Floats, u: Floats) -> 
     """Overwrite `u` with the coordinates of `theta`."""
     for j in range(u.size):
         k = layout.log_sd_index[j]
+        if layout.half[j]:
+            u[j] = _half_inverse(theta[j] - math.log(layout.sd[j]))
+            continue
         if k < 0:
             u[j] = (theta[j] - coordinates.centre[j]) / coordinates.scale[j]
             continue
@@ -194,6 +246,10 @@ def _pull_back(
     # Children come after the entries they depend on, so a backward sweep sees every pull.
     for j in range(u.size - 1, -1, -1):
         k = layout.log_sd_index[j]
+        if layout.half[j]:
+            _, _, slope, bend = _half(u[j])
+            out[j] = out[j] * slope + bend
+            continue
         if k < 0:
             out[j] *= coordinates.scale[j]
             continue

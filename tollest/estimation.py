@@ -200,6 +200,7 @@ class Estimate:
         verified = self.claims.verified >= 0
         common = self._values("common_bias").var()
         mean = np.where(self._is_open, np.inf, masses.mean()[patterns])
+        mean = np.where(verified, self.claims.verified, mean)  # without the rounding of a sum
         with np.errstate(divide="ignore", invalid="ignore"):
             prior_share = np.clip(variance / self._prior_variance, 0.0, 1.0)
             common_share = np.clip(common / variance, 0.0, 1.0)

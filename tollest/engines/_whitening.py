@@ -85,10 +85,7 @@ def on_settled_support(
 def from_prior(posterior: Posterior) -> Coordinates:
     """Non-centred coordinates on the scale of the prior."""
     layout = posterior.layout
-    # 0.67 sd is the median of a half-normal.
-    centre = np.where(layout.half, np.log(0.67 * layout.sd), layout.mean)
-    scale = np.where(layout.half, 0.7, layout.sd)
-    return Coordinates(np.zeros(posterior.n_theta), centre, scale)
+    return Coordinates(np.zeros(posterior.n_theta), layout.mean.copy(), layout.sd.copy())
 
 
 def find_mode(posterior: Posterior, coordinates: Coordinates, start: Floats) -> Floats:
