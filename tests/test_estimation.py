@@ -69,10 +69,9 @@ def test_a_toll_that_only_the_prior_bounds_has_an_infinite_mean_and_is_named(vil
 def test_silence_is_not_a_claim_of_zero():
     claims = te.Claims.from_table(table_of([("Arden", "press", "count", 0)]), locations=["Brook"])
 
-    median = te.estimate(claims, rng=1, progress=False).table()["median"]
+    upper = te.estimate(claims, rng=1, progress=False).table()["upper"]
 
-    assert median["Arden"] == 0
-    assert median["Brook"] > 0
+    assert upper["Brook"] > 2 * upper["Arden"]
 
 
 def test_joint_draws_follow_the_mass_functions(villages):
@@ -246,8 +245,10 @@ def test_the_datatree_follows_arviz(villages):
 
 
 def test_groups_have_centres_of_their_own():
-    rows = [(f"N{i}", "press", "count", 3 + i % 3, "north") for i in range(12)]
-    rows += [(f"S{i}", "press", "count", 300 + i, "south") for i in range(12)]
+    rng = np.random.default_rng(0)
+    north, south = rng.lognormal(1.5, 1.0, 12), rng.lognormal(5.5, 1.0, 12)
+    rows = [(f"N{i}", "press", "count", int(n), "north") for i, n in enumerate(north)]
+    rows += [(f"S{i}", "press", "count", int(n), "south") for i, n in enumerate(south)]
     table = pd.DataFrame(rows, columns=["location", "source", "kind", "count", "group"])
 
     result = te.estimate(te.Claims.from_table(table), rng=1, progress=False)

@@ -44,16 +44,22 @@ class Whitening:
 
 
 def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
-    """Double `start` until the log density stands still, and put the posterior on it."""
+    """Double `start` until the log density stands still, and put the posterior on it.
+
+    Bins end up no wider than twice the smallest scatter at `theta`: there a sum over midpoints
+    is as good as exact, and two sums that both miss a spike cannot pass for agreement.
+    """
+    parameters = posterior.parameters(theta)
+    smallest = np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1]))
     current = replace_support(posterior, start)
     value = current.log_density(theta)
     while current.model.support.width > _FINEST:
         finer = replace_support(posterior, current.model.support.doubled())
-        moved = abs(finer.log_density(theta) - value)
-        if moved < _STILL:
+        finer_value = finer.log_density(theta)
+        fits = current.model.support.width <= 2.0 * smallest
+        if fits and abs(finer_value - value) < _STILL:
             break
-        current, value = finer, value + moved
-        value = finer.log_density(theta)
+        current, value = finer, finer_value
     return current
 
 
