@@ -195,6 +195,19 @@ def _half_inverse(value: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
+def _given_population(
+    layout: Layout, coordinates: Coordinates, theta: Floats, j: int
+) -> tuple[float, float, float, float]:
+    """Mean and precision of a pooled effect's population; precision and centre of its `u`."""
+    i = layout.mean_index[j]
+    mean = theta[i] if i >= 0 else layout.mean[j]
+    v = math.exp(-2.0 * theta[layout.log_sd_index[j]])
+    q = coordinates.precision[j] + v
+    centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
+    return mean, v, q, centre
+
+
+@njit(cache=True, error_model="numpy")
 def to_theta(layout: Layout, coordinates: Coordinates, u: Floats, theta: Floats) -> float:
     """Overwrite `theta` with the image of `u`; return the log Jacobian."""
     log_jacobian = 0.0
@@ -209,11 +222,7 @@ def to_theta(layout: Layout, coordinates: Coordinates, u: Floats, theta: Floats)
             theta[j] = coordinates.centre[j] + coordinates.scale[j] * u[j]
             log_jacobian += math.log(coordinates.scale[j])
             continue
-        i = layout.mean_index[j]
-        mean = theta[i] if i >= 0 else layout.mean[j]
-        v = math.exp(-2.0 * theta[k])
-        q = coordinates.precision[j] + v
-        centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
+        _, _, q, centre = _given_population(layout, coordinates, theta, j)
         theta[j] = centre + u[j] / math.sqrt(q)
         log_jacobian -= 0.5 * math.log(q)
     return log_jacobian
@@ -230,11 +239,7 @@ def to_u(layout: Layout, coordinates: Coordinates, theta: Floats, u: Floats) -> 
         if k < 0:
             u[j] = (theta[j] - coordinates.centre[j]) / coordinates.scale[j]
             continue
-        i = layout.mean_index[j]
-        mean = theta[i] if i >= 0 else layout.mean[j]
-        v = math.exp(-2.0 * theta[k])
-        q = coordinates.precision[j] + v
-        centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
+        _, _, q, centre = _given_population(layout, coordinates, theta, j)
         u[j] = (theta[j] - centre) * math.sqrt(q)
 
 
@@ -253,11 +258,8 @@ def _pull_back(
         if k < 0:
             out[j] *= coordinates.scale[j]
             continue
+        mean, v, q, centre = _given_population(layout, coordinates, theta, j)
         i = layout.mean_index[j]
-        mean = theta[i] if i >= 0 else layout.mean[j]
-        v = math.exp(-2.0 * theta[k])
-        q = coordinates.precision[j] + v
-        centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
         if i >= 0:
             out[i] += out[j] * v / q
         out[k] += out[j] * -2.0 * v * ((mean - centre) / q - 0.5 * u[j] * q**-1.5) + v / q
