@@ -154,7 +154,7 @@ def save(
     header = {
         "format": _FORMAT, "version": version("tollest"), "entropy": entropy,
         "model": _encoded(posterior.model), "theta": described, "claims": plain,
-        "known_by": known_by,
+        "known_by": known_by, "left_out": list(claims._left_out),
     }  # fmt: skip
     state = xr.Dataset(
         arrays | {"theta": (("theta_chain", "theta_draw", "theta_entry"), theta.theta)},
@@ -193,7 +193,7 @@ def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int]:
             values[item.name] = state[item.name].to_numpy()
     values["date"] = values["date"].astype("datetime64[D]")
     known_by = np.datetime64(header["known_by"] or "NaT", "D")
-    claims = Claims._resolve(Rows(**values), known_by)
+    claims = Claims._resolve(Rows(**values), known_by, tuple(header["left_out"]))
     described = header["theta"] | {"doubts": tuple(header["theta"]["doubts"])}
     theta = ThetaDraws(state["theta"].to_numpy(), **described)
     return Posterior(_decoded(header["model"]), claims), theta, header["entropy"]

@@ -34,7 +34,7 @@ __all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError", "Problem"]
 
 # Why a row is or is not evidence, in `Claims._standing`; a superseded row holds the number of the
 # row that supersedes it, 0 or more, instead.
-_EVIDENCE, _REPEAT, _LATER, _UNDATED = -1, -2, -3, -4
+_EVIDENCE, _REPEAT, _LATER, _UNDATED, _LEFT_OUT = -1, -2, -3, -4, -5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,6 +109,7 @@ class Claims:
     _rows: Rows = field(repr=False)
     _standing: NDArray[np.int64] = field(repr=False)
     _known_by: np.datetime64 = field(repr=False)
+    _left_out: tuple[str, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         """Close the arrays to writing."""
@@ -256,7 +257,40 @@ class Claims:
         # A cut of a cut knows no more than the earlier of the two.
         if day > self._known_by:  # never so where it is NaT, before any cut
             day = self._known_by
-        return self._resolve(self._rows, day)
+        return self._resolve(self._rows, day, self._left_out)
+
+    def without(self, *sources: str) -> Self:
+        """Leave out all claims of some sources, to see what the others say alone.
+
+        Which of the other claims are superseded or repeat another source stays as it was: what
+        repeats a source left out does not stand in for it. Locations with no evidence left are
+        dropped, but those that were silent from the start stay.
+
+        Parameters
+        ----------
+        *sources : str
+            Sources that make a claim, documented and verified ones included.
+
+        Returns
+        -------
+        Claims
+            New; the claims left out are in `excluded`.
+
+        Raises
+        ------
+        ClaimsError
+            Nothing is left.
+        ValueError
+            No row of the table is by one of `sources`.
+        """
+        unknown = sorted(set(sources) - set(self._rows.names))
+        if unknown:
+            raise ValueError(
+                f"no claim is by {', '.join(map(shown, unknown))}; sources are "
+                f"{', '.join(map(shown, self._rows.names))}."
+            )
+        left_out = tuple(sorted({*self._left_out, *sources}))
+        return self._resolve(self._rows, self._known_by, left_out)
 
     @property
     def n_claims(self) -> int:
@@ -348,6 +382,7 @@ class Claims:
                 "repeats another source" if n_repeats == 1 else "repeat another source": n_repeats,
                 f"dated after {self._known_by}": int((standing == _LATER).sum()),
                 "undated": int((standing == _UNDATED).sum()),
+                f"by {', '.join(self._left_out)}": int((standing == _LEFT_OUT).sum()),
             }
             listed = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items() if n)
             text += f"; {standing.size:,} more excluded ({listed})"
@@ -375,6 +410,8 @@ class Claims:
             return f"repeats {rows.names[rows.origin[row]]}"
         if standing == _LATER:
             return f"dated {rows.date[row]}, after {self._known_by}"
+        if standing == _LEFT_OUT:
+            return "its source was left out"
         return f"undated, so not known by {self._known_by}"
 
     def _frame(self, row: NDArray[np.int64]) -> "pd.DataFrame":
@@ -398,17 +435,23 @@ class Claims:
         )
 
     @classmethod
-    def _resolve(cls, rows: Rows, known_by: np.datetime64 = NO_DAY) -> Self:
+    def _resolve(
+        cls, rows: Rows, known_by: np.datetime64 = NO_DAY, left_out: tuple[str, ...] = ()
+    ) -> Self:
         """Judge which rows are evidence, and lay those out by location."""
         standing = _judge(rows, known_by)
+        standing[np.isin(rows.source, [rows.names.index(name) for name in left_out])] = _LEFT_OUT
         evidence = standing == _EVIDENCE
-        whole = bool(np.isnat(known_by))
+        whole = bool(np.isnat(known_by)) and not left_out
         heard = np.zeros(len(rows.locations), dtype=bool)
         heard[rows.location[evidence]] = True
         kept = heard.copy()
         kept[rows.n_reported :] = True
         if whole and not kept.all():
             raise _without_evidence(rows, ~kept)
+        if not heard.any() and left_out:
+            message = f"no claim is left without {', '.join(map(shown, left_out))}."
+            raise ClaimsError([Problem(message)], len(standing))
         if not heard.any():
             dates = rows.date[~np.isnat(rows.date)]
             earliest = f"the earliest is of {dates.min()}" if dates.size else "none is dated"
@@ -442,6 +485,7 @@ class Claims:
             _rows=rows,
             _standing=standing,
             _known_by=known_by,
+            _left_out=left_out,
         )
 
 

@@ -35,6 +35,12 @@ class Logistic:
         """Draws of the standard distribution, of shape `size`."""
         return rng.logistic(size=size)
 
+    def cdf(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distribution function of the standard distribution."""
+        from scipy.special import expit
+
+        return np.asarray(expit(z), np.float64)
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -43,6 +49,12 @@ class Normal:
     def rvs(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> NDArray[np.float64]:
         """Draws of the standard distribution, of shape `size`."""
         return rng.standard_normal(size)
+
+    def cdf(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distribution function of the standard distribution."""
+        from scipy.special import ndtr
+
+        return np.asarray(ndtr(z), np.float64)
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,12 @@ class StudentT:
     def rvs(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> NDArray[np.float64]:
         """Draws of the standard distribution, of shape `size`."""
         return rng.standard_t(self.df, size)
+
+    def cdf(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distribution function of the standard distribution."""
+        from scipy.special import stdtr
+
+        return np.asarray(stdtr(self.df, z), np.float64)
 
 
 Family = Logistic | Normal | StudentT

@@ -1,5 +1,6 @@
 """The model run forwards: tolls, then the figures that do the rounds, then claims."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tollest.claims import Claims
+from tollest.faults import Fault, Said
 from tollest.noise import Family, Logistic
+from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 
 # The largest number that a claim can be. More is drawn only where scales are near 1 or above.
 _MOST = 10**10 - 1
@@ -148,6 +151,75 @@ def draw_truth(
     )
 
 
+def draw_unknowns(
+    priors: Priors, sources: Sequence[str], rng: int | np.random.Generator | None = None
+) -> dict[str, float]:
+    """Draw all continuous unknowns from their priors.
+
+    Parameters
+    ----------
+    priors : Priors
+        Where to draw from; overrides name some of `sources`.
+    sources : sequence of str
+        Names of the sources.
+    rng : int, Generator or None
+        Seed or generator.
+
+    Returns
+    -------
+    dict of str to float
+        Named, and on the unconstrained scale, as `Posterior.theta_names` has them:
+        ``"log_tau"``, ``"bias[press]"``. What is fixed is here too.
+    """
+    rng = np.random.default_rng(rng)
+
+    def draw(prior: Normal | Fixed) -> float:
+        standard = float(rng.standard_normal())
+        return prior.value if isinstance(prior, Fixed) else prior.mean + prior.sd * standard
+
+    def draw_log_scale(prior: HalfNormal | Fixed) -> float:
+        standard = abs(float(rng.standard_normal()))
+        return float(np.log(prior.value if isinstance(prior, Fixed) else prior.sd * standard))
+
+    unknowns = {"mu": draw(priors.mu), "log_tau": draw_log_scale(priors.tau)}
+    for name in ("bias", "log_scatter", "logit_repeat"):
+        pooled: Pooled | Never = getattr(priors, name)
+        if isinstance(pooled, Never):
+            unknowns |= {f"{name}[{source}]": -np.inf for source in sources}
+            continue
+        mean, log_sd = draw(pooled.mean), draw_log_scale(pooled.sd)
+        unknowns |= {f"{name}_mean": mean, f"log_{name}_sd": log_sd}
+        for source in sources:
+            override = getattr(priors.sources.get(source, Source()), name)
+            own = Normal(mean, float(np.exp(log_sd))) if override is None else override
+            unknowns[f"{name}[{source}]"] = draw(own)
+    unknowns["log_figure_scatter"] = draw(priors.log_figure_scatter)
+    unknowns["common_bias"] = draw(priors.common_bias)
+    return unknowns
+
+
+def truth_of(unknowns: Mapping[str, float], sources: Sequence[str]) -> Truth:
+    """`Truth` that `draw_unknowns` drew."""
+    bias, scatter, logit = (
+        np.array([unknowns[f"{name}[{source}]"] for source in sources])
+        for name in ("bias", "log_scatter", "logit_repeat")
+    )
+    return Truth(
+        mu=unknowns["mu"],
+        tau=float(np.exp(unknowns["log_tau"])),
+        bias=bias,
+        scatter=np.exp(scatter),
+        repeat=1.0 / (1.0 + np.exp(-logit)),
+        figure_scatter=float(np.exp(unknowns["log_figure_scatter"])),
+        common_bias=unknowns["common_bias"],
+    )
+
+
+def source_names(n_sources: int) -> tuple[str, ...]:
+    """Names that `simulate` gives to sources: ``S01`` and so on."""
+    return tuple(_names("S", n_sources, 2).tolist())
+
+
 def simulate(
     n_locations: int,
     n_sources: int,
@@ -157,6 +229,7 @@ def simulate(
     cap: int | None = None,
     noise: Family | None = None,
     toll_noise: Family | None = None,
+    faults: Sequence[Fault] = (),
     rng: int | np.random.Generator | None = None,
 ) -> Simulation:
     r"""Simulate claims of counts, and the tolls they are about.
@@ -181,9 +254,13 @@ def simulate(
     truth : Truth, optional
         What to simulate from; by default ``draw_truth(n_sources, rng=rng)``.
     cap : int, optional
-        The most a toll can be; larger ones are drawn again. Figures and claims may exceed it.
+        The most a toll can be, also said in the claims; larger ones are drawn again. Figures
+        and claims may exceed it.
     noise, toll_noise : Logistic, Normal or StudentT, optional
         Distributions of errors (figures' and claims' alike) and of tolls; logistic by default.
+    faults : sequence of Fault
+        What becomes of the claims before they reach the table, in this order: see
+        `tollest.faults`.
     rng : int, Generator or None
         Seed or generator.
 
@@ -225,15 +302,20 @@ def simulate(
     error = truth.scatter[source] * noise.rvs(rng, len(source))
     own = _whole(x[location] + truth.bias[source] + error)
     repeats = rng.random(len(source)) < truth.repeat[source]
-    sources = _names("S", n_sources, 2)
+    said = Said(location, source, np.where(repeats, figures[location], own), repeats)
+    for fault in faults:
+        said = said._replace(count=fault.apply(said, rng).clip(0, _MOST))
+    sources = source_names(n_sources)
     table = pd.DataFrame(
         {
             "location": _names("L", n_locations, 6)[location],
-            "source": sources[source],
-            "count": np.where(repeats, figures[location], own),
+            "source": np.array(sources, dtype=object)[source],
+            "count": said.count,
         }
     )
-    return Simulation(Claims.from_table(table), tolls, figures, truth, tuple(sources.tolist()))
+    if cap is not None:
+        table["cap"] = cap
+    return Simulation(Claims.from_table(table), tolls, figures, truth, sources)
 
 
 def _whole(y: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -82,17 +82,26 @@ class TollMasses:
         inside = np.minimum((t * width).astype(np.int64), width - 1)
         return np.asarray(self.first[index] + inside, np.int64)
 
-    def at_least(self, k: int) -> Floats:
-        """Probability of `k` or more, shape (n_tolls,)."""
-        whole = self.masses[:, self.first >= k].sum(axis=1)
-        inside = int(np.searchsorted(self.first, k, side="right")) - 1
-        if self.first[inside] == k:
-            return np.minimum(whole, 1.0)
+    def at_least(self, k: int | Integers) -> Floats:
+        """Probability of `k` or more, shape (n_tolls,).
+
+        Parameters
+        ----------
+        k : int, or ndarray of int of shape (n_tolls,)
+            Deaths, 0 or more; the same for all tolls or one for each.
+        """
         rows = np.arange(len(self.masses))
-        a = self._slopes(rows, np.full(len(rows), inside))
-        t = (k - self.first[inside]) / (self.last[inside] - self.first[inside] + 1)
-        part = self.masses[:, inside] * (1.0 - (t + a * (t * t - t)))
-        return np.asarray(np.minimum(whole + part, 1.0), np.float64)
+        number = np.broadcast_to(k, rows.shape)
+        inside = np.searchsorted(self.first, number, side="right") - 1
+        # Sums from the far end, so that small tails keep their digits.
+        tails = np.cumsum(self.masses[:, ::-1], axis=1)[:, ::-1]
+        after = np.where(
+            inside + 1 < len(self.first), tails[rows, np.minimum(inside + 1, len(self.first) - 1)], 0.0
+        )
+        a = self._slopes(rows, inside)
+        t = (number - self.first[inside]) / (self.last[inside] - self.first[inside] + 1)
+        part = self.masses[rows, inside] * (1.0 - (t + a * (t * t - t)))
+        return np.asarray(np.minimum(after + part, 1.0), np.float64)
 
     def mean(self) -> Floats:
         """Mean over the support, shape (n_tolls,)."""

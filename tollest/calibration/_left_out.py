@@ -1,0 +1,312 @@
+"""Predicting the claims of each source from those of all others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import _text
+from tollest._kernels import Parameters
+from tollest._progress import Reporter
+from tollest.claims import KINDS, Claims
+from tollest.engines import AbstractEngine
+from tollest.estimation import Estimate, estimate
+from tollest.figures import Figure, Speakers, mass_of, mass_up_to
+from tollest.model import Model
+from tollest.priors import Fixed, Never, Normal, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_DRAWS = 1000  # of theta and tolls, that predictions are averaged over
+_MOST = 10**10  # beyond any claim
+
+
+def leave_one_source_out(
+    claims: Claims,
+    *,
+    sources: Sequence[str] | None = None,
+    ci_prob: float = 0.9,
+    model: Model | None = None,
+    engine: AbstractEngine | None = None,
+    rng: int | np.random.Generator | None = None,
+    progress: bool = True,
+) -> "LeftOut":
+    """Predict the counts of each source from the claims of all others.
+
+    The source is treated as a stranger: its bias, scatter and habit of repeating are drawn from
+    the population of sources, as learnt from the others. Only counts are predicted, and only
+    where another source speaks of the same location.
+
+    Parameters
+    ----------
+    claims : Claims
+        The evidence, of three sources or more.
+    sources : sequence of str, optional
+        Sources to leave out, one after the other; all if left out.
+    ci_prob : float
+        Probability inside the equal-tailed predictive intervals.
+    model : Model, optional
+        The assumptions.
+    engine : engine, optional
+        How to compute.
+    rng : int, Generator or None
+        Seed or generator. Each source has a stream of its own.
+    progress : bool
+        Whether to show progress.
+
+    Returns
+    -------
+    LeftOut
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three sources, or none of a name in `sources`.
+
+    Warns
+    -----
+    DoubtfulEstimate
+        If an estimate without a source is not good enough.
+    """
+    if claims.n_sources < 3:
+        raise ValueError(
+            f"there are {claims.n_sources} sources; leaving one out takes three or more."
+        )
+    unknown = sorted(set(sources or ()) - set(claims.sources))
+    if unknown:
+        raise ValueError(
+            f"no claim that may err is by {', '.join(map(repr, unknown))}; sources are "
+            f"{', '.join(map(repr, claims.sources))}."
+        )
+    model = model or Model()
+    streams = np.random.default_rng(rng).spawn(claims.n_sources)
+    parts = []
+    with Reporter(progress) as reporter:
+        for i, (source, stream) in enumerate(zip(claims.sources, streams, strict=True)):
+            if sources is not None and source not in sources:
+                continue
+            reporter.update(f"Leaving out {source}", i / claims.n_sources)
+            parts.append(_predicted(claims, source, ci_prob, model, engine, stream))
+    import pandas as pd
+
+    return LeftOut(pd.concat(parts, ignore_index=True), ci_prob)
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """Claims of each source, and what all others predicted of them.
+
+    Attributes
+    ----------
+    claims : pandas.DataFrame
+        A row for each count predicted: ``source, location, row, count``; the predictive
+        ``median, lower, upper``; ``inside``, whether the count is in the interval; ``rank``, the
+        predictive probability below it, uniform where all is right (half that of the count
+        itself included); ``log_predictive``, log of the probability of the count.
+    ci_prob : float
+        Probability inside the intervals.
+    """
+
+    claims: "pd.DataFrame"
+    ci_prob: float
+
+    @property
+    def coverage(self) -> float:
+        """Share of all counts inside their intervals."""
+        return float(self.claims["inside"].mean())
+
+    @property
+    def log_predictive(self) -> float:
+        """Sum of the log predictive probabilities of all counts."""
+        return float(self.claims["log_predictive"].sum())
+
+    def table(self) -> "pd.DataFrame":
+        """Summarise by source.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by source: ``n_claims``, ``coverage`` and its binomial standard error
+            ``mcse``, mean ``rank`` (below a half: it counts fewer than the others lead one to
+            expect), mean ``log_predictive``.
+        """
+        grouped = self.claims.groupby("source")
+        table = grouped.agg(
+            n_claims=("count", "size"),
+            coverage=("inside", "mean"),
+            rank=("rank", "mean"),
+            log_predictive=("log_predictive", "mean"),
+        )
+        spread = (self.ci_prob * (1 - self.ci_prob) / table["n_claims"]) ** 0.5
+        table.insert(2, "mcse", spread)
+        table.attrs["ci_prob"] = self.ci_prob
+        return table
+
+    def __repr__(self) -> str:
+        """Give the summary as text, with the level."""
+        n = len(self.claims)
+        return (
+            f"{_text.plural(n, 'count')} predicted from the other sources' claims: "
+            f"{self.coverage:.0%} inside {100 * self.ci_prob:g} % equal-tailed predictive "
+            f"intervals, mean log probability {self.log_predictive / max(n, 1):.2f}.\n"
+            f"{self.table().round(3).to_string()}"
+        )
+
+
+def _predicted(
+    claims: Claims,
+    source: str,
+    ci_prob: float,
+    model: Model,
+    engine: AbstractEngine | None,
+    rng: np.random.Generator,
+) -> "pd.DataFrame":
+    """Rows of `LeftOut.claims` for one source."""
+    import pandas as pd
+
+    others = dict(model.priors.sources)
+    override = others.pop(source, Source())
+    without = replace(model, priors=replace(model.priors, sources=others))
+    result = estimate(
+        claims.without(source), model=without, engine=engine, rng=rng, progress=False
+    )
+    heard = {
+        name: i
+        for i, name in enumerate(result.claims.locations)
+        if result.claims.claims_per_location[i] > 0
+    }
+    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+    chosen = (claims.source_index == claims.sources.index(source)) & (
+        claims.kind == KINDS.index("count")
+    )
+    stranger = _Stranger.of(result, override, rng)
+    rows = []
+    for c in np.flatnonzero(chosen).tolist():
+        name = claims.locations[location[c]]
+        if name not in heard:
+            continue
+        count = int(claims.lower[c])
+        predicted = stranger.at(heard[name])
+        below = predicted.up_to(count - 1) if count else 0.0
+        point = predicted.point(count)
+        tail = 0.5 - ci_prob / 2
+        ends = [predicted.quantile(q) for q in (0.5, tail, 1.0 - tail)]
+        inside = ends[1] <= count <= ends[2]
+        rows.append((source, name, int(claims.row[c]), count, *ends, inside,
+                     below + 0.5 * point, float(np.log(max(point, 1e-300)))))  # fmt: skip
+    names = ["source", "location", "row", "count", "median", "lower", "upper", "inside", "rank",
+             "log_predictive"]  # fmt: skip
+    return pd.DataFrame(rows, columns=names)
+
+
+@dataclass(frozen=True, eq=False)
+class _Stranger:
+    """A source that has claimed nothing yet, and what the others say of every location."""
+
+    estimate: Estimate
+    tolls: Integers  # (n_draws, n_locations)
+    thetas: Floats  # (n_draws, n_theta)
+    effects: dict[str, Floats]  # of the stranger, each (n_draws,)
+
+    @cached_property
+    def points(self) -> list[Parameters]:
+        """Unknowns of the sources that claimed, a draw each."""
+        return [self.estimate.posterior.parameters(theta) for theta in self.thetas]
+
+    @cached_property
+    def shared(self) -> Floats:
+        """Log tau, log figure scatter and common bias, shape (n_draws, 3)."""
+        return np.array([p.shared for p in self.points])
+
+    @classmethod
+    def of(cls, estimate: Estimate, override: Source, rng: np.random.Generator) -> "_Stranger":
+        n_draws = min(_DRAWS, len(estimate._used))
+        thetas = estimate._used[:n_draws]
+        names = estimate.posterior.theta_names
+
+        def population(name: str, prior: Normal | Fixed | None) -> Floats:
+            pooled = getattr(estimate.model.priors, name)
+            if isinstance(pooled, Never):
+                return np.full(n_draws, -np.inf)
+            standard = rng.standard_normal(n_draws)
+            if isinstance(prior, Fixed):
+                return np.full(n_draws, prior.value)
+            if prior is not None:
+                return prior.mean + prior.sd * standard
+
+            def learnt(entry: str, fixed: float) -> Floats:
+                found = entry in names
+                return thetas[:, names.index(entry)] if found else np.full(n_draws, fixed)
+
+            mean = learnt(f"{name}_mean", getattr(pooled.mean, "value", 0.0))
+            log_sd = learnt(f"log_{name}_sd", np.log(getattr(pooled.sd, "value", 1.0)))
+            return np.asarray(mean + np.exp(log_sd) * standard, np.float64)
+
+        effects = {
+            name: population(name, getattr(override, name))
+            for name in ("bias", "log_scatter", "logit_repeat")
+        }
+        return cls(estimate, estimate.draws(n_draws), thetas, effects)
+
+    def at(self, place: int) -> "_Claim":
+        """Predict its claim on the location at `place`."""
+        claims = self.estimate.claims
+        points, shared = self.points, self.shared
+        x = np.log1p(self.tolls[:, place]) + shared[:, 2]
+        here = np.arange(claims.offsets[place], claims.offsets[place + 1])
+        here = here[claims.kind[here] == KINDS.index("count")]
+        who = claims.source_index[here]
+        logit = np.array([p.logit_repeat[who] for p in points])
+        never = isinstance(self.estimate.model.priors.logit_repeat, Never)
+        speakers = Speakers(
+            centre=x[:, None] + np.array([p.bias[who] for p in points]),
+            scatter=np.exp(np.array([p.log_scatter[who] for p in points])),
+            repeat=np.zeros_like(logit) if never else 1.0 / (1.0 + np.exp(-logit)),
+        )
+        family = self.estimate.model.noise
+        figure = Figure(family, x, np.exp(shared[:, 1]), claims.lower[here], speakers)
+        return _Claim(
+            figure,
+            centre=x + self.effects["bias"],
+            scatter=np.exp(self.effects["log_scatter"]),
+            repeat=1.0 / (1.0 + np.exp(-self.effects["logit_repeat"])),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Claim:
+    """Predictive distribution of one count."""
+
+    figure: Figure
+    centre: Floats  # (n_draws,)
+    scatter: Floats
+    repeat: Floats
+
+    def point(self, k: int) -> float:
+        """Probability of `k`."""
+        own = mass_of(self.figure.family, k, self.centre, self.scatter)
+        return float(np.mean((1 - self.repeat) * own + self.repeat * self.figure.probability(k)))
+
+    def up_to(self, k: int) -> float:
+        """Probability of `k` or less."""
+        own = mass_up_to(self.figure.family, k, self.centre, self.scatter)
+        repeated = self.figure.probability_up_to(k)
+        return float(np.mean((1 - self.repeat) * own + self.repeat * repeated))
+
+    def quantile(self, q: float) -> int:
+        """Smallest number with at least probability `q` up to it."""
+        low, high = -1, _MOST
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.up_to(middle) >= q:
+                high = middle
+            else:
+                low = middle
+        return high
