@@ -1,4 +1,9 @@
-"""Problems that benchmarks share, from fixed seeds."""
+"""What benchmarks share: problems from fixed seeds, and how results are written."""
+
+import platform
+from pathlib import Path
+
+import pandas as pd
 
 from tollest.claims import Claims
 from tollest.simulation import simulate
@@ -7,3 +12,18 @@ from tollest.simulation import simulate
 def problem(n_locations: int, n_sources: int, seed: int = 0) -> Claims:
     """Simulate claims, about three a location."""
     return simulate(n_locations, n_sources, claims_per_location=3.0, rng=seed).claims
+
+
+def processor() -> str:
+    """Name of the processor, as the system gives it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.processor()
+
+
+def markdown(table: pd.DataFrame) -> list[str]:
+    """Lines of a table in Markdown."""
+    rows = [table.columns.astype(str), *table.astype(object).to_numpy()]
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    return [lines[0], "| " + " | ".join(["---"] * table.shape[1]) + " |", *lines[1:]]
