@@ -12,7 +12,9 @@ NAMES = datasets.names()
 
 
 def test_the_data_sets_are_these():
-    assert NAMES == ("coastal_syria_2025", "coastal_syria_2025_later")
+    assert NAMES == (
+        "coastal_syria_2025", "coastal_syria_2025_later", "russian_deaths_ukraine",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,7 +54,8 @@ def test_an_unknown_name_is_told_the_known_ones(function, name):
         function(name)
 
     assert str(caught.value) == (
-        f"there is no data set {name!r}; there are coastal_syria_2025, coastal_syria_2025_later"
+        f"there is no data set {name!r}; there are coastal_syria_2025, coastal_syria_2025_later, "
+        "russian_deaths_ukraine"
     )
 
 
@@ -75,3 +78,42 @@ def test_the_later_reckonings_are_on_one_whole():
     table = datasets.load("coastal_syria_2025_later").assign(location="Coast")
 
     assert Claims.from_table(table).lower.tolist() == [1450, 1426, 1350]
+
+
+def test_deaths_in_ukraine_have_a_later_count_for_every_date_of_a_claim():
+    claims = Claims.from_table(datasets.load("russian_deaths_ukraine"))
+
+    assert repr(claims) == (
+        "Claims: 25 claims by 12 sources on 29 locations, with 29 verified tolls; "
+        "6 more excluded (6 repeat another source)"
+    )
+    assert set(claims.excluded["source"]) == {"Mediazona; Meduza"}
+    assert claims.groups == ("2022", "2023", "2024", "2025")
+
+
+def test_claims_on_deaths_in_ukraine_stand_without_the_later_count():
+    table = datasets.load("russian_deaths_ukraine")
+    independent = table[(table["kind"] != "verified") & table["origin"].isna()]
+
+    claims = Claims.from_table(independent, columns={"source": "family"})
+
+    assert repr(claims) == "Claims: 25 claims by 7 sources on 24 locations"
+
+
+def test_the_later_count_of_deaths_in_ukraine_grows_within_its_bounds():
+    table = datasets.load("russian_deaths_ukraine")
+    later = table[table["kind"] == "verified"].sort_values("location")
+
+    assert later["count"].is_monotonic_increasing
+    assert (later["series_lower"] < later["count"]).all()
+    assert (later["count"] < later["series_upper"]).all()
+
+
+def test_claims_on_deaths_in_ukraine_date_from_the_week_after_their_location():
+    table = datasets.load("russian_deaths_ukraine").dropna(subset="date")
+    until = table["location"].str.removeprefix("to ").astype("datetime64[s]")
+    days = (table["date"].astype("datetime64[s]") - until).dt.days
+
+    assert (until.dt.day_of_week == 6).all()
+    assert days.between(0, 6).all()
+    assert (until.dt.year.astype("str") == table["group"]).all()

@@ -205,6 +205,17 @@ def test_repr_reproduces_a_model(name):
 # The density.
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [{"noise": noise.Normal}, {"toll": "normal"}, {"priors": {"mu": 2.0}}, {"support": 100}],
+)
+def test_fields_of_other_types_are_refused(fields):
+    (name,) = fields
+
+    with pytest.raises(TypeError, match=rf"{name} of Model is .*; give an object like \w"):
+        Model(**fields)
+
+
 def test_log_prior_is_that_of_the_table_of_priors():
     posterior = Model().given(claims_of(GROUPED))
     theta = a_theta(posterior, 2)

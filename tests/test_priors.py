@@ -22,6 +22,10 @@ def test_defaults_are_those_of_the_model():
     )
 
 
+SCATTER = (
+    "{} is fixed at {}; a scatter lies between 0.001 and 20, so its log between -6.91 and 3.00: "
+    "Fixed(math.log(0.15)) is an error of about 15 %."
+)
 SD = "sd is {}; it is positive (for a known value use Fixed)."
 
 
@@ -44,10 +48,71 @@ SD = "sd is {}; it is positive (for a known value use Fixed)."
         ),
         (lambda: Priors(tau=Fixed(0.0)), "tau is fixed at 0.0; a scale is positive."),
         (lambda: Priors(group_sd=Fixed(-1)), "group_sd is fixed at -1; a scale is positive."),
+        (lambda: Source(log_scatter=Fixed(-7)), SCATTER.format("log_scatter", -7)),
+        (lambda: Source(log_scatter=Fixed(15)), SCATTER.format("log_scatter", 15)),
+        (
+            lambda: Priors(log_figure_scatter=Fixed(3.1)),
+            SCATTER.format("log_figure_scatter", 3.1),
+        ),
+        (
+            lambda: Priors(log_scatter=Pooled(Fixed(-9), HalfNormal(1))),
+            SCATTER.format("the mean of log_scatter", -9),
+        ),
     ],
 )
 def test_what_is_no_prior_is_refused_with_its_value(make, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
+        make()
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Source(bias=0.1),
+            "bias of Source is 0.1; it is Normal or Fixed or None; for a known value use "
+            "Fixed(0.1).",
+        ),
+        (
+            lambda: Source(log_scatter=HalfNormal(1)),
+            "log_scatter of Source is HalfNormal(sd=1); it is Normal or Fixed or None.",
+        ),
+        (
+            lambda: Source(logit_repeat=Never()),
+            "logit_repeat of Source is Never, which is for all sources: "
+            "Priors(logit_repeat=Never()). For one source use Fixed(-20.0).",
+        ),
+        (
+            lambda: Pooled(0.0, HalfNormal(1)),
+            "mean of Pooled is 0.0; it is Normal or Fixed; for a known value use Fixed(0.0).",
+        ),
+        (
+            lambda: Pooled(Fixed(0), Normal(0, 1)),
+            "sd of Pooled is Normal(mean=0, sd=1); it is HalfNormal or Fixed.",
+        ),
+        (
+            lambda: Priors(bias=Normal(0, 1)),
+            "bias of Priors is Normal(mean=0, sd=1); it is Pooled.",
+        ),
+        (
+            lambda: Priors(tau=1.0),
+            "tau of Priors is 1.0; it is HalfNormal or Fixed; for a known value use Fixed(1.0).",
+        ),
+        (
+            lambda: Priors(sources={"press": Fixed(0.0)}),
+            "sources['press'] is Fixed(value=0.0); it is a Source, such as "
+            "Source(bias=Fixed(0.0)).",
+        ),
+        (
+            lambda: Priors(sources=[Source()]),
+            f"sources of Priors is {[Source()]!r}; it is Mapping.",
+        ),
+    ],
+)
+def test_what_is_another_type_is_refused_with_the_way_out(make, message):
+    with pytest.raises(TypeError) as caught:
         make()
 
     assert str(caught.value) == message

@@ -3,8 +3,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from tollest.model import Model
 from tollest.noise import Normal
-from tollest.simulation import Truth, draw_truth, simulate
+from tollest.priors import Priors
+from tollest.simulation import Truth, draw_truth, draw_unknowns, simulate, truth_of
 
 
 def truth(**changes):
@@ -205,3 +207,37 @@ def test_impossible_sizes_are_refused():
         draw_truth(0)
     with pytest.raises(ValueError, match="strictly between 0 and 1"):
         draw_truth(2, repeat=1.0)
+
+
+# --------------------------------------------------------------------------- unknowns from priors
+
+
+def test_unknowns_have_their_priors():
+    # Distribution functions by SciPy; a p-value below 1e-4 has no business in a fixed seed.
+    rng = np.random.default_rng(1)
+    drawn = [draw_unknowns(Priors(), ("p", "q"), rng) for _ in range(2000)]
+    expected = {
+        "mu": stats.norm(2.0, 2.0).cdf,
+        "log_tau": lambda x: stats.halfnorm.cdf(np.exp(x)),
+        "log_bias_sd": lambda x: stats.halfnorm.cdf(np.exp(x), scale=0.3),
+        "log_scatter_mean": stats.norm(np.log(0.15), 0.5).cdf,
+        "logit_repeat_mean": stats.norm(0.0, 1.5).cdf,
+        "log_figure_scatter": stats.norm(np.log(0.15), 0.5).cdf,
+        "common_bias": stats.norm(0.0, 0.1).cdf,
+    }
+
+    for name, cdf in expected.items():
+        assert stats.kstest([u[name] for u in drawn], cdf).pvalue > 1e-4, name
+    standard = [(u["log_scatter[q]"] - u["log_scatter_mean"]) / np.exp(u["log_log_scatter_sd"])
+                for u in drawn]  # fmt: skip
+    assert stats.kstest(standard, stats.norm.cdf).pvalue > 1e-4
+
+
+def test_unknowns_are_named_as_in_the_posterior_and_make_a_truth():
+    sources = ("S01", "S02")
+    unknowns = draw_unknowns(Priors(), sources, 1)
+    truth_drawn = truth_of(unknowns, sources)
+    claims = simulate(30, 2, truth=truth_drawn, rng=1).claims
+
+    assert set(Model().given(claims).theta_names) <= set(unknowns)
+    assert_allclose(np.log(truth_drawn.scatter)[1], unknowns["log_scatter[S02]"])

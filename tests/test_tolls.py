@@ -49,6 +49,17 @@ def test_tail_probabilities_of_whole_numbers_are_sums():
     assert_allclose([masses.at_least(k)[0] for k in (0, 1, 2)], [1.0, 0.75, 0.5])
 
 
+def test_tail_probabilities_may_be_asked_for_a_number_a_toll():
+    support = Support()
+    masses = TollMasses(*support.bins(10_000), np.vstack([
+        lognormal_on(support, sd).masses for sd in (0.1, 0.3)
+    ]))  # fmt: skip
+
+    actual = masses.at_least(np.array([3500, 7013]))
+
+    assert_allclose(actual, [masses.at_least(3500)[0], masses.at_least(7013)[1]], rtol=1e-15)
+
+
 def test_the_shortest_interval_beats_equal_tails_on_a_skewed_toll():
     masses = integers(stats.geom.pmf(np.arange(1, 60), 0.2))
 

@@ -11,7 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tollest import datasets, engines, noise, priors
+    from tollest import (
+        calibration,
+        datasets,
+        diagnostics,
+        engines,
+        faults,
+        noise,
+        priors,
+        simulation,
+    )
+    from tollest._sensitivity import Sensitivity, sensitivity, usual_alternatives
     from tollest.claims import Claims, ClaimsError
     from tollest.estimation import DoubtfulEstimate, Estimate, estimate
     from tollest.model import Model
@@ -22,11 +32,18 @@ __all__ = [
     "DoubtfulEstimate",
     "Estimate",
     "Model",
+    "Sensitivity",
+    "calibration",
     "datasets",
+    "diagnostics",
     "engines",
     "estimate",
+    "faults",
     "noise",
     "priors",
+    "sensitivity",
+    "simulation",
+    "usual_alternatives",
 ]
 
 # Compilers and solvers take seconds to import; a name brings in its module when first used.
@@ -36,7 +53,10 @@ _HOMES = {
     "DoubtfulEstimate": "estimation",
     "Estimate": "estimation",
     "Model": "model",
+    "Sensitivity": "_sensitivity",
     "estimate": "estimation",
+    "sensitivity": "_sensitivity",
+    "usual_alternatives": "_sensitivity",
 }
 
 

@@ -7,6 +7,7 @@ decided here but in :mod:`tollest.claims`.
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,8 +64,13 @@ _NEEDS = {
     DOCUMENTED: "a count, or lower without upper",
     VERIFIED: "a count",
 }
+_BLANKS = frozenset(("-", "--", "?", ".", "n/a", "na", "nan", "null", "unknown"))
 _WAY_OUT = "Leave out a source that said nothing; a count of 0 says it reported no deaths."
+_NO_NUMBER = "states no number"
+_COUNTS = _HOLDS["count"]
 _MOST_SHOWN = 10
+_OTHER_DATE = re.compile(r"\d\D+\d{4}")  # a day before its year
+_FIGURES = re.compile(r"\s*[+-]?[\d.,\s]*")
 _NUMBER = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d{1,30})(?:\.0?)?")
 
 
@@ -120,7 +126,8 @@ class ClaimsError(ValueError):
             ]
             if len(by_row) > _MOST_SHOWN:
                 lines.append(f"  ... and {len(by_row) - _MOST_SHOWN} more")
-            lines.append(_WAY_OUT)
+            if any(_COUNTS in p.message or p.message.startswith(_NO_NUMBER) for p in by_row):
+                lines.append(_WAY_OUT)
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[type["ClaimsError"], tuple[tuple[Problem, ...], int]]:
@@ -249,7 +256,7 @@ def read_rows(
     cap = _read_caps(cells, location, len(locations))
     cells.check(location, locations, source, names)
 
-    extra = _read_silent(silent, set(locations), groups)
+    extra = _read_silent(silent, dict.fromkeys(locations), groups)
     if groups:
         groups_sorted = sorted({*groups, *extra.values()})
         position = {name: i for i, name in enumerate(groups_sorted)}
@@ -301,6 +308,7 @@ def _find_columns(
         )
         raise TypeError(message) from None
     listed = ", ".join(shown(name) for name in there) or "none"
+    bare = {name.strip(): name for name in there if isinstance(name, str)}
     problems = [
         Problem(
             f"columns={{{shown(ours)}: ...}}: a claim has no {shown(ours)}; "
@@ -317,17 +325,35 @@ def _find_columns(
         for ours, theirs in columns.items()
         if ours in COLUMNS and theirs not in there
     ]
-    found = {name: columns.get(name, name) for name in COLUMNS}
+    found = {name: columns.get(name, bare.get(name, name)) for name in COLUMNS}
     found = {ours: theirs for ours, theirs in found.items() if theirs in there}
+    unused = bare.keys() - {theirs.strip() for theirs in found.values()}
+    nearly = {_stem(name): bare[name] for name in sorted(unused)}
+    nearly = {
+        ours: nearly[_stem(ours)]
+        for ours in COLUMNS
+        if ours not in found and ours not in columns and _stem(ours) in nearly
+    }
+    problems += [
+        Problem(
+            f"the column {shown(theirs)} would be ignored, for it is not called {ours!r}; rename "
+            f"it, or say columns={{{ours!r}: {shown(theirs)}}} (drop it if it is something else)."
+        )
+        for ours, theirs in nearly.items()
+    ]
     problems += [
         Problem(
             f"the table has no column {name!r}; its columns are {listed}. "
-            f"If it goes by another name, say which: columns={{{name!r}: ...}}."
+            + (
+                "Is it separated by something else than commas? A file is comma-separated."
+                if len(there) == 1 and re.search("[;\t|]", str(there[0]))
+                else f"If it goes by another name, say which: columns={{{name!r}: ...}}."
+            )
         )
         for name in ("location", "source")
-        if name not in found and name not in columns
+        if name not in found and name not in columns and name not in nearly
     ]
-    if not any(name in found or name in columns for name in STATING):
+    if not any(name in found or name in columns or name in nearly for name in STATING):
         problems.append(
             Problem(
                 f"the table has none of the columns {', '.join(STATING)}, so it states no "
@@ -343,6 +369,11 @@ def _find_columns(
     return {ours: frame.get_column(theirs) for ours, theirs in found.items()}, len(frame)
 
 
+def _stem(name: str) -> str:
+    """Strip a column's name of its case, outer blanks and plural."""
+    return name.strip().casefold().removesuffix("s")
+
+
 class _Cells:
     """The columns of one table, and what was found wrong with their cells so far."""
 
@@ -350,6 +381,7 @@ class _Cells:
         self.columns = columns
         self.n = n
         self.problems: list[tuple[int, str]] = []
+        self.whole: list[Problem] = []
         self.bad = np.zeros(n, dtype=bool)
 
     def add(self, rows: NDArray[np.int64], message: str | Callable[[int], str]) -> None:
@@ -367,21 +399,19 @@ class _Cells:
         names: Sequence[str],
     ) -> None:
         """Raise all that was found, in the order of the rows."""
-        if self.problems:
+        if self.problems or self.whole:
             # A blank name has position -1: it is shown as empty.
             self.problems.sort(key=lambda problem: problem[0])
-            raise ClaimsError(
-                [
-                    Problem(
-                        message,
-                        row,
-                        names[source[row]] if source[row] >= 0 else "",
-                        locations[location[row]] if location[row] >= 0 else "",
-                    )
-                    for row, message in self.problems
-                ],
-                self.n,
-            )
+            of_rows = [
+                Problem(
+                    message,
+                    row,
+                    names[source[row]] if source[row] >= 0 else "",
+                    locations[location[row]] if location[row] >= 0 else "",
+                )
+                for row, message in self.problems
+            ]
+            raise ClaimsError([*self.whole, *of_rows], self.n)
 
     def distinct(self, name: str) -> tuple[NDArray[np.int64], list[Any]]:
         """Values of a column, each once in order of appearance, and which of them a row has."""
@@ -407,8 +437,11 @@ class _Cells:
     def names(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
         """Read names: white space at their ends dropped, `BLANK` where nothing is left."""
         codes, values = self.distinct(name)
-        texts = [value.strip() if type(value) is str else _text(value) for value in values]
+        texts = [
+            _composed(value.strip()) if type(value) is str else _text(value) for value in values
+        ]
         seen = {text: i for i, text in enumerate(dict.fromkeys(filter(None, texts)))}
+        self.whole += _variants(name, seen)
         return np.array([seen.get(text, BLANK) for text in texts])[codes], list(seen)
 
     def numbers(self, name: str) -> NDArray[np.int64]:
@@ -491,14 +524,38 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip()
+    return _composed(str(value).strip())
+
+
+def _composed(name: str) -> str:
+    """Give a name in the Unicode form in which equal letters are equal."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def _variants(what: str, names: Iterable[str]) -> list[Problem]:
+    """Name all names that differ from an earlier one by case or white space alone."""
+    first: dict[str, str] = {}
+    pairs = [(first.setdefault(" ".join(name.split()).casefold(), name), name) for name in names]
+    return [
+        Problem(
+            f"{shown(one)} and {shown(other)}, each a name of {what}, differ only by case or "
+            "white space; give one spelling, or rename one."
+        )
+        for one, other in pairs
+        if one != other
+    ]
 
 
 def _refusal(name: str, value: object) -> str:
     """Say why a cell is no number of people."""
     if isinstance(value, int | float | np.number) and LARGEST <= value < np.inf:
         return f"{name} is {shown(value)}, more than all people alive; {_HOLDS[name]}"
-    return f"{name} is {shown(value)}; {_HOLDS[name]}"
+    message = f"{name} is {shown(value)}; {_HOLDS[name]}"
+    if isinstance(value, str) and value.strip().casefold() in _BLANKS:
+        return message + "; leave the cell blank where nothing was said"
+    if name in STATING and isinstance(value, str) and not _FIGURES.fullmatch(value):
+        return message + "; put words into a column 'wording'"
+    return message
 
 
 def _whole(name: str, value: object) -> int:
@@ -547,6 +604,8 @@ def read_day(value: object) -> np.datetime64:
     except ValueError:
         pass
     message = f"date is {shown(value)}; a date is a day of the calendar, such as 2025-03-12"
+    if isinstance(value, str) and _OTHER_DATE.search(value):
+        message += "; write it so (pandas.to_datetime(..., dayfirst=True) converts)"
     raise ValueError(message)
 
 
@@ -572,7 +631,7 @@ def _read_intervals(
     blank = ~cells.bad & (kind == BLANK)
     cells.add(
         np.flatnonzero(blank & ~(c | lo | hi)),
-        "states no number; give a count, a lower or upper bound, or a wording",
+        f"{_NO_NUMBER}; give a count, a lower or upper bound, or a wording",
     )
     kind[blank & hi] = AT_MOST
     kind[blank & lo] = AT_LEAST
@@ -623,14 +682,15 @@ def _read_wordings(
     lower: NDArray[np.int64],
     upper: NDArray[np.int64],
 ) -> None:
-    """Fill in, in place, the rows that give their claim in words alone."""
+    """Fill in, in place, the rows that give their claim in words alone; check the others."""
     if "wording" not in cells.columns:
         return
-    silent = ~cells.bad & (count < 0) & (lower < 0) & (upper < 0)
+    usable = ~cells.bad
+    silent = usable & (count < 0) & (lower < 0) & (upper < 0)
     codes, texts = cells.distinct("wording")
     readings = np.full((3, len(texts)), BLANK, dtype=np.int64)
     unread: dict[int, str] = {}
-    for i in np.unique(codes[silent]).tolist():
+    for i in np.unique(codes[usable]).tolist():
         if not _is_blank(texts[i]):
             try:
                 reading = wording.parse(_text(texts[i]), words)
@@ -642,25 +702,76 @@ def _read_wordings(
         np.flatnonzero(silent & np.isin(codes, list(unread))), lambda row: unread[int(codes[row])]
     )
     stated, low, high = readings[:, codes]
+    beside = np.flatnonzero(usable & ~silent & (stated != BLANK))
+    _check_wordings(cells, beside, (stated, low, high), (kind, count, lower, upper))
     silent &= stated != BLANK
     # "17" beside a kind of at_least is a number in words; "at least 17" beside one of count
     # is a contradiction.
     agree = (kind == BLANK) | (kind == stated) | (stated == COUNT)
     agree |= (kind == DOCUMENTED) & (stated == AT_LEAST)
+    # Whether a list of names is a floor for certain is for the analyst to say.
+    certain = stated == DOCUMENTED
+    agree = np.where(certain, kind != BLANK, agree)
     cells.add(
         np.flatnonzero(silent & ~agree),
         lambda row: (
-            f"kind is {KINDS[kind[row]]!r}, but {shown(texts[codes[row]])} reads as "
+            f"{shown(texts[codes[row]])} reads as 'documented', a floor that cannot err; say so "
+            "in a column 'kind', or give it the kind 'count' or 'at_least'"
+            if certain[row]
+            else f"kind is {KINDS[kind[row]]!r}, but {shown(texts[codes[row]])} reads as "
             f"{KINDS[stated[row]]!r}; correct one, or leave the kind blank"
         ),
     )
     silent &= agree
-    number = silent & (stated == COUNT)
+    number = silent & ((stated == COUNT) | certain)
     count[number] = low[number]
-    rest = silent & (stated != COUNT)
+    rest = silent & ~number
     lower[rest] = low[rest]
     upper[rest] = np.where(high == UNBOUNDED, BLANK, high)[rest]
     kind[rest & (kind == BLANK)] = stated[rest & (kind == BLANK)]
+
+
+def _check_wordings(
+    cells: _Cells,
+    rows: NDArray[np.int64],
+    readings: tuple[NDArray[np.int64], ...],
+    given: tuple[NDArray[np.int64] | NDArray[np.int8], ...],
+) -> None:
+    """Report the rows whose wording says something else than the number beside it.
+
+    `readings` are kind, lower and upper of each row's wording; `given` its cells' kind, count,
+    lower and upper.
+    """
+    stated, low, high = (values[rows] for values in readings)
+    kind, count, lower, upper = (values[rows] for values in given)
+    texts = cells.distinct("wording")
+    first = np.where(count >= 0, count, np.where(lower >= 0, lower, upper))
+    last = np.where(count >= 0, count, np.where(upper >= 0, upper, lower))
+    bound = (stated == AT_LEAST) | (stated == AT_MOST)
+    # "More than 745" is often written down as 745.
+    apart = (first - bound > high) | (last + bound < low)
+    both = (lower >= 0) & (upper >= 0)
+    meant = np.where(lower >= 0, AT_LEAST, AT_MOST)
+    meant = np.where((count >= 0) & ~both, COUNT, np.where(both, RANGE, meant))
+    meant = np.where(kind == BLANK, meant, kind)
+    bare = bound & (kind == BLANK) & (meant == COUNT)
+    turned = bound & ((meant == AT_LEAST) | (meant == AT_MOST)) & (meant != stated)
+
+    def says(at: int) -> str:
+        text = shown(texts[1][texts[0][rows[at]]])
+        if apart[at]:
+            number = str(first[at]) if first[at] == last[at] else f"{first[at]} to {last[at]}"
+            return f"states {number}, but {text} beside it; correct one of them"
+        if turned[at]:
+            bounds = f"{KINDS[meant[at]]!r}, but {text} beside it is {KINDS[stated[at]]!r}"
+            return f"is read as {bounds}; correct one of them"
+        return (
+            f"count is {first[at]}, but {text} beside it is a bound; "
+            f"give the kind {KINDS[stated[at]]!r}, or 'count' if the count is meant"
+        )
+
+    wrong = {int(rows[at]): says(int(at)) for at in np.flatnonzero(apart | bare | turned)}
+    cells.add(np.array(list(wrong), dtype=np.int64), wrong.__getitem__)
 
 
 def _half_units(count: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -784,7 +895,7 @@ def _fill_by_location(
 
 
 def _read_silent(
-    silent: Iterable[str], reported: set[str], groups: Sequence[str]
+    silent: Iterable[str], reported: Mapping[str, None], groups: Sequence[str]
 ) -> dict[str, str]:
     """Names of the locations nobody reported on, each with its group."""
     if isinstance(silent, str):
@@ -797,6 +908,8 @@ def _read_silent(
     given = {name: group for name, group in given.items() if name not in reported}
     strays = [name for name, group in given.items() if group and not groups]
     problems = [Problem("locations holds a blank name; leave it out.")] if "" in given else []
+    if given:
+        problems += _variants("location", [*reported, *given])
     if groups:
         problems += [
             Problem(

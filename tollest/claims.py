@@ -46,7 +46,8 @@ class Claims:
     from a claim of 0.
 
     Of several claims by one source on one location the latest stands; a claim that repeats
-    another source is no evidence of its own. Claims set aside so are kept in `excluded`.
+    another source is no evidence of its own, unless it is documented or verified: what is
+    certain is so whoever repeats it. Claims set aside so are kept in `excluded`.
 
     Attributes
     ----------
@@ -70,7 +71,8 @@ class Claims:
     row : ndarray of int, shape (n_claims,)
         Position of the claim in the table it was read from, from 0.
     documented : ndarray of int, shape (n_locations,)
-        Deaths that are certain, the most any source documents; 0 where there are none.
+        Deaths that are certain: the most that any source's latest statement documents; 0 where
+        there are none. A source that later documents fewer takes back what it documented before.
     verified : ndarray of int, shape (n_locations,)
         The known toll; -1 where it is not known.
     cap : ndarray of int, shape (n_locations,)
@@ -134,10 +136,12 @@ class Claims:
         Parameters
         ----------
         table : pandas.DataFrame, polars.DataFrame, pyarrow.Table, ...
-            Any dataframe in memory that narwhals accepts. Columns, all others being ignored:
+            Any dataframe in memory that narwhals accepts. Columns, all others being ignored but
+            those with nearly one of these names (``Kind``, ``dates``), which are an error:
 
             ``location``, ``source``
-                Names, not blank. White space at their ends is dropped.
+                Names, not blank. White space at their ends is dropped; names that differ only by
+                case or by white space within are an error, since they would count twice.
             ``count``; ``lower``, ``upper``; ``wording``
                 Deaths, at least one of these on each row; a table need not have them all.
                 Numbers are whole, from 0, below ten thousand million, or such numbers as text
@@ -233,7 +237,9 @@ class Claims:
         """Cut the claims to what was known by a day.
 
         Claims of later days are set aside, and so are undated ones; which of the others are
-        superseded or repeat another source is judged afresh. Locations with no evidence left are
+        superseded or repeat another source is judged afresh. Where the source that claims repeat
+        was not yet heard on the location, the earliest of them stands, as the claim of the source
+        that makes it, until the origin's own is known. Locations with no evidence left are
         dropped, but those that were silent from the start stay.
 
         Parameters
@@ -339,11 +345,22 @@ class Claims:
         Returns
         -------
         pandas.DataFrame
-            Columns ``row, location, source, kind, lower, upper, date``. `upper` is ``<NA>`` where
-            there is no upper bound, and documented deaths are a lower bound. `from_table` reads
-            it back.
+            Columns ``row, location, source, kind, lower, upper, date``, and ``group`` and ``cap``
+            where there are any. `upper` and `cap` are ``<NA>`` where there is no upper bound, and
+            documented deaths are a lower bound. `from_table` reads it back; locations nobody
+            reported on have no row, and go through its `locations`.
         """
-        return self._frame(np.flatnonzero(self._in_evidence))
+        import pandas as pd
+
+        rows, evidence = self._rows, np.flatnonzero(self._in_evidence)
+        frame, where = self._frame(evidence), rows.location[evidence]
+        if rows.groups:
+            groups = np.array(rows.groups, dtype=object)[rows.group_index[where]]
+            frame["group"] = pd.array(groups, dtype="str")
+        cap = rows.cap[where]
+        if (cap != UNBOUNDED).any():
+            frame["cap"] = pd.arrays.IntegerArray(cap, cap == UNBOUNDED)
+        return frame
 
     @property
     def excluded(self) -> "pd.DataFrame":
@@ -497,7 +514,9 @@ def _judge(rows: Rows, known_by: np.datetime64) -> NDArray[np.int64]:
         standing[undated] = _UNDATED
         standing[~undated & (rows.date > known_by)] = _LATER
     known = np.flatnonzero(standing == _EVIDENCE)
-    standing[known[rows.origin[known] != BLANK]] = _REPEAT
+    # A documented or verified count is certain, whoever repeats it.
+    repeats = known[(rows.origin[known] != BLANK) & (rows.kind[known] < DOCUMENTED)]
+    standing[repeats] = _REPEAT
 
     # Documented and verified counts say something else than a source's estimate of the toll:
     # neither supersedes the other.
@@ -515,7 +534,38 @@ def _judge(rows: Rows, known_by: np.datetime64) -> NDArray[np.int64]:
     last = np.append(~same, True) if len(key) else np.zeros(0, dtype=bool)
     stands = ordered[last][np.cumsum(last) - last]
     standing[ordered[~last]] = stands[~last]
+    if not np.isnat(known_by):
+        latest = repeats[standing[repeats] == _REPEAT]
+        standing[_first_heard(rows, known, latest)] = _EVIDENCE
     return standing
+
+
+def _first_heard(
+    rows: Rows, known: NDArray[np.int64], repeats: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Give the earliest of the repeats of each source that no known claim is by.
+
+    Repeats of repeats go back to the same source, so that only one of them all stands for it.
+    """
+    made = rows.location * len(rows.names) + rows.source
+    named = rows.location * len(rows.names) + rows.origin
+    repeats = repeats[~np.isin(named[repeats], made[known])]
+    if not repeats.size:
+        return repeats
+    heard = set(made[known].tolist())
+    own = set(made[rows.origin == BLANK].tolist())
+    pairs = zip(made[::-1].tolist(), named[::-1].tolist(), strict=True)
+    repeated = {source: origin for source, origin in pairs if source not in own}
+    first: dict[int, int] = {}
+    for row in repeats[np.argsort(rows.date[repeats], kind="stable")].tolist():
+        # Of sources that repeat each other in a circle the lowest stands for all.
+        way = [int(named[row])]
+        while way[-1] not in heard and way[-1] in repeated and way[-1] not in way[:-1]:
+            way.append(repeated[way[-1]])
+        if way[-1] not in heard or way[-1] == made[row]:
+            root = min(way[way.index(way[-1]) :])
+            first.setdefault(root, row)
+    return np.array(list(first.values()), dtype=np.int64)
 
 
 def _duplicates(
@@ -529,7 +579,13 @@ def _duplicates(
     for at in clash.tolist():
         first, second = int(ordered[at]), int(ordered[at + 1])
         if day[at] == day[at + 1]:
-            message = f"repeats row {first}; keep one, or name two sources"
+            who = f"a second claim by {shown(rows.names[rows.source[second]])}"
+            both = f"{who} on {shown(rows.locations[rows.location[second]])}, beside row {first}"
+            message = (
+                f"{both}: date both so that the later supersedes, keep one, or name two sources"
+                if np.isnat(rows.date[second])
+                else f"{both} and of the same day; keep one, or name two sources"
+            )
             problems.append(rows.problem(second, message))
         else:
             message = (

@@ -1,5 +1,7 @@
 """From claims to tolls: `estimate`, and the `Estimate` it returns."""
 
+import difflib
+import itertools
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +14,11 @@ from numpy.typing import NDArray
 
 from tollest import _kernels, _text, archive
 from tollest._progress import Reporter
-from tollest.claims import UNBOUNDED, Claims
+from tollest.claims import KINDS, UNBOUNDED, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
 from tollest.engines._whitening import settled
 from tollest.engines.laplace import round_size
+from tollest.identification import Identification, identify
 from tollest.model import Model, Posterior, threaded
 from tollest.tolls import TollMasses, check_interval, several_quantiles, whole
 from tollest.totals import Totals, labelled
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_SHARDS = 32  # stretches of patterns that threads take one by one
+_SHARDS = 32  # stretches of patterns, or of draws, that threads take one by one
+_FEW = 256  # patterns
 _DOMINATED = 0.5  # share of the prior above which an interval is called the prior's
 
 
@@ -62,6 +66,13 @@ def estimate(
     -------
     Estimate
 
+    Raises
+    ------
+    TypeError
+        If an argument is of another type, such as a dataframe in place of claims.
+    ValueError
+        If `rng` is negative, or the model names a source that makes no claim.
+
     Warns
     -----
     DoubtfulEstimate
@@ -75,6 +86,7 @@ def estimate(
     >>> bool(tolls.loc["Arden", "lower"] < 11 < tolls.loc["Arden", "upper"])
     True
     """
+    _check_arguments(claims, model, engine, rng)
     posterior = (model or Model()).given(claims)
     generator = np.random.default_rng(rng)
     engine_rng, draws_rng = generator.spawn(2)
@@ -88,6 +100,23 @@ def estimate(
     if theta.doubts:
         warnings.warn(" ".join(theta.doubts), DoubtfulEstimate, stacklevel=2)
     return result
+
+
+def _check_arguments(claims: object, model: object, engine: object, rng: object) -> None:
+    """Refuse arguments of other types, and say what to give instead."""
+    if not isinstance(claims, Claims):
+        kind = type(claims).__name__
+        raise TypeError(f"claims is a {kind}; use Claims.from_table(table) or Claims.read(path).")
+    if not (model is None or isinstance(model, Model)):
+        raise TypeError(f"model is {model!r}; give a Model, such as Model().")
+    runs = callable(getattr(engine, "run", None)) and not isinstance(engine, type)
+    if not (engine is None or runs):
+        raise TypeError(f"engine is {engine!r}; give an engine, such as engines.NUTS().")
+    whole_number = isinstance(rng, int | np.integer) and not isinstance(rng, bool)
+    if not (rng is None or whole_number or isinstance(rng, np.random.Generator)):
+        raise TypeError(f"rng is {rng!r}; it is a whole number, a numpy Generator or None.")
+    if isinstance(rng, int | np.integer) and rng < 0:
+        raise ValueError(f"rng is {rng}; a seed is 0 or more.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,18 +166,29 @@ class Estimate:
     def _masses(self) -> TollMasses:
         """Posterior mass function of each pattern's toll."""
         problem = self.posterior.problem
-        n_patterns = problem.group.size
+        n_patterns, n_support = problem.group.size, problem.x.size
         parameters = [self.posterior.parameters(theta) for theta in self._used]
-        out = np.zeros((n_patterns, problem.x.size))
-        bounds = np.unique(np.linspace(0, n_patterns, _SHARDS + 1).astype(np.int64))
+        # Tables are made anew for every shard and draw, so few patterns are one shard, and
+        # threads share the draws instead.
+        few = n_patterns <= _FEW
+        bounds = np.unique(np.linspace(0, n_patterns, 2 if few else _SHARDS + 1).astype(np.int64))
+        stretches = [parameters[i::_SHARDS] for i in range(_SHARDS)] if few else [parameters]
+        pieces = [
+            (start, stop, stretch)
+            for start, stop in itertools.pairwise(bounds.tolist())
+            for stretch in stretches
+        ]
 
-        def fill(bound: tuple[int, int]) -> None:
-            part = _kernels.shard(problem, *bound)
-            for point in parameters:
-                _kernels.add_toll_masses(part, point, 1.0 / len(parameters), out[slice(*bound)])
+        def masses(piece: tuple[int, int, list[_kernels.Parameters]]) -> Floats:
+            start, stop, points = piece
+            part, out = _kernels.shard(problem, start, stop), np.zeros((stop - start, n_support))
+            for point in points:
+                _kernels.add_toll_masses(part, point, 1.0 / len(parameters), out)
+            return out
 
-        for _ in threaded(fill, list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))):
-            pass
+        out = np.zeros((n_patterns, n_support))
+        for (start, stop, _), part in zip(pieces, threaded(masses, pieces), strict=True):
+            out[start:stop] += part
         return TollMasses(*self.posterior.bins, out)
 
     def _of_locations(self, per_pattern: NDArray[np.generic]) -> "pd.Series":
@@ -444,6 +484,28 @@ class Estimate:
             doubts=self.doubts,
         )
 
+    def identification(
+        self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
+    ) -> Identification:
+        """How far tolls and totals hang on what claims alone cannot tell, and on priors.
+
+        Parameters
+        ----------
+        by : mapping or sequence, optional
+            Label of each location, as in `total`. Without it, the total of all.
+
+        Returns
+        -------
+        Identification
+            Its ``table()`` has a row for each location and each total.
+
+        Raises
+        ------
+        ValueError
+            If `by` leaves locations without a label, or has another length.
+        """
+        return identify(self.posterior, self.theta, self._used, self.total(by))
+
     def to_datatree(self) -> "xr.DataTree":
         """Draws of all unknowns and tolls, with the claims, in ArviZ's conventions.
 
@@ -459,7 +521,15 @@ class Estimate:
         """Write everything to a netCDF file that `load` reads back.
 
         The file is the DataTree of `to_datatree`, with the model and all claims beside it.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        ValueError
+            If the name does not end in ``.nc``.
         """
+        archive.check_path(path)
         archive.save(self.posterior, self.theta, self.entropy, self.to_datatree(), path)
 
     @classmethod
@@ -468,6 +538,8 @@ class Estimate:
 
         Raises
         ------
+        FileNotFoundError
+            If there is no such file.
         ValueError
             If the file was not written by `save`.
         """
@@ -477,9 +549,36 @@ class Estimate:
         try:
             return self.claims.locations.index(location)
         except ValueError:
+            by_form = {name.casefold(): name for name in self.claims.locations}
+            near = difflib.get_close_matches(str(location).casefold(), by_form)
+            names = ", ".join(repr(by_form[form]) for form in near)
             raise KeyError(
                 f"{location!r} is none of the {self.claims.n_locations} locations"
+                + (f"; near it are {names}" if near else "")
             ) from None
+
+    @property
+    def _notes(self) -> list[str]:
+        """Remarks on locations whose claims need a second look; empty where there is none."""
+        claims = self.claims
+        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+
+        def counted(which: NDArray[np.bool_]) -> Integers:
+            return np.bincount(location[which], minlength=claims.n_locations)
+
+        # A claim of "no more than 30" beside a denial does not soften it.
+        loose = (claims.upper > 0) & (claims.kind != KINDS.index("at_most"))
+        denied = (counted(claims.upper == 0) > 0) & (counted(loose) == 0)
+        denied &= (claims.verified < 0) & (claims.documented == 0)
+        above = counted(claims.lower > claims.cap[location]) > 0
+        marked = {
+            "Only claims of no deaths (the interval assumes that a denial errs like any other "
+            "count):": denied,
+            "Claims above the cap of": above & (claims.verified < 0),
+            "The toll is verified, not estimated:": claims.verified >= 0,
+        }
+        names = np.array(claims.locations, dtype=object)
+        return [_text.named(what, names[where].tolist()) for what, where in marked.items()]
 
     def __repr__(self) -> str:
         """Give the answer as text, with its level, its method and every warning."""
@@ -496,7 +595,9 @@ class Estimate:
                 "No claim or cap bounds from above, so the upper bound is the prior's:",
                 table.index[self._is_open].tolist(),
             ),
+            *self._notes,
         ]
+        table = table.assign(verified=claims.verified)
         return _text.answer(head, table, self.theta.summary, notes, self.doubts)
 
     def with_model(self, model: Model) -> "Estimate":

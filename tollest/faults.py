@@ -5,7 +5,7 @@ how much an assumption matters.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,24 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int64]
 
 
-class Said(NamedTuple):
-    """What sources said, a claim a row; all of shape (n_claims,)."""
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What sources said, a claim a row.
 
-    location: Integers  # position of the location
-    source: Integers  # position of the source
-    count: Integers  # the number stated
-    repeats: NDArray[np.bool_]  # whether it is the figure in circulation
+    Attributes
+    ----------
+    location, source : ndarray of int, shape (n_claims,)
+        Positions of the location and of the source.
+    count : ndarray of int, shape (n_claims,)
+        The number stated.
+    repeats : ndarray of bool, shape (n_claims,)
+        Whether it is the figure in circulation.
+    """
+
+    location: Integers
+    source: Integers
+    count: Integers
+    repeats: NDArray[np.bool_]
 
 
 class Fault(Protocol):
@@ -113,4 +124,5 @@ class Rounding:
         """Round all counts."""
         size = np.floor(np.log10(np.maximum(said.count, 1)))
         unit = 10.0 ** np.maximum(size - self.digits + 1, 0)
-        return (np.rint(said.count / unit) * unit).astype(np.int64)
+        rounded = np.rint(said.count / unit) * unit
+        return np.asarray(rounded, np.int64)

@@ -38,6 +38,11 @@ class Model:
     support : Support
         Candidate tolls that sums run on; refined where the scatter demands it.
 
+    Raises
+    ------
+    TypeError
+        If a field is of another type.
+
     Examples
     --------
     A press agency believed to count a fifth too few, and normal errors:
@@ -52,6 +57,18 @@ class Model:
     noise: Family = field(default_factory=Logistic)
     priors: Priors = field(default_factory=Priors)
     support: Support = field(default_factory=Support)
+
+    def __post_init__(self) -> None:
+        """Refuse fields of other types."""
+        for name, allowed, example in (
+            ("toll", Family, "noise.Normal()"),
+            ("noise", Family, "noise.Normal()"),
+            ("priors", Priors, "priors.Priors()"),
+            ("support", Support, "Support()"),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, allowed):
+                raise TypeError(f"{name} of Model is {value!r}; give an object like {example}.")
 
     def given(self, claims: Claims) -> "Posterior":
         """Form the posterior of all unknowns under this model, given `claims`.
@@ -269,6 +286,24 @@ class Posterior:
         values, gradients = self._evaluate(None, theta[None], True)
         return float(values[0]), gradients[0]
 
+    def log_likelihood_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
+        """Log marginal likelihood at `theta` and its gradient, both of shape (n_theta,).
+
+        Log density less log prior, tolls and figures summed out; ``-inf`` outside the domain.
+        """
+        # A prior centred on theta itself has no slope and a constant height: the likelihood
+        # stands alone, without the cancellation of subtracting a prior that is far out.
+        n = self.n_theta
+        centred = self.layout._replace(
+            half=np.zeros(n, np.bool_),
+            mean_index=np.full(n, -1),
+            mean=np.array(theta, np.float64),
+            log_sd_index=np.full(n, -1),
+            sd=np.ones(n),
+        )
+        values, gradients = self._evaluate(None, theta[None], True, centred)
+        return float(values[0]) + 0.5 * n * math.log(2.0 * math.pi), gradients[0]
+
     def log_densities(self, thetas: Floats) -> Floats:
         """Log density at each row of `thetas`, shape (n_draws, n_theta), by threads."""
         return self._in_chunks(None, thetas)
@@ -293,13 +328,17 @@ class Posterior:
         return np.concatenate(list(threaded(values, chunks)) or [np.empty(0)])
 
     def _evaluate(
-        self, coordinates: Coordinates | None, points: Floats, gradient: bool
+        self,
+        coordinates: Coordinates | None,
+        points: Floats,
+        gradient: bool,
+        layout: Layout | None = None,
     ) -> tuple[Floats, Floats]:
         values = np.empty(len(points))
         gradients = np.empty((len(points) if gradient else 1, self.n_theta))
         _theta.log_densities(
             self.problem,
-            self.layout,
+            layout or self.layout,
             coordinates or self._identity,
             coordinates is not None,
             np.ascontiguousarray(points, np.float64),

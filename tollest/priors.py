@@ -8,6 +8,31 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_LEAST_SCATTER, _MOST_SCATTER = 0.001, 20.0
+
+
+def _check(owner: object, name: str, allowed: tuple[type, ...]) -> None:
+    """Refuse a field that is none of the types `allowed`."""
+    value = getattr(owner, name)
+    if not isinstance(value, allowed):
+        types = " or ".join("None" if one is type(None) else one.__name__ for one in allowed)
+        known = isinstance(value, int | float) and Fixed in allowed
+        way_out = f"; for a known value use Fixed({value!r})" if known else ""
+        message = f"{name} of {type(owner).__name__} is {value!r}; it is {types}{way_out}."
+        raise TypeError(message)
+
+
+def _check_scatter(name: str, prior: object) -> None:
+    """Refuse a fixed log scatter that is no error any source makes."""
+    if isinstance(prior, Fixed):
+        least, most = math.log(_LEAST_SCATTER), math.log(_MOST_SCATTER)
+        if not least <= prior.value <= most:
+            raise ValueError(
+                f"{name} is fixed at {prior.value}; a scatter lies between {_LEAST_SCATTER} and "
+                f"{_MOST_SCATTER:g}, so its log between {least:.2f} and {most:.2f}: "
+                "Fixed(math.log(0.15)) is an error of about 15 %."
+            )
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -81,13 +106,17 @@ class Pooled:
     ------
     ValueError
         If a fixed `sd` is not positive.
+    TypeError
+        If a field is no such prior.
     """
 
     mean: Normal | Fixed
     sd: HalfNormal | Fixed
 
     def __post_init__(self) -> None:
-        """Refuse a fixed standard deviation that is none."""
+        """Refuse what is no prior, and a fixed standard deviation that is none."""
+        _check(self, "mean", (Normal, Fixed))
+        _check(self, "sd", (HalfNormal, Fixed))
         if isinstance(self.sd, Fixed) and self.sd.value <= 0:
             raise ValueError(f"sd is {self.sd.value}; a population's sd is positive.")
 
@@ -110,16 +139,36 @@ class Source:
     Parameters
     ----------
     bias : Normal, Fixed or None
-        Bias on the log1p scale.
+        Natural log of the ratio of the source's counts to the toll, not the ratio itself:
+        log(1.1) = 0.095 is 10 % too many, log(0.5) = -0.69 half of them, 0 no bias.
     log_scatter : Normal, Fixed or None
-        Natural log of the scatter.
+        Natural log of the scatter: log(0.15) = -1.9 is an error of about 15 % either way.
     logit_repeat : Normal, Fixed or None
-        Log odds of repeating the figure in circulation.
+        Log odds of repeating the figure in circulation: 0 is one count in two, 2 is 88 %, and
+        ``Fixed(-20.0)`` never.
+
+    Raises
+    ------
+    TypeError
+        If a field is no such prior.
+    ValueError
+        If the scatter is fixed below 0.001 or above 20.
     """
 
     bias: Normal | Fixed | None = None
     log_scatter: Normal | Fixed | None = None
     logit_repeat: Normal | Fixed | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no prior of one source."""
+        if isinstance(self.logit_repeat, Never) or self.logit_repeat is Never:
+            raise TypeError(
+                "logit_repeat of Source is Never, which is for all sources: "
+                "Priors(logit_repeat=Never()). For one source use Fixed(-20.0)."
+            )
+        for name in ("bias", "log_scatter", "logit_repeat"):
+            _check(self, name, (Normal, Fixed, type(None)))
+        _check_scatter("log_scatter", self.log_scatter)
 
 
 @dataclass(frozen=True)
@@ -135,7 +184,8 @@ class Priors:
     tau : HalfNormal or Fixed
         Scale of the tolls on the log1p axis.
     bias : Pooled
-        Biases of the sources.
+        Biases of the sources: natural logs of the ratio of their counts to the toll, where
+        log(1.1) = 0.095 is 10 % too many.
     log_scatter : Pooled
         Natural logs of the sources' scatters.
     logit_repeat : Pooled or Never
@@ -143,11 +193,19 @@ class Priors:
     log_figure_scatter : Normal or Fixed
         Natural log of the figure's own scatter around the toll.
     common_bias : Normal or Fixed
-        Bias shared by all sources and figures. It is not identified without verified tolls:
-        the data cannot tell a common bias from larger or smaller tolls, so this prior is a
-        floor under every interval's width.
+        Bias shared by all sources and figures, a natural log like theirs: the default of
+        Normal(0, 0.1) is 10 % either way. It is not identified without verified tolls: the
+        data cannot tell a common bias from larger or smaller tolls, so this prior is a floor
+        under every interval's width.
     sources : mapping of str to Source
         Overrides for sources known better than the rest.
+
+    Raises
+    ------
+    TypeError
+        If a field is no such prior.
+    ValueError
+        If a fixed scale is not positive, or a scatter is fixed below 0.001 or above 20.
     """
 
     mu: Normal | Fixed = Normal(2.0, 2.0)
@@ -161,8 +219,23 @@ class Priors:
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse fixed scales that are none."""
+        """Refuse what is no prior, and fixed scales that are none."""
+        for name in ("mu", "log_figure_scatter", "common_bias"):
+            _check(self, name, (Normal, Fixed))
+        for name in ("bias", "log_scatter"):
+            _check(self, name, (Pooled,))
+        _check(self, "logit_repeat", (Pooled, Never))
+        _check(self, "sources", (Mapping,))
+        for name, source in self.sources.items():
+            if not isinstance(source, Source):
+                raise TypeError(
+                    f"sources[{name!r}] is {source!r}; it is a Source, such as "
+                    "Source(bias=Fixed(0.0))."
+                )
+        _check_scatter("log_figure_scatter", self.log_figure_scatter)
+        _check_scatter("the mean of log_scatter", self.log_scatter.mean)
         for name in ("tau", "group_sd"):
+            _check(self, name, (HalfNormal, Fixed))
             prior = getattr(self, name)
             if isinstance(prior, Fixed) and prior.value <= 0:
                 raise ValueError(f"{name} is fixed at {prior.value}; a scale is positive.")

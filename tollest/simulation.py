@@ -1,7 +1,7 @@
 """The model run forwards: tolls, then the figures that do the rounds, then claims."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -304,7 +304,7 @@ def simulate(
     repeats = rng.random(len(source)) < truth.repeat[source]
     said = Said(location, source, np.where(repeats, figures[location], own), repeats)
     for fault in faults:
-        said = said._replace(count=fault.apply(said, rng).clip(0, _MOST))
+        said = replace(said, count=fault.apply(said, rng).clip(0, _MOST))
     sources = source_names(n_sources)
     table = pd.DataFrame(
         {

@@ -95,9 +95,8 @@ class TollMasses:
         inside = np.searchsorted(self.first, number, side="right") - 1
         # Sums from the far end, so that small tails keep their digits.
         tails = np.cumsum(self.masses[:, ::-1], axis=1)[:, ::-1]
-        after = np.where(
-            inside + 1 < len(self.first), tails[rows, np.minimum(inside + 1, len(self.first) - 1)], 0.0
-        )
+        beyond = np.minimum(inside + 1, len(self.first) - 1)
+        after = np.where(inside + 1 < len(self.first), tails[rows, beyond], 0.0)
         a = self._slopes(rows, inside)
         t = (number - self.first[inside]) / (self.last[inside] - self.first[inside] + 1)
         part = self.masses[rows, inside] * (1.0 - (t + a * (t * t - t)))

@@ -41,13 +41,19 @@ _NOUNS = frozenset((
     "person", "persons", "residents", "slain", "soldiers", "souls", "troops", "victims",
     "villagers", "woman", "women",
 ))  # fmt: skip
+# Nouns for some of the dead: "no civilians killed" leaves the others open.
+_SOME = frozenset((
+    "adults", "boys", "child", "children", "civilian", "civilians", "females", "fighters",
+    "girls", "inhabitants", "males", "man", "members", "men", "militants", "residents",
+    "soldiers", "troops", "villagers", "woman", "women",
+))  # fmt: skip
 # Words with no weight of their own beside the nouns.
 _FILLERS = frozenset(
-    ("are", "been", "had", "has", "have", "is", "of", "the", "was", "were", ":", ".")
+    ("are", "been", "confirmed", "had", "has", "have", "is", "of", "the", "was", "were", ":", ".")
 )
 
 _AT_LEAST, _MORE, _AT_MOST, _FEWER = "at least", "more than", "at most", "fewer than"
-_ABOUT, _NEARLY = "about", "nearly"
+_ABOUT, _NEARLY, _EXACTLY, _DOCUMENTED = "about", "nearly", "exactly", "documented"
 _PREFIXES = {
     tuple(phrase.split()): meaning
     for meaning, phrases in {
@@ -57,9 +63,11 @@ _PREFIXES = {
         _AT_MOST: "at most|no more than|not more than|not over|up to|as many as|maximum"
         "|maximum of|a maximum of|at a maximum|< =|≤",
         _FEWER: "fewer than|less than|under|below|<",
-        _ABOUT: "about|approximately|approx|around|roughly|some|circa|ca|c|~|≈|estimated"
+        _ABOUT: "about|approximately|approx|around|roughly|some|circa|ca|c|~|≈|est|estimated"
         "|an estimated|in the region of",
         _NEARLY: "nearly|almost|close to|just under|not quite",
+        _EXACTLY: "exactly|precisely",
+        _DOCUMENTED: "documented",
     }.items()
     for phrase in phrases.split("|")
 }
@@ -68,7 +76,9 @@ _SUFFIXES = {
     for meaning, phrases in {
         _AT_LEAST: "or more|or over|and more|and counting|at least|at a minimum|+",
         _AT_MOST: "or fewer|or less|or under|at most|at a maximum",
-        _ABOUT: "or so|or thereabouts|approximately",
+        _ABOUT: "or so|or thereabouts|approximately|est|estimated|( est|( estimated",
+        _DOCUMENTED: "documented|by name|documented by name|identified by name|listed by name"
+        "|verified by name",
     }.items()
     for phrase in phrases.split("|")
 }
@@ -121,7 +131,8 @@ class Reading(NamedTuple):
     Attributes
     ----------
     kind : str
-        ``"count"``, ``"range"``, ``"at_least"``, ``"at_most"``, ``"about"`` or ``"verbal"``.
+        ``"count"``, ``"range"``, ``"at_least"``, ``"at_most"``, ``"about"``, ``"verbal"`` or
+        ``"documented"``.
     lower, upper : int
         Deaths, both ends included; `UNBOUNDED` for no upper bound.
     """
@@ -214,6 +225,7 @@ def parse(text: str, words: Words = WORDS) -> Reading:
         ``"more than 50"`` starts at 51, ``"fewer than 50"`` ends at 49. ``"about"`` allows half
         the last significant unit either way, 1,350 to 1,450 for 1,400, and so do numbers said in
         whole units: "a hundred", "two dozen" (18 to 30), "1.4 thousand", "2 million".
+        "No deaths" is 0, but "no civilians" cannot be read: others may have died.
         ``"nearly"`` allows as much below and nothing above.
 
     Raises
@@ -258,10 +270,16 @@ class _Number(NamedTuple):
 def _read(tokens: list[str], words: Words) -> Reading | None:
     """Read a wording that is not in the table as it stands."""
     bare = _without_nouns(tokens, words)
-    if tuple(bare) in _NOBODY or (bare == ["no"] and not words.nouns.isdisjoint(tokens)):
+    if tuple(bare) in _NOBODY:
         return Reading("count", 0, 0)
+    if bare == ["no"]:
+        # "No confirmed deaths" says nothing of those that are not.
+        all_of_them = not words.nouns.isdisjoint(tokens) and _SOME.isdisjoint(tokens)
+        return Reading("count", 0, 0) if all_of_them and "confirmed" not in tokens else None
     prefix, bare = _take(bare, _PREFIXES, from_end=False)
     suffix, bare = _take(_without_nouns(bare, words), _SUFFIXES, from_end=True)
+    if {prefix, suffix} == {_AT_LEAST, _DOCUMENTED}:
+        prefix = suffix = _DOCUMENTED
     if prefix and suffix and prefix != suffix:
         return None
     meaning = prefix or suffix
@@ -311,8 +329,12 @@ def _of_number(number: _Number, meaning: str | None) -> Reading | None:
         return Reading("at_most", 0, value)
     if meaning == _FEWER:
         return Reading("at_most", 0, value - 1) if value else None
+    if meaning == _DOCUMENTED:
+        return Reading("documented", value, UNBOUNDED)
     if meaning == _NEARLY:
         return Reading("about", value - half, value)
+    if meaning == _EXACTLY:
+        return Reading("count", value, value)
     if meaning == _ABOUT or number.rounded:
         return Reading("about", value - half, value + half)
     return Reading("count", value, value)
@@ -324,7 +346,7 @@ def _of_several(lower: int, upper: int, meaning: str | None) -> Reading | None:
         return Reading("at_least", lower, UNBOUNDED)
     if meaning in (_AT_MOST, _FEWER):
         return Reading("at_most", 0, upper) if upper < UNBOUNDED else None
-    return None if meaning == _NEARLY else Reading("verbal", lower, upper)
+    return Reading("verbal", lower, upper) if meaning in (None, _ABOUT) else None
 
 
 def _several(tokens: list[str], words: Words) -> tuple[int, int] | None:
@@ -392,11 +414,15 @@ def _number(tokens: list[str]) -> _Number | None:
     if value != int(value) or not value < LARGEST:
         return None
     unit = 12 if "dozen" in tokens else _last_unit(int(value))
+    if "half" in tokens:
+        unit //= 2
     return _Number(int(value), unit, rounded, factor)
 
 
 def _in_words(tokens: list[str]) -> tuple[Decimal, Decimal | None, bool] | None:
     """Read "twenty-one", "one hundred and five", "two thousand", "a dozen"."""
+    if tokens[0] == "half" and tokens[1:] in (["dozen"], ["a", "dozen"]):
+        return Decimal(6), None, True
     rounded = tokens[0] in ("a", "an") or tokens[-1] == "dozen"
     if tokens[0] in ("a", "an"):
         if len(tokens) == 1 or tokens[1] not in _UNITS:

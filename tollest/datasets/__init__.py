@@ -26,7 +26,7 @@ def names() -> tuple[str, ...]:
     Examples
     --------
     >>> names()
-    ('coastal_syria_2025', 'coastal_syria_2025_later')
+    ('coastal_syria_2025', 'coastal_syria_2025_later', 'russian_deaths_ukraine')
     """
     files = (file.name for file in resources.files(__name__).iterdir())
     return tuple(sorted(name.removesuffix(".json") for name in files if name.endswith(".json")))

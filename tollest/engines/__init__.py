@@ -3,5 +3,15 @@
 from tollest.engines._base import AbstractEngine, ThetaDraws
 from tollest.engines.laplace import NestedLaplace
 from tollest.engines.nuts import NUTS
+from tollest.engines.pymc import to_pymc
+from tollest.engines.traces import FromTrace, PyMC
 
-__all__ = ["NUTS", "AbstractEngine", "NestedLaplace", "ThetaDraws"]
+__all__ = [
+    "NUTS",
+    "AbstractEngine",
+    "FromTrace",
+    "NestedLaplace",
+    "PyMC",
+    "ThetaDraws",
+    "to_pymc",
+]

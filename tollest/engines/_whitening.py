@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from tollest import _theta
 from tollest._theta import Coordinates
 from tollest.engines._base import ThetaDraws
 from tollest.model import Posterior, threaded
@@ -96,14 +95,21 @@ def from_prior(posterior: Posterior) -> Coordinates:
 
 def find_mode(posterior: Posterior, coordinates: Coordinates, start: Floats) -> Floats:
     """Mode of the density in `u`, searched within 8 units of the prior's centre."""
+    value, gradient = posterior.log_density_and_gradient_u(coordinates, start.clip(-8.0, 8.0))
+    # The first step is minus the gradient: in these units it moves no entry by more than 1.
+    unit = max(1.0, float(np.abs(gradient).max()))
+    worst = -value / unit
 
     def objective(u: Floats) -> tuple[float, Floats]:
+        nonlocal worst
         value, gradient = posterior.log_density_and_gradient_u(coordinates, u)
         if not math.isfinite(value):
-            return 1e300, np.zeros_like(u)
-        return -value, -gradient
+            # A wall too high would throw the search's interpolation back to where it started.
+            return worst + 10.0 / unit, np.zeros_like(u)
+        worst = max(worst, -value / unit)
+        return -value / unit, -gradient / unit
 
-    options = {"maxfun": 400, "maxiter": 400, "ftol": 1e-9, "gtol": 1e-3}
+    options = {"maxfun": 400, "maxiter": 400, "ftol": 1e-9, "gtol": 1e-3 / unit}
     bounds = [(-8.0, 8.0)] * start.size
     # The stubs know no float and gradient in one; SciPy does.
     found = minimize(  # type: ignore[call-overload]
@@ -139,9 +145,7 @@ class Gradient:
         """Gradient at `x`, shape (n_theta,)."""
         if self._coordinates is not None:
             return self._posterior.log_density_and_gradient_u(self._coordinates, x)[1]
-        prior = np.zeros_like(x)
-        _theta.log_prior(self._posterior.layout, x, prior)
-        return self._posterior.log_density_and_gradient(x)[1] - prior
+        return self._posterior.log_likelihood_and_gradient(x)[1]
 
 
 def _recentred(

@@ -1,0 +1,267 @@
+"""Whether engines agree: default, NUTS, and a textbook PyMC model, in Monte Carlo errors.
+
+Run as ``uv run python -m benchmarks.engine_agreement``, or in parts, as ``--problems 1x2,coast``:
+rows of other problems are kept. ``--textbook 1x2,3x3`` says where the textbook is sampled, too
+(``--textbook none`` for nowhere). It sums densely over location by figure by toll and takes
+hours beyond a hundred locations. The table is written to ``benchmarks/engine_agreement.md``.
+
+Compared are the mean and the standard deviation of every entry of theta and, at some locations,
+the probability of a toll up to the 5, 50 and 95 % quantiles by NUTS: quantiles of whole numbers
+jump, probabilities do not. Each difference is divided by its Monte Carlo standard error (MCSE),
+of chains from ArviZ, of importance draws from the effective sample size of their weights.
+"""
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from arviz_stats.base.array import array_stats
+
+from benchmarks.common import problem
+from benchmarks.engine_grid import processor
+from tests.textbook import sample, textbook
+from tollest import _kernels, datasets
+from tollest._progress import Reporter
+from tollest.claims import Claims
+from tollest.engines import NUTS, NestedLaplace, ThetaDraws
+from tollest.engines._whitening import settled
+from tollest.engines.traces import FromTrace
+from tollest.model import Model, Posterior
+from tollest.tolls import TollMasses
+
+PROBLEMS = "1x2,1x3,1x5,3x3,10x8,30x5,100x8,coast,1000x8"
+TEXTBOOK = "1x2,1x3,1x5,3x3,10x8,30x5,coast"
+OUTPUT = Path(__file__).with_name("engine_agreement.md")
+QUANTILES = (0.05, 0.5, 0.95)
+MOST_LOCATIONS = 10  # whose tolls are compared
+QUIET = Reporter(False)
+
+
+@dataclass
+class Draws:
+    """Numbers of each draw, with how many independent draws they are worth."""
+
+    values: np.ndarray  # (n_chains, n_draws, n_numbers)
+    ess: float | None  # of the weights; None for chains
+
+    def mean(self):
+        """Give means and their MCSE."""
+        flat = self.values.reshape(-1, self.values.shape[-1])
+        if self.ess is None:
+            return flat.mean(axis=0), self._mcse("mean")
+        return flat.mean(axis=0), flat.std(axis=0) / np.sqrt(self.ess)
+
+    def sd(self):
+        """Give standard deviations and their MCSE."""
+        flat = self.values.reshape(-1, self.values.shape[-1])
+        if self.ess is None:
+            return flat.std(axis=0), self._mcse("sd")
+        square = (flat - flat.mean(axis=0)) ** 2
+        variance = square.mean(axis=0)
+        # Kenney and Keeping's: the variance of squares over four times that of the draws.
+        return np.sqrt(variance), np.sqrt(square.var(axis=0) / (4.0 * variance * self.ess))
+
+    def _mcse(self, method):
+        columns = np.moveaxis(self.values, -1, 0)
+        return np.array([float(array_stats.mcse(x, method=method)) for x in columns])
+
+
+@dataclass
+class Answer:
+    """What one engine says of a problem."""
+
+    theta: Draws
+    cdf: Draws
+    quality: str
+    seconds: float
+
+
+def claims_of(name: str) -> Claims:
+    """Claims of a problem: the main example, or simulated ones of a size."""
+    if name == "coast":
+        return Claims.from_table(datasets.load("coastal_syria_2025")).as_of("2025-03-12")
+    return problem(*map(int, name.split("x")), seed=1)
+
+
+def worth(theta: ThetaDraws) -> float | None:
+    """Independent draws that resampled importance draws are worth; None for chains."""
+    if theta.pareto_k is None:
+        return None
+    # Resampling can only lose: the smaller of the weights' ESS and the draws kept.
+    return float(min(theta.ess, theta.theta.shape[1]))
+
+
+def chosen(claims: Claims) -> np.ndarray:
+    """Locations whose tolls are compared: evenly over all."""
+    n = min(claims.n_locations, MOST_LOCATIONS)
+    return np.unique(np.linspace(0, claims.n_locations - 1, n).astype(int))
+
+
+def conditionals(posterior: Posterior, theta: np.ndarray, location: int) -> TollMasses:
+    """Mass function of a location's toll given each row of `theta`, (n_draws, n_theta)."""
+    pattern = int(posterior.patterns[location])
+    part = _kernels.shard(posterior.problem, pattern, pattern + 1)
+    masses = np.zeros((len(theta), part.x.size))
+    for i, row in enumerate(theta):
+        _kernels.add_toll_masses(part, posterior.parameters(row), 1.0, masses[i : i + 1])
+    return TollMasses(*posterior.bins, masses)
+
+
+def cdf(posterior: Posterior, theta: np.ndarray, locations, numbers) -> np.ndarray:
+    """P(toll <= number | theta) for each draw, shape (*draws, n_locations * n_numbers)."""
+    flat = theta.reshape(-1, theta.shape[-1])
+    columns = []
+    for location, row in zip(locations, numbers, strict=True):
+        masses = conditionals(posterior, flat, location)
+        columns += [1.0 - masses.at_least(int(number) + 1) for number in row]
+    return np.column_stack(columns).reshape(*theta.shape[:2], -1)
+
+
+def quantiles(posterior: Posterior, theta: np.ndarray, locations) -> np.ndarray:
+    """Quantiles of tolls by thinned draws, shape (n_locations, n_quantiles)."""
+    rows = []
+    for location in locations:
+        masses = conditionals(posterior, theta[:: max(1, len(theta) // 1000)], location)
+        mean = TollMasses(masses.first, masses.last, masses.masses.mean(axis=0, keepdims=True))
+        rows.append([int(mean.quantile(q)[0]) for q in QUANTILES])
+    return np.array(rows)
+
+
+def z_scores(a: Answer, b: Answer, names) -> dict[str, float]:
+    """Every difference over its Monte Carlo standard error."""
+    out = {}
+    for what, one, other in (
+        ("mean", a.theta.mean(), b.theta.mean()),
+        ("sd", a.theta.sd(), b.theta.sd()),
+        ("P", a.cdf.mean(), b.cdf.mean()),
+    ):
+        difference = one[0] - other[0]
+        mcse = np.hypot(one[1], other[1])
+        # Where neither has an error to speak of, rounding and bins are all that differs.
+        z = difference / np.fmax(mcse, 1e-5)  # the MCSE of a constant is nan
+        labels = names[1] if what == "P" else names[0]
+        out |= {f"{what} {label}": float(value) for label, value in zip(labels, z, strict=True)}
+    return out
+
+
+def answers(name: str, draws: int, with_textbook: bool):
+    """Run all engines on a problem; their answers, and the names of what is compared."""
+    claims = claims_of(name)
+    posterior = Model().given(claims)
+    locations = chosen(claims)
+    engines = {"default": NestedLaplace(), "NUTS": NUTS(draws=draws)}
+    thetas, seconds = {}, {}
+    for seed, (engine_name, engine) in enumerate(engines.items()):
+        start = time.perf_counter()
+        thetas[engine_name] = engine.run(posterior, np.random.default_rng(seed + 11), QUIET)
+        seconds[engine_name] = time.perf_counter() - start
+    flat = thetas["NUTS"].flat
+    fine = settled(posterior, np.median(flat, axis=0), posterior.model.support)
+    numbers = quantiles(fine, flat, locations)
+    names = (
+        posterior.theta_names,
+        [f"{claims.locations[i]} {int(q * 100)} %" for i in locations for q in QUANTILES],
+    )
+    out = {}
+    for key, theta in thetas.items():
+        ess = worth(theta)
+        values = cdf(fine, theta.theta, locations, numbers)
+        out[key] = Answer(
+            Draws(theta.theta, ess), Draws(values, ess), quality(theta), seconds[key]
+        )
+    if with_textbook:
+        at = np.zeros((claims.n_locations, len(QUANTILES)), np.int64)
+        at[locations] = numbers
+        start = time.perf_counter()
+        centred = np.bincount(claims.source_index).min(initial=0) >= 10
+        trace = sample(textbook(claims, centred=bool(centred), cdf_at=at), draws=draws, rng=5)
+        theta = FromTrace(trace).run(posterior, np.random.default_rng(0), QUIET)
+        values = trace["posterior"]["toll_cdf"].to_numpy()[:, :, locations]
+        values = values.reshape(*values.shape[:2], -1)
+        out["textbook"] = Answer(
+            Draws(theta.theta, None), Draws(values, None), quality(theta),
+            time.perf_counter() - start,
+        )  # fmt: skip
+    return out, names
+
+
+def quality(theta: ThetaDraws) -> str:
+    """How good draws are, in a few words."""
+    if theta.pareto_k is not None:
+        return f"k {theta.pareto_k:.2f}, ESS {theta.ess:.0f}"
+    return f"NUTS, R-hat {theta.rhat:.3f}, ESS {theta.ess:.0f}, {theta.n_divergent} divergent"
+
+
+def rows(name: str, draws: int, with_textbook: bool) -> list[str]:
+    """Lines of the table for one problem, a line a pair of engines."""
+    found, names = answers(name, draws, with_textbook)
+    pairs = [("default", "NUTS"), ("default", "textbook"), ("NUTS", "textbook")]
+    lines = []
+    for a, b in pairs:
+        if b not in found:
+            continue
+        z = z_scores(found[a], found[b], names)
+        worst = max(z, key=lambda key: abs(z[key]))
+        over = sum(abs(value) > 4.0 for value in z.values())
+        root = np.sqrt(np.mean(np.square(list(z.values()))))
+        cells = (
+            name, f"{a} - {b}", len(z), f"{abs(z[worst]):.2f}", worst, over, f"{root:.2f}",
+            found[a].quality, found[b].quality,
+            f"{found[a].seconds:.0f}, {found[b].seconds:.0f}",
+        )  # fmt: skip
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
+HEADER = """# Agreement of engines
+
+Printed by `python -m benchmarks.engine_agreement`, {processor}. Differences of means and standard
+deviations of all entries of theta, and of probabilities of tolls up to their 5, 50 and 95 %
+quantiles, in Monte Carlo standard errors (z). Engines that agree have a root mean square z of
+about 1, give or take since numbers move together, and 6 in 100,000 beyond 4 by chance alone.
+
+| problem | pair | compared | max abs z | of | over 4 | rms z | first | second | seconds |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+
+
+def written(known: dict[str, list[str]]) -> None:
+    """Write the table, problems in their order."""
+    order = [*PROBLEMS.split(","), *sorted(set(known) - set(PROBLEMS.split(",")))]
+    lines = [line for name in order for line in known.get(name, [])]
+    cells = [line.split(" | ") for line in lines]
+    compared, over = sum(int(c[2]) for c in cells), sum(int(c[5]) for c in cells)
+    head = HEADER.format(processor=processor())
+    OUTPUT.write_text(head + "\n".join([*lines, "", f"{over} of {compared} are over 4."]) + "\n")
+
+
+def already() -> dict[str, list[str]]:
+    """Rows of earlier runs, by problem."""
+    known: dict[str, list[str]] = {}
+    if OUTPUT.exists():
+        for line in OUTPUT.read_text().splitlines():
+            if line.startswith("| ") and not line.startswith(("| problem", "| ---")):
+                known.setdefault(line.split(" | ")[0].removeprefix("| "), []).append(line)
+    return known
+
+
+def main() -> None:
+    """Run problems and write the table as it grows."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--problems", default=PROBLEMS)
+    parser.add_argument("--textbook", default=TEXTBOOK)
+    parser.add_argument("--draws", type=int, default=4000, help="of each of four chains")
+    arguments = parser.parse_args()
+    known = already()
+    for name in arguments.problems.split(","):
+        known[name] = rows(name, arguments.draws, name in arguments.textbook.split(","))
+        print("\n".join(known[name]), flush=True)  # noqa: T201 - the output is the point
+        written(known)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from tollest import calibration, noise, priors
+from tollest.calibration import Design, calibrate, leave_one_source_out, simulated
+from tollest.claims import Claims
+from tollest.engines import NestedLaplace
+from tollest.faults import OffSource
+from tollest.model import Model
+from tollest.simulation import simulate
+
+SMALL = Design(1, 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Overconfident:
+    """The default engine, its draws pulled to their mean."""
+
+    by: float
+
+    def run(self, posterior, rng, reporter):
+        draws = NestedLaplace().run(posterior, rng, reporter)
+        centre = draws.theta.mean(axis=1, keepdims=True)
+        return dataclasses.replace(draws, theta=centre + self.by * (draws.theta - centre))
+
+
+@pytest.fixture(scope="module")
+def small():
+    return calibrate(SMALL, n_replicates=60, rng=1, progress=False)
+
+
+def test_the_default_engine_is_calibrated(small):
+    # All quantities together stay in their band with a probability of 99.9 %.
+    assert small.n_doubtful == 0
+    assert small.uniformity(prob=0.999)["jointly_inside"].all()
+    coverage = small.coverage()
+    assert (coverage.loc["theta", "z"].abs() < 4).all()
+    assert (coverage.loc["tolls, spread", "z"].abs() < 4).all()
+    # Ends belong to printed intervals, so that these hold no less.
+    printed, spread = coverage.loc["tolls"], coverage.loc["tolls, spread"]
+    assert (printed["coverage"] >= spread["coverage"]).all()
+
+
+def test_an_overconfident_engine_is_found_out():
+    result = calibrate(SMALL, engine=Overconfident(0.3), n_replicates=40, rng=1, progress=False)
+
+    assert not result.uniformity(prob=0.999)["jointly_inside"].all()
+    assert (result.coverage().loc["theta", "z"] < -4).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(20, 5), (200, 8)])
+def test_larger_problems_are_calibrated(size):
+    result = calibrate(Design(*size), n_replicates=30, rng=2, progress=False)
+
+    assert result.uniformity(prob=0.999)["jointly_inside"].all()
+    assert (result.coverage().loc["tolls, spread", "z"].abs() < 4).all()
+
+
+def test_ranks_of_sources_that_claimed_nothing_are_missing(small):
+    ranks = small.ranks
+
+    assert ranks["mu"].notna().all()
+    assert ranks["bias[S03]"].isna().any()
+    known = ranks.to_numpy()[ranks.notna().to_numpy()]
+    assert np.all((known > 0) & (known < 1))
+
+
+def test_a_store_is_taken_up_where_it_was_left(tmp_path, small):
+    store = tmp_path / "small.jsonl"
+    calibrate(SMALL, n_replicates=3, rng=1, store=store, progress=False)
+    # What is stored is believed, not run again.
+    lines = store.read_text().splitlines()
+    edited = json.loads(lines[1]) | {"method": "by hand"}
+    store.write_text("\n".join([lines[0], json.dumps(edited), *lines[2:]]) + "\n")
+
+    result = calibrate(SMALL, n_replicates=5, rng=1, store=store, progress=False)
+
+    assert [r.method == "by hand" for r in result.replicates] == [True] + [False] * 4
+    assert result.replicates[1:] == small.replicates[1:5]
+    with pytest.raises(ValueError, match="replicates of another design"):
+        calibrate(SMALL, n_replicates=5, rng=2, store=store, progress=False)
+
+
+@pytest.mark.slow
+def test_workers_do_not_change_the_replicates(small):
+    result = calibrate(SMALL, n_replicates=4, rng=1, workers=2, progress=False)
+
+    assert result.replicates == small.replicates[:4]
+
+
+def test_a_single_replicate_is_refused():
+    with pytest.raises(ValueError, match="2 or more"):
+        calibrate(SMALL, n_replicates=1)
+
+
+def test_worlds_are_drawn_from_the_models_priors():
+    own = priors.Priors(
+        mu=priors.Fixed(3.0), logit_repeat=priors.Never(),
+        sources={"S02": priors.Source(bias=priors.Fixed(0.0))},
+    )  # fmt: skip
+
+    simulation, unknowns = simulated(Design(5, 2), Model(priors=own), rng=1)
+
+    assert unknowns["mu"] == 3.0
+    assert unknowns["bias[S02]"] == 0.0
+    assert np.all(simulation.theta.repeat == 0.0)
+    assert np.all(simulation.claims.cap == 100_000)
+
+
+def test_the_plot_shows_the_quantities_asked_for(small):
+    collection = small.plot(["mu", "toll"])
+
+    assert set(collection.viz["plot"].data_vars) >= {"mu", "toll"}
+
+
+# --------------------------------------------------------------------------- leaving sources out
+
+
+@pytest.fixture(scope="module")
+def left_out():
+    return leave_one_source_out(simulate(40, 5, rng=3).claims, rng=1, progress=False)
+
+
+def test_counts_of_a_source_left_out_are_predicted_as_often_as_promised(left_out):
+    n = len(left_out.claims)
+    # Claims of one source stand or fall together, so by source; ends belong to intervals.
+    assert abs(left_out.coverage - 0.9) < 4 * np.sqrt(0.9 * 0.1 / n) + 0.05
+    assert 0.3 < left_out.claims["rank"].mean() < 0.7
+    assert "90 % equal-tailed predictive intervals" in repr(left_out)
+
+
+def test_a_source_that_is_off_stands_out():
+    claims = simulate(40, 5, rng=3, faults=[OffSource(4.0)]).claims
+
+    result = leave_one_source_out(claims, sources=["S01"], rng=1, progress=False)
+
+    assert result.table().index.tolist() == ["S01"]
+    assert result.table().loc["S01", "rank"] > 0.85
+    assert result.coverage < 0.75
+
+
+def test_a_count_is_predicted_with_the_ratio_of_marginals():
+    # All but the toll is known, so p(count | others) = p(all claims) / p(others).
+    fixed = priors.Fixed
+    known = priors.Priors(
+        mu=priors.Normal(2.5, 1e-4), tau=fixed(0.8), bias=priors.Pooled(fixed(0.1), fixed(1e-4)),
+        log_scatter=priors.Pooled(fixed(np.log(0.2)), fixed(1e-4)),
+        logit_repeat=priors.Pooled(fixed(0.5), fixed(1e-4)),
+        log_figure_scatter=fixed(np.log(0.15)), common_bias=fixed(0.0),
+    )  # fmt: skip
+    rows = [("Arden", "clinic", 11), ("Arden", "press", 14), ("Arden", "radio", 11)]
+    claims = Claims.from_table(pd.DataFrame(rows, columns=["location", "source", "count"]))
+    model = Model(priors=known)
+
+    result = leave_one_source_out(claims, model=model, rng=1, progress=False).claims
+
+    def log_marginal(evidence):
+        posterior = model.given(evidence)
+        known_as = {"mu": 2.5, "bias": 0.1, "log_scatter": np.log(0.2), "logit_repeat": 0.5}
+        centre = np.array([known_as[entry.name] for entry in posterior.entries])
+        return posterior.log_density(centre) - posterior.log_prior(centre)
+
+    for source, actual in zip(result["source"], result["log_predictive"], strict=True):
+        expected = log_marginal(claims) - log_marginal(claims.without(source))
+        # The mean over a thousand draws of the toll; probabilities vary by about their size.
+        assert_allclose(actual, expected, atol=4 / np.sqrt(1000))
+
+
+def test_predictive_intervals_hold_their_probability():
+    claims = simulate(4, 3, rng=5).claims
+    result = leave_one_source_out(claims, ci_prob=0.5, rng=1, progress=False)
+
+    inside = result.claims["inside"]
+    within = result.claims["count"].between(result.claims["lower"], result.claims["upper"])
+    assert (inside == within).all()
+    assert (result.claims["lower"] <= result.claims["median"]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"sources": ["radio"]}, "no claim that may err is by 'radio'"), ({}, "three or more")],
+)
+def test_what_cannot_be_left_out_is_refused(arguments, message):
+    claims = simulate(5, 3 if arguments else 2, rng=1).claims
+
+    with pytest.raises(ValueError, match=message):
+        leave_one_source_out(claims, **arguments)
+
+
+def test_without_figures_and_with_overrides_strangers_are_drawn_too():
+    own = priors.Priors(
+        logit_repeat=priors.Never(),
+        sources={"S01": priors.Source(bias=priors.Normal(0.2, 0.1))},
+    )
+    claims = simulate(6, 3, rng=2).claims
+    model = Model(noise=noise.Normal(), priors=own)
+
+    result = leave_one_source_out(claims, sources=["S01"], model=model, rng=1, progress=False)
+
+    assert np.isfinite(result.claims["log_predictive"]).all()
+    assert calibration.LeftOut is type(result)

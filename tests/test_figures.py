@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tollest import noise
+from tollest.figures import Figure, Speakers, mass_of, mass_up_to
+
+TOLL, BIAS, SCATTER, OMEGA = 12, (0.1, -0.2, 0.0), (0.1, 0.3, 0.2), (0.7, 0.2, 0.5)
+COUNTS = np.array([11, 14, 11])
+COMMON, FIGURE_SCATTER = 0.05, 0.15
+LAST = 3000
+
+
+def figure(family, counts=COUNTS, scatter=SCATTER):
+    x = np.log1p(TOLL) + COMMON
+    speakers = Speakers(
+        centre=x + np.array([BIAS]), scatter=np.array([scatter]), repeat=np.array([OMEGA])
+    )
+    return Figure(family, np.array([x]), np.array([FIGURE_SCATTER]), counts, speakers)
+
+
+def enumerated(family):
+    """Posterior of every figure up to LAST, and each claim's chance of repeating it."""
+    x = np.log1p(TOLL) + COMMON
+    weights = noise.mass(np.arange(LAST), np.arange(LAST), x, FIGURE_SCATTER, family)
+    own = [
+        noise.mass(y, y, x + b, s, family).item()
+        for y, b, s in zip(COUNTS, BIAS, SCATTER, strict=True)
+    ]
+    for y, f, omega in zip(COUNTS, own, OMEGA, strict=True):
+        weights = weights * ((1 - omega) * f + omega * (np.arange(LAST) == y))
+    weights /= weights.sum()
+    repeats = [
+        weights[y] * omega / (omega + (1 - omega) * f)
+        for y, f, omega in zip(COUNTS, own, OMEGA, strict=True)
+    ]
+    return weights, np.array(repeats)
+
+
+@pytest.mark.parametrize("family", [noise.Logistic(), noise.Normal(), noise.StudentT(4.0)])
+def test_the_figure_given_claims_is_what_enumeration_gives(family):
+    weights, repeats = enumerated(family)
+    actual = figure(family)
+
+    for k in (0, 3, 11, 12, 14, 40):
+        assert_allclose(actual.probability(k), weights[k], rtol=1e-6)
+        # The t leaves a little beyond the last figure enumerated.
+        assert_allclose(actual.probability_up_to(k), weights[: k + 1].sum(), rtol=1e-4)
+    assert_allclose(actual.repeats()[0], repeats, rtol=1e-6)
+
+
+def test_gains_of_hundreds_stay_finite():
+    actual = figure(noise.Normal(), np.array([900, 14, 900]), scatter=(0.01, 0.3, 0.01))
+
+    assert_allclose(actual.probabilities, [[0.0, 1.0]], atol=1e-9)
+    assert_allclose(actual.repeats()[0, [0, 2]], 1.0)
+    assert_allclose(actual.probability_up_to(2000), 1.0)
+
+
+def test_without_claims_the_figure_is_free():
+    none = Speakers(*np.empty((3, 1, 0)))
+    x = np.array([np.log1p(TOLL)])
+    actual = Figure(noise.Logistic(), x, np.array([0.15]), np.empty(0, np.int64), none)
+
+    assert_allclose(actual.probability(9), noise.mass(9, 9, x[0], 0.15))
+    assert_allclose(actual.probability_up_to(9), noise.mass(0, 9, x[0], 0.15))
+
+
+@pytest.mark.parametrize("family", [noise.Logistic(), noise.Normal(), noise.StudentT(3.0)])
+def test_masses_agree_with_the_kernels(family):
+    k = np.array([0, 1, 7, 200])
+
+    assert_allclose(mass_of(family, k, 2.0, 0.3), noise.mass(k, k, 2.0, 0.3, family), rtol=1e-9)
+    assert_allclose(mass_up_to(family, k, 2.0, 0.3), noise.mass(0 * k, k, 2.0, 0.3, family))

@@ -1,0 +1,145 @@
+"""The model as a textbook would write it in PyMC: tables of location by figure by toll.
+
+Nothing here is shared with the package but its table of claims: masses, bins and sums are
+PyTensor's own, and `tests.reference` has nothing of it either. One group of locations.
+"""
+
+import os
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+COUNT, UNBOUNDED = 0, np.iinfo(np.int64).max
+FAR = 1e9  # an edge at infinity, as a number that gradients survive
+
+
+def bins(largest, breaks, dense=100, width=0.02):
+    """First and last toll of each bin: whole numbers to `dense`, then steps of `width`."""
+    first = list(range(dense + 1))
+    step = width
+    while first[-1] < 1e10:
+        # Beyond fifty times any claim only the prior is summed, and its mass in a bin is exact.
+        step = min(1.1 * step, 0.2) if first[-1] > 50 * max(largest, dense) else width
+        first.append(first[-1] + max(1, int(step * first[-1])))
+    first = np.union1d(first, breaks).astype(np.int64)
+    return first, np.append(first[1:] - 1, UNBOUNDED)
+
+
+def edges(lower, upper):
+    """Edges half a death outwards, and their distance, all on the log1p axis."""
+    open_ends = (lower == 0) | (upper == UNBOUNDED)
+    low = np.where(lower == 0, -FAR, np.log(np.maximum(lower, 1) + 0.5))
+    high = np.where(upper == UNBOUNDED, FAR, np.log(np.minimum(upper, 1e18) + 1.5))
+    inside = np.log((np.minimum(upper, 1e18) + 1.5) / (lower + 0.5))
+    return low, high, np.where(open_ends, FAR, inside)
+
+
+def log_mass(interval, m, s):
+    """Log of F(b) - F(a) for logistic F, as log F(b) + log(1 - F(a)) + log(1 - exp(a - b))."""
+    low, high, distance = interval
+    return (
+        -pt.softplus(-(high - m) / s) - pt.softplus((low - m) / s) + pt.log1mexp(-distance / s)
+    )  # fmt: skip
+
+
+def effects(name, mean, sd, centred):
+    """Source effects around their population, in either form."""
+    if centred:
+        return pm.Normal(name, mean, sd, dims="source")
+    offsets = pm.Normal(f"{name}_z", 0.0, 1.0, dims="source")
+    return pm.Deterministic(name, mean + sd * offsets, dims="source")
+
+
+def textbook(claims, *, centred=False, dense=100, width=0.02, cdf_at=None):
+    """Write the default model, as a PyMC model, from a table of claims.
+
+    With `cdf_at`, whole numbers of shape (n_locations, n_numbers), the model also holds
+    ``toll_cdf``, the probability of a toll up to each of them given the other unknowns.
+    """
+    assert not claims.groups
+    with pm.Model(coords={"source": claims.sources, "location": claims.locations}) as model:
+        mu = pm.Normal("mu", 2.0, 2.0)
+        tau = pm.HalfNormal("tau", 1.0)
+        bias = effects("bias", 0.0, pm.HalfNormal("bias_sd", 0.3), centred)
+        scatter_mean = pm.Normal("log_scatter_mean", np.log(0.15), 0.5)
+        scatter_sd = pm.HalfNormal("log_scatter_sd", 0.5)
+        log_scatter = effects("log_scatter", scatter_mean, scatter_sd, centred)
+        repeat_mean = pm.Normal("logit_repeat_mean", 0.0, 1.5)
+        repeat_sd = pm.HalfNormal("logit_repeat_sd", 1.0)
+        logit_repeat = effects("logit_repeat", repeat_mean, repeat_sd, centred)
+        log_figure_scatter = pm.Normal("log_figure_scatter", np.log(0.15), 0.5)
+        common_bias = pm.Normal("common_bias", 0.0, 0.1)
+        parts = (mu, tau, bias, log_scatter, logit_repeat, log_figure_scatter, common_bias)
+        first, last, joint = log_joint(claims, parts, dense, width)
+        marginal = pt.logsumexp(joint, axis=1)
+        pm.Potential("log_likelihood", pt.sum(marginal))
+        if cdf_at is not None:
+            masses = pt.exp(joint - marginal[:, None])
+            shares = pt.as_tensor(share_up_to(first, last, np.asarray(cdf_at)))
+            pm.Deterministic("toll_cdf", (shares * masses[:, None, :]).sum(-1))
+    return model
+
+
+def log_joint(claims, parts, dense, width):
+    """First and last toll of each bin, and log P(claims, toll in bin), location by bin."""
+    mu, tau, bias, log_scatter, logit_repeat, log_figure_scatter, common_bias = parts
+    low, high, floor = claims.lower, claims.upper, claims.documented
+    known, cap = claims.verified, claims.cap
+    breaks = np.concatenate([floor, known[known >= 0], known + 1, cap[cap < UNBOUNDED] + 1])
+    largest = max([*low, *high[high < UNBOUNDED], *floor, *known, 0])
+    first, last = bins(int(largest), breaks, dense, width)
+    middle = np.sqrt((first + 0.5) * (np.minimum(last, first * 2.0) + 1.5)) - 1.0
+    x = np.log1p(np.where(first == last, first, middle)) + common_bias
+
+    # Tolls: a row a location, with what is certain cut away.
+    impossible = (last < floor[:, None]) | (first > cap[:, None])
+    impossible |= (known[:, None] >= 0) & ((last < known[:, None]) | (first > known[:, None]))
+    below_cap = log_mass(edges(np.zeros_like(cap), cap), mu, tau)
+    toll = log_mass(edges(first, last), mu, tau) - below_cap[:, None]
+    joint = pt.switch(impossible, -np.inf, toll)
+    if not claims.n_claims:
+        return first, last, joint
+
+    # A source's own claims: a row a claim.
+    where = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+    s = claims.source_index
+    interval = tuple(part[:, None] for part in edges(low, high))
+    own = log_mass(interval, x + bias[s][:, None], pt.exp(log_scatter[s])[:, None])
+    is_count = claims.kind == COUNT
+    odds = logit_repeat[s][:, None]
+    independent = own - pt.softplus(odds) * is_count[:, None]  # times 1 - omega
+    joint = joint[where].inc(independent)
+    if not is_count.any():
+        return first, last, joint
+
+    # Figures: a row for each number that the counts of a location name.
+    named, which = np.unique(np.column_stack([where, low])[is_count], axis=0, return_inverse=True)
+    interval = tuple(part[:, None] for part in edges(named[:, 1], named[:, 1]))
+    figure = log_mass(interval, x, pt.exp(log_figure_scatter))
+    boost = figure[which.ravel()].inc(pt.softplus(odds - own)[is_count])
+    # Whatever else does the rounds leaves the sources to themselves.
+    any_named = pt.zeros_like(joint)[named[:, 0]].inc(pt.exp(figure))
+    other = pt.log1p(-pt.minimum(any_named, 1.0 - 1e-15))
+    # Each location's figures side by side, as many slots as the most have.
+    slot = np.arange(len(named)) - np.searchsorted(named[:, 0], named[:, 0])
+    slots = pt.full((claims.n_locations, slot.max() + 1, len(first)), -np.inf, dtype="float64")
+    slots = slots[named[:, 0], slot].set(boost)
+    return first, last, joint + pt.logsumexp(pt.concatenate([other[:, None], slots], axis=1), 1)
+
+
+def share_up_to(first, last, numbers):
+    """Share of each bin that lies at or below each number, evenly on the log1p axis."""
+    n = numbers[..., None]
+    end = np.log((np.clip(n, first, np.minimum(last, first * 2.0)) + 1.5) / (first + 0.5))
+    full = np.log((np.minimum(last, first * 2.0) + 1.5) / (first + 0.5))
+    return np.where(n < first, 0.0, np.where(n >= last, 1.0, end / full))
+
+
+def sample(model, *, draws=1000, tune=1000, chains=4, rng=1, target_accept=0.95):
+    """Draw from a model by nutpie."""
+    return pm.sample(
+        draws, tune=tune, chains=chains, cores=min(chains, os.cpu_count() or 1), model=model,
+        random_seed=rng, target_accept=target_accept, nuts_sampler="nutpie", progressbar=False,
+        quiet=True, compute_convergence_checks=False,
+    )  # fmt: skip

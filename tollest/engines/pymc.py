@@ -1,0 +1,293 @@
+r"""The posterior as a PyMC model that can be read, changed and extended.
+
+Effects of sources (and centres of groups) with many claims are drawn as they are, centred;
+those with few as offsets from their population, in units of its spread. Where claims say much,
+the centred form leaves the effects free of their population; where they say little it makes
+a funnel, since a small spread forces all effects together, and offsets do not [1]_.
+
+References
+----------
+.. [1] Papaspiliopoulos, O., Roberts, G. O., Skold, M. (2007). A general framework for the
+   parametrization of hierarchical models. *Statistical Science* 22(1), 59-73.
+   https://doi.org/10.1214/088342307000000014
+"""
+
+import warnings
+from collections.abc import Callable, Container
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tollest.model import Entry, Posterior
+
+if TYPE_CHECKING:
+    import pymc
+
+_MANY = 10  # claims, at a scatter near the sources' spread, that tell an effect from its prior
+
+# Names on natural scales, where they are not those of the entries of theta.
+_LOGS = {
+    "log_group_sd": "group_sd",
+    "log_tau": "tau",
+    "log_bias_sd": "bias_sd",
+    "log_scatter": "scatter",
+    "log_log_scatter_sd": "log_scatter_sd",
+    "log_logit_repeat_sd": "logit_repeat_sd",
+    "log_figure_scatter": "figure_scatter",
+}
+_LOGITS = {"logit_repeat": "repeat"}
+EFFECTS = ("mu_group", "bias", "log_scatter", "logit_repeat")
+_SINGLE = ("mu", "log_tau", "log_figure_scatter", "common_bias")
+
+
+def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Model":
+    r"""Write a posterior as a PyMC model, tolls and figures summed out.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        ``Model().given(claims)``. Sums over tolls run on its model's `support`.
+    model : pymc.Model, optional
+        A model that already holds some of the variables below. These keep the priors they have
+        there; the others, and the claims, are added to it. Dimensions ``source`` and ``group``
+        are those of the claims.
+
+    Returns
+    -------
+    pymc.Model
+        With the variables, where the priors do not fix them:
+
+        ``mu, tau, mu_group[group], group_sd``
+            Centre and scale of the tolls on the log1p axis.
+        ``bias[source], log_scatter[source], logit_repeat[source]``
+            Habits of the sources, with populations ``bias_mean``, ``bias_sd``,
+            ``log_scatter_mean`` and so on, and ``scatter`` and ``repeat`` on natural scales.
+            Each is put together from ``_centred`` effects, of sources with many claims,
+            ``_offset`` ones, and ``_known`` ones, of sources with a prior of their own.
+        ``log_figure_scatter, figure_scatter, common_bias``
+            Habits of the figure in circulation, and what all get wrong alike.
+        ``claims``
+            A potential: the log marginal likelihood, value and gradient from the same compiled
+            sums as every other engine's.
+
+        A variable that a given model holds may be on either scale: ``scatter``, or
+        ``log_scatter``. Populations of effects that a given model holds are added all the same
+        and keep their priors, unless it holds them, too.
+
+    Raises
+    ------
+    ValueError
+        If `model` has other sources or groups, a variable of another shape, or a variable that
+        the priors fix.
+
+    Examples
+    --------
+    Another prior of the tolls' scale, and an audit that found the press 20 % too low:
+
+    >>> import pandas as pd
+    >>> import pymc as pm
+    >>> import tollest as te
+    >>> table = pd.DataFrame({"location": "A", "source": ["press", "clinic"], "count": [9, 14]})
+    >>> claims = te.Claims.from_table(table)
+    >>> with pm.Model() as model:
+    ...     tau = pm.Gamma("tau", 4.0, 5.0)
+    >>> model = to_pymc(te.Model().given(claims), model)
+    >>> with model:
+    ...     press = model["bias"][claims.sources.index("press")]
+    ...     audit = pm.Normal("audit", press, 0.1, observed=-0.2)
+
+    Sampled with ``trace = pm.sample(model=model)``, tolls are
+    ``te.estimate(claims, engine=te.engines.FromTrace(trace))``.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    model = pm.Model() if model is None else model
+    _refuse_fixed(posterior, model)
+    claims = posterior.claims
+    for dim, labels in (("source", claims.sources), ("group", claims.groups)):
+        _add_labels(model, dim, labels)
+    _add_labels(model, "location", claims.locations)
+    with model:
+        parts = [
+            _effects(posterior, model, name, list(entries))
+            if name in EFFECTS
+            else _single(model, next(entries))
+            for name, entries in groupby(posterior.entries, lambda entry: entry.name)
+        ]
+        pm.Potential("claims", _op(posterior)(pt.concatenate(parts))[0])
+    return model
+
+
+def _add_labels(model: "pymc.Model", dim: str, labels: tuple[str, ...]) -> None:
+    """Name the members of a dimension, or refuse those that the model has."""
+    if dim not in model.coords:
+        model.add_coord(dim, labels)
+        return
+    given = tuple(model.coords[dim] or ())
+    if given != labels:
+        raise ValueError(
+            f"model has the {dim}s {', '.join(map(repr, given))}; those of the claims are "
+            f"{', '.join(map(repr, labels)) or 'none'}, in this order."
+        )
+
+
+def _refuse_fixed(posterior: Posterior, model: "pymc.Model") -> None:
+    """Refuse variables whose values would be ignored, since the priors fix them."""
+    names = [entry.name for entry in posterior.entries]
+    for name in (*_SINGLE, *EFFECTS[1:]):
+        held = held_name(name, model.named_vars)
+        full = 1 if name in _SINGLE else posterior.claims.n_sources
+        # A fixed centre of groups is only a constant in their prior.
+        is_population = name == "mu" and posterior.claims.groups
+        if held is not None and names.count(name) < full and not is_population:
+            raise ValueError(
+                f"model holds {held!r}, but the priors fix it, for all or some sources, so it "
+                "would change nothing; leave it out, or replace Fixed and Never in the priors."
+            )
+
+
+def natural_name(name: str) -> str:
+    """Name of an entry of theta on its natural scale."""
+    return _LOGS.get(name) or _LOGITS.get(name) or name
+
+
+def held_name(name: str, held: Container[Any]) -> str | None:
+    """Name under which `held` has an entry of theta, if it does: theta's, or the natural."""
+    return next((key for key in (name, natural_name(name)) if key in held), None)
+
+
+def on_theta_scale(name: str, held: str, value: Any, log: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - arrays or PyTensor variables
+    """Bring a value held under the name `held` to the scale of theta."""
+    if held == name:
+        return value
+    return log(value) - log(1.0 - value) if name in _LOGITS else log(value)
+
+
+def _single(model: "pymc.Model", entry: Entry) -> Any:  # noqa: ANN401 - a PyTensor variable
+    """One unknown on the scale of theta, shape (1,), made unless the model holds it."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    held = held_name(entry.name, model.named_vars)
+    if held is None and entry.half:
+        held = _LOGS[entry.name]
+        pm.HalfNormal(held, entry.sd)
+    elif held is None:
+        held = entry.name
+        value = pm.Normal(held, entry.mean, entry.sd)
+        if held in _LOGS:
+            pm.Deterministic(_LOGS[held], pt.exp(value))
+    return pt.atleast_1d(on_theta_scale(entry.name, held, model[held], pt.log))
+
+
+def _effects(posterior: Posterior, model: "pymc.Model", name: str, entries: list[Entry]) -> Any:  # noqa: ANN401 - a PyTensor variable
+    """All effects of a name that theta has, made unless the model holds them."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    claims = posterior.claims
+    dim, labels = ("group", claims.groups) if name == "mu_group" else ("source", claims.sources)
+    index = [labels.index(entry.member or "") for entry in entries]
+    held = held_name(name, model.named_vars)
+    if held is not None:
+        if model[held].ndim != 1 or model[held].type.shape[0] not in (None, len(labels)):
+            raise ValueError(f"{held!r} of the model has another shape; give it dims={dim!r}.")
+        return on_theta_scale(name, held, model[held], pt.log)[index]
+    effects = pt.zeros(len(labels)) if dim == "group" else getattr(posterior.layout.fixed, name)
+    effects = pt.as_tensor_variable(effects)
+    for form, members in _forms(posterior, name, entries).items():
+        values = _drawn(model, name, form, members, dim)
+        effects = effects[[labels.index(entry.member or "") for entry in members]].set(values)
+    effects = pm.Deterministic(name, effects, dims=dim)
+    if name in _LOGS:
+        pm.Deterministic(_LOGS[name], pt.exp(effects), dims=dim)
+    if name in _LOGITS:
+        pm.Deterministic(_LOGITS[name], pt.sigmoid(effects), dims=dim)
+    return effects[index]
+
+
+def _forms(posterior: Posterior, name: str, entries: list[Entry]) -> dict[str, list[Entry]]:
+    """Sort effects into the forms that they are drawn in."""
+    claims = posterior.claims
+    if name == "mu_group":
+        counts = dict(zip(claims.groups, np.bincount(claims.group_index), strict=True))
+    else:
+        counts = dict(zip(claims.sources, np.bincount(claims.source_index), strict=True))
+    own = {
+        source
+        for source, prior in posterior.model.priors.sources.items()
+        if getattr(prior, name, None) is not None
+    }
+    forms: dict[str, list[Entry]] = {}
+    for entry in entries:
+        is_many = counts[entry.member or ""] >= _MANY
+        form = "known" if entry.member in own else "centred" if is_many else "offset"
+        forms.setdefault(form, []).append(entry)
+    return forms
+
+
+def _drawn(model: "pymc.Model", name: str, form: str, entries: list[Entry], dim: str) -> Any:  # noqa: ANN401 - a PyTensor variable
+    """Effects of one form, drawn from their own priors or from their population."""
+    import pymc as pm
+
+    dims = f"{name}_{form}_{dim}"
+    model.add_coord(dims, [entry.member for entry in entries])
+    if form == "known":
+        means, sds = [entry.mean for entry in entries], [entry.sd for entry in entries]
+        return pm.Normal(f"{name}_known", means, sds, dims=dims)
+    # Populations come before their effects, so that one that is not held is a constant.
+    named = ("mu", "group_sd") if name == "mu_group" else (f"{name}_mean", f"{name}_sd")
+    constants = (entries[0].mean, entries[0].sd)
+    mean, sd = (
+        model[key] if key in model.named_vars else constant
+        for key, constant in zip(named, constants, strict=True)
+    )
+    if form == "centred":
+        return pm.Normal(f"{name}_centred", mean, sd, dims=dims)
+    return mean + sd * pm.Normal(f"{name}_offset", 0.0, 1.0, dims=dims)
+
+
+@cache
+def _op_class() -> Any:  # noqa: ANN401 - a class made once PyTensor is imported
+    """Class of the likelihood as PyTensor knows it."""
+    import pytensor.tensor as pt
+    from pytensor.gradient import DisconnectedType
+    from pytensor.graph.op import Op
+    from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
+
+    class LogLikelihood(Op):
+        """Log marginal likelihood of the claims at theta, and its gradient."""
+
+        itypes = (pt.dvector,)
+        otypes = (pt.dscalar, pt.dvector)
+
+        def __init__(self, posterior: Posterior) -> None:
+            self.posterior = posterior
+
+        def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:  # noqa: ANN401 - PyTensor's
+            value, gradient = self.posterior.log_likelihood_and_gradient(inputs[0])
+            if not np.isfinite(value):  # outside the domain, where the gradient means nothing
+                value, gradient = -np.inf, np.zeros_like(gradient)
+            output_storage[0][0] = np.asarray(value)
+            output_storage[1][0] = gradient
+
+        def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:  # noqa: ANN401 - PyTensor's
+            if not isinstance(cotangents[1].type, DisconnectedType):
+                raise NotImplementedError("the likelihood has no second derivatives.")
+            return [cotangents[0] * outputs[1]]
+
+    @numba_funcify.register(LogLikelihood)
+    def _(op: Any, node: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - PyTensor's
+        # Python calls the kernel, which is compiled: the warning that it runs in Python is idle.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Numba will use object mode")
+            return generate_fallback_impl(op, node, **kwargs)
+
+    return LogLikelihood
+
+
+def _op(posterior: Posterior) -> Any:  # noqa: ANN401 - a PyTensor operation
+    return _op_class()(posterior)

@@ -1,0 +1,187 @@
+"""Draws through PyMC: sampled here, or made beforehand from a model that was extended."""
+
+import os
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest._progress import Reporter
+from tollest.engines import _whitening
+from tollest.engines._base import LEAST_ESS, MOST_RHAT, ThetaDraws
+from tollest.engines.nuts import convergence
+from tollest.engines.pymc import EFFECTS, held_name, natural_name, on_theta_scale, to_pymc
+from tollest.model import Entry, Posterior
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Floats = NDArray[np.float64]
+
+_MOST_DIVERGENT = 0.005
+
+
+@dataclass(frozen=True)
+class PyMC:
+    """The No-U-Turn sampler through PyMC, on the model of `to_pymc`.
+
+    An independent check of the other engines, which share the density with it but neither its
+    priors, its coordinates nor its adaptation; it is slower than they are. PyMC samples by
+    nutpie unless its settings forbid.
+
+    Parameters
+    ----------
+    draws, tune : int
+        Draws of each chain, after steps of adaptation.
+    chains : int
+        Chains, run side by side.
+    target_accept : float
+        Acceptance rate that step sizes adapt to.
+    """
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    target_accept: float = 0.9
+
+    def run(
+        self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
+    ) -> ThetaDraws:
+        """Draw theta; see `tollest.engines.AbstractEngine`."""
+        draws = _whitening.on_settled_support(
+            posterior, lambda working: self._run(working, rng, reporter)
+        )
+        assert draws is not None  # this engine always gives draws
+        return draws
+
+    def _run(self, working: Posterior, rng: np.random.Generator, reporter: Reporter) -> ThetaDraws:
+        """Draw theta on one support."""
+        import pymc as pm
+
+        reporter.update("Sampling with PyMC", 0.0)
+        trace = pm.sample(
+            self.draws, tune=self.tune, chains=self.chains, model=to_pymc(working),
+            cores=min(self.chains, os.cpu_count() or 1), random_seed=int(rng.integers(2**31)),
+            target_accept=self.target_accept, progressbar=False, quiet=True,
+            compute_convergence_checks=False,
+        )  # fmt: skip
+        return _judged(
+            working, trace, "NUTS through PyMC",
+            f"Refit with engine=PyMC(draws={4 * self.draws}, target_accept=0.95)",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class FromTrace:
+    """Draws made beforehand, as by ``pm.sample`` from a model of `to_pymc` that was extended.
+
+    Parameters
+    ----------
+    trace : xarray.DataTree
+        With a group ``posterior`` that holds every unknown of `to_pymc` under its name, on
+        either scale. Further variables are left aside.
+
+    Notes
+    -----
+    `run` raises ValueError if the trace lacks unknowns, has other sources or groups than the
+    claims, or values that are no numbers. The claims and the model must be those that the
+    trace was sampled with; priors alone may differ.
+    """
+
+    trace: "xr.DataTree"
+
+    def run(
+        self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
+    ) -> ThetaDraws:
+        """Hand on the draws; see `tollest.engines.AbstractEngine`."""
+        reporter.update("Reading the trace", 0.0)
+        draws = _judged(posterior, self.trace, "a trace from PyMC", "Sample the model for longer")
+        support = posterior.model.support
+        finer = _whitening.settled(posterior, np.median(draws.flat, axis=0), support)
+        if finer.model.support == support:
+            return draws
+        doubt = (
+            f"Sums over tolls ran on {support}, too coarse for scatters as small as these. Build "
+            f"the PyMC model from Model(support={finer.model.support}), sample it anew, and give "
+            "the same model to estimate."
+        )
+        return replace(draws, doubts=(*draws.doubts, doubt))
+
+
+def _judged(posterior: Posterior, trace: "xr.DataTree", method: str, advice: str) -> ThetaDraws:
+    """Theta from a trace, with what its chains say of their convergence."""
+    theta = _theta_of(posterior, trace)
+    rhat, ess = convergence(theta)
+    n_chains, n_draws = theta.shape[:2]
+    stats: Any = trace.children.get("sample_stats", {})
+    n_divergent = int(stats["diverging"].sum()) if "diverging" in stats else 0
+    n_steps = int(stats["n_steps"].sum()) if "n_steps" in stats else 0
+    doubts = []
+    if not (rhat <= MOST_RHAT and ess >= LEAST_ESS):  # neither may be nan
+        doubts.append(
+            f"R-hat is {rhat:.3f} and the smallest effective sample size {ess:.0f} after "
+            f"{n_chains} chains of {n_draws} draws: the chains disagree or mix slowly, and "
+            f"intervals may be wrong. {advice}, or give the sources narrower priors."
+        )
+    if n_divergent > _MOST_DIVERGENT * n_chains * n_draws:
+        doubts.append(
+            f"{n_divergent} of {n_chains * n_draws} transitions diverged: parts of the "
+            f"posterior may be missed. {advice}."
+        )
+    return ThetaDraws(
+        theta, method=method, ess=ess, rhat=rhat, n_divergent=n_divergent,
+        n_evaluations=n_steps, doubts=tuple(doubts),
+    )  # fmt: skip
+
+
+def _theta_of(posterior: Posterior, trace: "xr.DataTree") -> Floats:
+    """Read theta from a trace, shape (n_chains, n_draws, n_theta)."""
+    if "posterior" not in trace.children:
+        raise ValueError("trace has no group 'posterior'; give what pm.sample returned.")
+    held = trace["posterior"].to_dataset()
+    names = {entry.name for entry in posterior.entries}
+    missing = sorted(
+        natural_name(name) for name in names if held_name(name, held.data_vars) is None
+    )
+    if missing:
+        raise ValueError(
+            f"trace lacks {', '.join(map(repr, missing))}; it must hold every unknown of "
+            "to_pymc(posterior), for the model that is estimated with."
+        )
+    columns = []
+    for name, entries in groupby(posterior.entries, lambda entry: entry.name):
+        key = held_name(name, held.data_vars) or name
+        values = held[key].transpose("chain", "draw", ...).to_numpy()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = on_theta_scale(name, key, values, np.log)
+        if name in EFFECTS:
+            values = values[:, :, _members(posterior, key, held[key], list(entries))]
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"trace holds values of {key!r} that are no numbers on theta's scale."
+            )
+        columns.append(values.reshape(*values.shape[:2], -1))
+    return np.concatenate(columns, axis=2).astype(np.float64)
+
+
+def _members(
+    posterior: Posterior, key: str, values: "xr.DataArray", entries: list[Entry]
+) -> list[int]:
+    """Positions of sources, or groups, along the last dimension of a variable of a trace."""
+    claims = posterior.claims
+    known = claims.groups if key == "mu_group" else claims.sources
+    dim = next((str(d) for d in values.dims if d not in ("chain", "draw")), "")
+    labels = (
+        [str(label) for label in values.coords[dim].to_numpy()] if dim in values.coords else []
+    )
+    wanted = [entry.member or "" for entry in entries]
+    others = sorted(set(labels) - set(known)) + sorted(set(wanted) - set(labels))
+    if others:
+        raise ValueError(
+            f"{key!r} of the trace and the claims differ in {', '.join(map(repr, others))}; the "
+            f"claims have {', '.join(map(repr, known))}. Estimate from the claims that the trace "
+            "was sampled with."
+        )
+    return [labels.index(member) for member in wanted]
