@@ -31,7 +31,7 @@ class Overconfident:
 
 @pytest.fixture(scope="module")
 def small():
-    return calibrate(SMALL, n_replicates=60, rng=1, progress=False)
+    return calibrate(SMALL, n_replicates=40, rng=1, progress=False)
 
 
 def test_the_default_engine_is_calibrated(small):
@@ -47,7 +47,7 @@ def test_the_default_engine_is_calibrated(small):
 
 
 def test_an_overconfident_engine_is_found_out():
-    result = calibrate(SMALL, engine=Overconfident(0.3), n_replicates=40, rng=1, progress=False)
+    result = calibrate(SMALL, engine=Overconfident(0.2), n_replicates=20, rng=1, progress=False)
 
     assert not result.uniformity(prob=0.999)["jointly_inside"].all()
     assert (result.coverage().loc["theta", "z"] < -4).all()
@@ -143,6 +143,17 @@ def test_a_source_that_is_off_stands_out():
     assert result.table().index.tolist() == ["S01"]
     assert result.table().loc["S01", "rank"] > 0.85
     assert result.coverage < 0.75
+
+
+def test_habits_of_a_source_are_learnt_from_its_other_claims():
+    claims = simulate(40, 5, rng=3, faults=[OffSource(4.0)]).claims
+
+    result = leave_one_source_out(claims, sources=["S01"], folds=3, rng=1, progress=False)
+
+    # A stranger's counts would be expected at a quarter; its own are known to be high.
+    assert len(result.claims) == len(set(result.claims["row"]))
+    assert 0.25 < result.table().loc["S01", "rank"] < 0.75
+    assert result.coverage > 0.75
 
 
 def test_a_count_is_predicted_with_the_ratio_of_marginals():

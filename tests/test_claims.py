@@ -1046,9 +1046,9 @@ def test_a_source_left_out_is_in_the_audit_trail_and_takes_its_repeats_along():
     assert without.to_frame()[["location", "source"]].to_numpy().tolist() == [["A", "r"]]
     assert without.locations == ("A",)
     assert without.excluded["reason"].tolist() == [
-        "its source was left out", "repeats p", "its source was left out",
+        "left out", "repeats p", "left out",
     ]  # fmt: skip
-    assert "2 by p" in repr(without)
+    assert "2 left out" in repr(without)
 
 
 def test_leaving_out_and_cutting_by_date_go_together(coast):
@@ -1064,7 +1064,21 @@ def test_leaving_out_and_cutting_by_date_go_together(coast):
 def test_leaving_out_everyone_or_nobody_known_is_refused():
     claims = Claims.from_table(table(("A", "p", 5), columns="location source count"))
 
-    with pytest.raises(ClaimsError, match="no claim is left without 'p'"):
+    with pytest.raises(ClaimsError, match="no claim is left without the 1 left out"):
         claims.without("p")
     with pytest.raises(ValueError, match="no claim is by 'q'; sources are 'p'"):
         claims.without("q")
+    with pytest.raises(ValueError, match="there is no row 1; rows are 0 to 0"):
+        claims.without(rows=[1])
+
+
+def test_single_rows_left_out_leave_their_source_the_others():
+    claims = Claims.from_table(
+        table(("A", "p", 5), ("A", "q", 6), ("B", "p", 7), columns="location source count")
+    )
+
+    without = claims.without(rows=[0])
+
+    assert without.to_frame()["row"].tolist() == [1, 2]
+    assert without.sources == ("p", "q")
+    assert_equal(without.without("q"), claims.without("q", rows=[0]))

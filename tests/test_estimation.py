@@ -122,6 +122,11 @@ def test_totals_take_labels_as_a_mapping_or_a_sequence_and_refuse_gaps():
         labelled(locations, ["a", "b"])
     with pytest.raises(ValueError, match="give a label for each location"):
         labelled(locations, "group")
+    more = {"Arden": (1, "a"), "Brook": 2, "Corley": 2, "Dunmow": None}
+    assert labelled(locations, more)[0] == ((1, "a"), 2)
+    for missing in (None, float("nan"), pd.NA, pd.NaT):
+        with pytest.raises(ValueError, match=r"by has a missing label for Brook; Corley\."):
+            labelled(locations, ["a", missing, missing])
 
 
 def test_sources_come_with_intervals(villages):
@@ -191,6 +196,71 @@ def test_names_of_sources_are_names_alone():
     pd.testing.assert_frame_equal(one.table(), two.table())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"claims": table_of(ROWS)}, TypeError,
+         "claims is a DataFrame; use Claims.from_table(table) or Claims.read(path)."),
+        ({"model": te.Model}, TypeError,
+         "model is <class 'tollest.model.Model'>; give a Model, such as Model()."),
+        ({"engine": "nuts"}, TypeError,
+         "engine is 'nuts'; give an engine, such as engines.NUTS()."),
+        ({"engine": NUTS}, TypeError,
+         "engine is <class 'tollest.engines.nuts.NUTS'>; give an engine, such as "
+         "engines.NUTS()."),
+        ({"rng": "1"}, TypeError, "rng is '1'; it is a whole number, a numpy Generator or None."),
+        ({"rng": True}, TypeError,
+         "rng is True; it is a whole number, a numpy Generator or None."),
+        ({"rng": 1.5}, TypeError, "rng is 1.5; it is a whole number, a numpy Generator or None."),
+        ({"rng": -1}, ValueError, "rng is -1; a seed is 0 or more."),
+    ],
+)  # fmt: skip
+def test_arguments_of_other_types_are_refused_with_the_way_out(arguments, error, message):
+    usual = {"claims": te.Claims.from_table(table_of(ROWS))}
+
+    with pytest.raises(error) as caught:
+        te.estimate(**(usual | arguments))
+
+    assert str(caught.value) == message
+
+
+def test_a_location_misspelt_is_shown_its_neighbours(villages):
+    with pytest.raises(KeyError, match="'arden' is none of the 7 locations; near it are 'Arden'"):
+        villages.pmf("arden")
+    with pytest.raises(KeyError, match="'Paris' is none of the 7 locations\""):
+        villages.pmf("Paris")
+
+
+def test_what_an_interval_takes_on_trust_is_said_in_the_text():
+    rows = [
+        ("Arden", "press", "count", 0, None), ("Arden", "clinic", "at_most", 30, None),
+        ("Brook", "press", "count", 0, None), ("Brook", "clinic", "at_least", 3, None),
+        ("Corley", "press", "count", 90, 60), ("Corley", "clinic", "count", 50, 60),
+        ("Dunmow", "clinic", "verified", 2500, None), ("Dunmow", "press", "count", 0, None),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["location", "source", "kind", "count", "cap"])
+
+    text = repr(te.estimate(te.Claims.from_table(table), rng=1, progress=False))
+
+    lines = text.splitlines()
+    assert (
+        "Only claims of no deaths (the interval assumes that a denial errs like any other "
+        "count): Arden."
+    ) in lines
+    assert "Claims above the cap of Corley." in lines
+    assert "The toll is verified, not estimated: Dunmow." in lines
+    (dunmow,) = [line for line in lines if line.startswith("Dunmow")]
+    assert dunmow.endswith("= 2,500")
+
+
+def test_a_place_that_cannot_be_written_to_is_refused(villages, tmp_path):
+    for saved in (villages, villages.total()):
+        with pytest.raises(FileNotFoundError, match=r"there is no folder '.*nowhere'; make it"):
+            saved.save(tmp_path / "nowhere" / "villages.nc")
+        with pytest.raises(ValueError, match=r"'villages.csv' does not end in .nc, as the name"):
+            saved.save(str(tmp_path / "villages.csv"))
+
+
 def test_an_estimate_saved_and_loaded_is_the_same(villages, tmp_path):
     villages.save(tmp_path / "villages.nc")
     loaded = te.Estimate.load(tmp_path / "villages.nc")
@@ -225,7 +295,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match="holds no estimate saved by tollest"):
         te.Estimate.load(tmp_path / "other.nc")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"there is no file '.*missing.nc'"):
         te.Estimate.load(tmp_path / "missing.nc")
 
 
@@ -277,3 +347,14 @@ def test_a_long_table_is_shown_in_part():
         "Estimate of 25 tolls from 25 claims; 90 % equal-tailed credible intervals."
     )
     assert "... and 5 more; see table()." in text
+
+
+def test_a_figure_of_known_scatter_leaves_repeats_to_be_learnt():
+    known = te.priors.Priors(log_figure_scatter=te.priors.Fixed(-2.0))
+    table = pd.DataFrame({"location": "Arden", "source": ["p", "q"], "count": [40, 40]})
+
+    result = te.estimate(
+        te.Claims.from_table(table), model=te.Model(priors=known), rng=1, progress=False
+    )
+
+    assert (result.sources()["repeat"] > 0.1).all()

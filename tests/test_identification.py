@@ -301,7 +301,8 @@ def test_the_total_of_one_location_is_that_location():
     for name in ("common_bias", "figure_scatter", "prior_mean", "prior_sd", "bias_spread"):
         # The total's error has the scatter of one draw of the toll in it, the location's not.
         assert abs(location[name] - total[name]) < 4 * total[f"{name}_mcse"]
-        assert location[f"{name}_mcse"] < total[f"{name}_mcse"]
+        # Errors are estimates themselves, from the same few thousand draws.
+        assert location[f"{name}_mcse"] < 1.2 * total[f"{name}_mcse"]
 
 
 def test_what_a_model_fixes_or_lacks_is_said_and_not_a_number():

@@ -647,3 +647,34 @@ def shard(problem: Problem, start: int, stop: int) -> Problem:
         cap_edge=problem.cap_edge[start:stop],
         multiplicity=problem.multiplicity[start:stop],
     )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_likelihoods(problem: Problem, parameters: Parameters, out: Floats) -> None:
+    """Log marginal likelihood of each pattern, as one location's: multiplicity aside.
+
+    Parameters
+    ----------
+    problem, parameters : Problem, Parameters
+        The claims, and the point to evaluate at.
+    out : ndarray of float, shape (n_patterns,)
+        Overwritten. Summed with the multiplicities it is `log_likelihood`.
+    """
+    low, high = _windows(problem, parameters)
+    tables = _tabulate(problem, parameters, np.arange(problem.x.size), low, high)
+    n_support = problem.x.size
+    log_joint, weights = np.empty(n_support), np.empty(n_support)
+    scratch, terms = np.empty((4, n_support)), np.empty((most_figures(problem), n_support))
+    tau = math.exp(parameters.shared[0])
+    for p in range(low.size):
+        n = high[p] - low[p]
+        _joint(problem, tables, p, low[p], high[p], log_joint, terms, scratch)
+        out[p] = _normalise(log_joint[:n], weights[:n])
+        for m in range(problem.offsets[p], problem.offsets[p + 1]):
+            j = problem.members[m]
+            if problem.claim_figure[j] >= 0:
+                logit = parameters.logit_repeat[problem.claim_source[j]]
+                out[p] -= max(logit, 0.0) + math.log1p(math.exp(-abs(logit)))
+        if problem.cap_edge[p] < np.inf:
+            z = (problem.cap_edge[p] - parameters.mu[problem.group[p]]) / tau
+            out[p] -= mass_cell(problem.toll_family, problem.toll_df, -np.inf, z, np.inf)[0]

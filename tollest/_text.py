@@ -42,7 +42,8 @@ def answer(
         What was estimated from what.
     table : pandas.DataFrame
         Columns ``median, lower, upper, n_claims, documented``, indexed by name, with the level
-        and the kind of the interval in ``attrs``.
+        and the kind of the interval in ``attrs``. A column ``verified``, -1 where a toll is not
+        known, is shown in place of what is documented.
     how : str
         How it was computed.
     notes, doubts : sequence of str
@@ -54,6 +55,8 @@ def answer(
     for name, row in table.head(_SHOWN).iterrows():
         numbers = [f"{int(row[c]):,}" for c in ("median", "lower", "upper", "n_claims")]
         documented = f"{int(row['documented']):,}" if row["documented"] else "-"
+        if "verified" in row and row["verified"] >= 0:
+            documented = f"= {int(row['verified']):,}"
         rows.append((short(str(name)), *numbers, documented))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for line in rows:

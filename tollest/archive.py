@@ -165,22 +165,41 @@ def save(
     out.to_netcdf(path, engine="h5netcdf")
 
 
+def check_path(path: str | Path) -> None:
+    """Refuse a place that no netCDF file can be written to, before the work of writing it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If the name does not end in ``.nc``.
+    """
+    path = Path(path)
+    if path.suffix != ".nc":
+        raise ValueError(f"{path.name!r} does not end in .nc, as the name of a netCDF file does.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(path.parent)!r}; make it first.")
+
+
 def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int]:
     """Read what `save` wrote.
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     ValueError
         If the file was not written by `save`.
     """
     import xarray as xr
 
+    if not Path(path).exists():
+        raise FileNotFoundError(f"there is no file {str(path)!r}.")
     try:
         state = xr.load_dataset(path, group="tollest", engine="h5netcdf")
         header = json.loads(state.attrs["header"])
     except (KeyError, ValueError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
         raise ValueError(f"{str(path)!r} holds no estimate saved by tollest.") from error
     if header["format"] != _FORMAT:
         raise ValueError(f"{str(path)!r} is of the format {header['format']!r}, not {_FORMAT!r}.")

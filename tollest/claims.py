@@ -111,7 +111,7 @@ class Claims:
     _rows: Rows = field(repr=False)
     _standing: NDArray[np.int64] = field(repr=False)
     _known_by: np.datetime64 = field(repr=False)
-    _left_out: tuple[str, ...] = field(repr=False)
+    _left_out: tuple[int, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         """Close the arrays to writing."""
@@ -265,8 +265,8 @@ class Claims:
             day = self._known_by
         return self._resolve(self._rows, day, self._left_out)
 
-    def without(self, *sources: str) -> Self:
-        """Leave out all claims of some sources, to see what the others say alone.
+    def without(self, *sources: str, rows: Iterable[int] = ()) -> Self:
+        """Leave out all claims of some sources, or single rows, to see what the others say alone.
 
         Which of the other claims are superseded or repeat another source stays as it was: what
         repeats a source left out does not stand in for it. Locations with no evidence left are
@@ -276,6 +276,8 @@ class Claims:
         ----------
         *sources : str
             Sources that make a claim, documented and verified ones included.
+        rows : iterable of int, optional
+            Rows of the table, as the column ``row`` of `to_frame` numbers them.
 
         Returns
         -------
@@ -287,16 +289,22 @@ class Claims:
         ClaimsError
             Nothing is left.
         ValueError
-            No row of the table is by one of `sources`.
+            No row of the table is by one of `sources`, or there is no such row.
         """
-        unknown = sorted(set(sources) - set(self._rows.names))
+        names, n_rows = self._rows.names, len(self._rows.source)
+        unknown = sorted(set(sources) - set(names))
         if unknown:
             raise ValueError(
                 f"no claim is by {', '.join(map(shown, unknown))}; sources are "
-                f"{', '.join(map(shown, self._rows.names))}."
+                f"{', '.join(map(shown, names))}."
             )
-        left_out = tuple(sorted({*self._left_out, *sources}))
-        return self._resolve(self._rows, self._known_by, left_out)
+        single = np.array([*self._left_out, *rows], dtype=np.int64)
+        beyond = single[(single < 0) | (single >= n_rows)]
+        if beyond.size:
+            raise ValueError(f"there is no row {beyond[0]}; rows are 0 to {n_rows - 1}.")
+        theirs = np.isin(self._rows.source, [names.index(name) for name in sources])
+        left_out = np.union1d(single, np.flatnonzero(theirs))
+        return self._resolve(self._rows, self._known_by, tuple(left_out.tolist()))
 
     @property
     def n_claims(self) -> int:
@@ -399,7 +407,7 @@ class Claims:
                 "repeats another source" if n_repeats == 1 else "repeat another source": n_repeats,
                 f"dated after {self._known_by}": int((standing == _LATER).sum()),
                 "undated": int((standing == _UNDATED).sum()),
-                f"by {', '.join(self._left_out)}": int((standing == _LEFT_OUT).sum()),
+                "left out": int((standing == _LEFT_OUT).sum()),
             }
             listed = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items() if n)
             text += f"; {standing.size:,} more excluded ({listed})"
@@ -428,7 +436,7 @@ class Claims:
         if standing == _LATER:
             return f"dated {rows.date[row]}, after {self._known_by}"
         if standing == _LEFT_OUT:
-            return "its source was left out"
+            return "left out"
         return f"undated, so not known by {self._known_by}"
 
     def _frame(self, row: NDArray[np.int64]) -> "pd.DataFrame":
@@ -453,11 +461,11 @@ class Claims:
 
     @classmethod
     def _resolve(
-        cls, rows: Rows, known_by: np.datetime64 = NO_DAY, left_out: tuple[str, ...] = ()
+        cls, rows: Rows, known_by: np.datetime64 = NO_DAY, left_out: tuple[int, ...] = ()
     ) -> Self:
         """Judge which rows are evidence, and lay those out by location."""
         standing = _judge(rows, known_by)
-        standing[np.isin(rows.source, [rows.names.index(name) for name in left_out])] = _LEFT_OUT
+        standing[list(left_out)] = _LEFT_OUT
         evidence = standing == _EVIDENCE
         whole = bool(np.isnat(known_by)) and not left_out
         heard = np.zeros(len(rows.locations), dtype=bool)
@@ -467,7 +475,7 @@ class Claims:
         if whole and not kept.all():
             raise _without_evidence(rows, ~kept)
         if not heard.any() and left_out:
-            message = f"no claim is left without {', '.join(map(shown, left_out))}."
+            message = f"no claim is left without the {len(left_out):,} left out."
             raise ClaimsError([Problem(message)], len(standing))
         if not heard.any():
             dates = rows.date[~np.isnat(rows.date)]

@@ -20,6 +20,7 @@ from tollest.engines._whitening import settled
 from tollest.engines.laplace import round_size
 from tollest.identification import Identification, identify
 from tollest.model import Model, Posterior, threaded
+from tollest.priors import Never
 from tollest.tolls import TollMasses, check_interval, several_quantiles, whole
 from tollest.totals import Totals, labelled
 
@@ -349,8 +350,8 @@ class Estimate:
             "bias": np.exp(self._values("bias")),
             "scatter": np.exp(self._values("log_scatter")),
         }
-        never = not any(entry.name == "log_figure_scatter" for entry in self.posterior.entries)
         logit = self._values("logit_repeat")
+        never = isinstance(self.model.priors.logit_repeat, Never)
         habits["repeat"] = np.zeros_like(logit) if never else 1.0 / (1.0 + np.exp(-logit))
         return habits
 

@@ -161,7 +161,7 @@ class Source:
 
     def __post_init__(self) -> None:
         """Refuse what is no prior of one source."""
-        if isinstance(self.logit_repeat, Never) or self.logit_repeat is Never:
+        if isinstance(self.logit_repeat, Never):
             raise TypeError(
                 "logit_repeat of Source is Never, which is for all sources: "
                 "Priors(logit_repeat=Never()). For one source use Fixed(-20.0)."

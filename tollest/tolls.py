@@ -148,7 +148,11 @@ def check_interval(ci_prob: float, ci_kind: str) -> None:
     ------
     ValueError
         If `ci_prob` is not strictly between 0 and 1, or `ci_kind` is not known.
+    TypeError
+        If `ci_prob` is no number.
     """
+    if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float | np.number):
+        raise TypeError(f"ci_prob is {ci_prob!r}; it is a number between 0 and 1, as 0.9.")
     if not 0.0 < ci_prob < 1.0:
         raise ValueError(f"ci_prob is {ci_prob}; it lies between 0 and 1, as 0.9 for 90 %.")
     if ci_kind not in ("eti", "hdi"):
@@ -166,9 +170,13 @@ def several_quantiles(
     ------
     ValueError
         If a `q` is not between 0 and 1.
+    TypeError
+        If a `q` is no number.
     """
     import pandas as pd
 
+    if np.asarray(q).dtype.kind not in "iuf":
+        raise TypeError(f"q is {q!r}; it is a number between 0 and 1, or several.")
     several = np.atleast_1d(np.asarray(q, dtype=np.float64))
     if not np.all((several >= 0.0) & (several <= 1.0)):
         raise ValueError(f"q is {q}; a quantile's probability lies between 0 and 1.")
@@ -184,7 +192,11 @@ def whole(value: int, least: int = 0) -> int:
     ------
     ValueError
         If it is not one, or below `least`.
+    TypeError
+        If it is no number.
     """
+    if not isinstance(value, int | float | np.number):
+        raise TypeError(f"{value!r} is no whole number of {least} or more.")
     if isinstance(value, bool) or value != value or int(value) != value or value < least:
         raise ValueError(f"{value!r} is no whole number of {least} or more.")
     return int(value)

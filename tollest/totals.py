@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,7 +163,16 @@ class Totals:
         return archive.totals_datatree(self.names, self.samples)
 
     def save(self, path: str | Path) -> None:
-        """Write the DataTree of `to_datatree` to a netCDF file."""
+        """Write the DataTree of `to_datatree` to a netCDF file.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        ValueError
+            If the name does not end in ``.nc``.
+        """
+        archive.check_path(path)
         self.to_datatree().to_netcdf(path, engine="h5netcdf")
 
     def __repr__(self) -> str:
@@ -177,6 +186,13 @@ class Totals:
         return _text.answer(head, self.table(), self.how, [note], self.doubts)
 
 
+def _is_missing(label: Any) -> bool:  # noqa: ANN401 - whatever stands in a user's column
+    """Whether a label is None, nan, NaT or NA; a tuple is a label."""
+    import pandas as pd
+
+    return pd.isna(label) is True
+
+
 def labelled(
     locations: tuple[str, ...], by: Mapping[str, Hashable] | Sequence[Hashable] | None
 ) -> tuple[tuple[Hashable, ...], Integers]:
@@ -185,7 +201,8 @@ def labelled(
     Raises
     ------
     ValueError
-        If `by` leaves locations without a label, or has another length.
+        If `by` leaves locations without a label, or with a missing one, or has another length.
+        Labels of further locations are left aside.
     """
     if by is None:
         return (ALL,), np.zeros(len(locations), np.int64)
@@ -201,6 +218,9 @@ def labelled(
         labels = list(by)
         if len(labels) != len(locations):
             raise ValueError(f"by has {len(labels)} labels for {len(locations)} locations.")
+    blank = [name for name, label in zip(locations, labels, strict=True) if _is_missing(label)]
+    if blank:
+        raise ValueError(_text.named("by has a missing label for", blank))
     position: dict[Hashable, int] = {}
     index = [position.setdefault(label, len(position)) for label in labels]
     return tuple(position), np.array(index, np.int64)

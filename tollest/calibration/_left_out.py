@@ -17,6 +17,7 @@ from tollest.estimation import Estimate, estimate
 from tollest.figures import Figure, Speakers, mass_of, mass_up_to
 from tollest.model import Model
 from tollest.priors import Fixed, Never, Normal, Source
+from tollest.tolls import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,12 +27,14 @@ Integers = NDArray[np.int64]
 
 _DRAWS = 1000  # of theta and tolls, that predictions are averaged over
 _MOST = 10**10  # beyond any claim
+_EFFECTS = ("bias", "log_scatter", "logit_repeat")
 
 
 def leave_one_source_out(
     claims: Claims,
     *,
     sources: Sequence[str] | None = None,
+    folds: int = 1,
     ci_prob: float = 0.9,
     model: Model | None = None,
     engine: AbstractEngine | None = None,
@@ -40,9 +43,11 @@ def leave_one_source_out(
 ) -> "LeftOut":
     """Predict the counts of each source from the claims of all others.
 
-    The source is treated as a stranger: its bias, scatter and habit of repeating are drawn from
-    the population of sources, as learnt from the others. Only counts are predicted, and only
-    where another source speaks of the same location.
+    With one fold the source is a stranger: its bias, scatter and habit of repeating are drawn
+    from the population of sources, as learnt from the others. With more, its claims are left out
+    a part at a time, and its habits are learnt from the rest of them; where it has none left it
+    is a stranger again. Only counts are predicted, and only where another source speaks of the
+    same location.
 
     Parameters
     ----------
@@ -50,6 +55,8 @@ def leave_one_source_out(
         The evidence, of three sources or more.
     sources : sequence of str, optional
         Sources to leave out, one after the other; all if left out.
+    folds : int
+        Parts that the claims of a source are split into at random.
     ci_prob : float
         Probability inside the equal-tailed predictive intervals.
     model : Model, optional
@@ -79,6 +86,7 @@ def leave_one_source_out(
         raise ValueError(
             f"there are {claims.n_sources} sources; leaving one out takes three or more."
         )
+    whole(folds, least=1)
     unknown = sorted(set(sources or ()) - set(claims.sources))
     if unknown:
         raise ValueError(
@@ -93,7 +101,7 @@ def leave_one_source_out(
             if sources is not None and source not in sources:
                 continue
             reporter.update(f"Leaving out {source}", i / claims.n_sources)
-            parts.append(_predicted(claims, source, ci_prob, model, engine, stream))
+            parts += _predicted(claims, source, folds, ci_prob, model, engine, stream)
     import pandas as pd
 
     return LeftOut(pd.concat(parts, ignore_index=True), ci_prob)
@@ -163,37 +171,47 @@ class LeftOut:
 def _predicted(
     claims: Claims,
     source: str,
+    folds: int,
     ci_prob: float,
     model: Model,
     engine: AbstractEngine | None,
     rng: np.random.Generator,
-) -> "pd.DataFrame":
-    """Rows of `LeftOut.claims` for one source."""
-    import pandas as pd
-
+) -> "list[pd.DataFrame]":
+    """Predict the counts of one source, a fold at a time."""
     others = dict(model.priors.sources)
     override = others.pop(source, Source())
-    without = replace(model, priors=replace(model.priors, sources=others))
-    result = estimate(
-        claims.without(source), model=without, engine=engine, rng=rng, progress=False
-    )
+    stranger = replace(model, priors=replace(model.priors, sources=others))
+    theirs = np.flatnonzero(claims.source_index == claims.sources.index(source))
+    parts = []
+    for fold in np.array_split(rng.permutation(theirs), min(folds, len(theirs))):
+        kept = claims.without(source) if folds == 1 else claims.without(rows=claims.row[fold])
+        given = model if source in kept.sources else stranger
+        result = estimate(kept, model=given, engine=engine, rng=rng, progress=False)
+        speaker = _Speaker.of(result, source, override, rng)
+        parts.append(_rows(claims, np.sort(fold), source, speaker, ci_prob))
+    return parts
+
+
+def _rows(
+    claims: Claims, fold: Integers, source: str, speaker: "_Speaker", ci_prob: float
+) -> "pd.DataFrame":
+    """Rows of `LeftOut.claims` for some claims of one source."""
+    import pandas as pd
+
+    result = speaker.estimate
     heard = {
         name: i
         for i, name in enumerate(result.claims.locations)
         if result.claims.claims_per_location[i] > 0
     }
     location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
-    chosen = (claims.source_index == claims.sources.index(source)) & (
-        claims.kind == KINDS.index("count")
-    )
-    stranger = _Stranger.of(result, override, rng)
     rows = []
-    for c in np.flatnonzero(chosen).tolist():
+    for c in fold[claims.kind[fold] == KINDS.index("count")].tolist():
         name = claims.locations[location[c]]
         if name not in heard:
             continue
         count = int(claims.lower[c])
-        predicted = stranger.at(heard[name])
+        predicted = speaker.at(heard[name])
         below = predicted.up_to(count - 1) if count else 0.0
         point = predicted.point(count)
         tail = 0.5 - ci_prob / 2
@@ -207,13 +225,13 @@ def _predicted(
 
 
 @dataclass(frozen=True, eq=False)
-class _Stranger:
-    """A source that has claimed nothing yet, and what the others say of every location."""
+class _Speaker:
+    """The source left out, and what the others say of every location."""
 
     estimate: Estimate
     tolls: Integers  # (n_draws, n_locations)
     thetas: Floats  # (n_draws, n_theta)
-    effects: dict[str, Floats]  # of the stranger, each (n_draws,)
+    effects: dict[str, Floats]  # of the source, each (n_draws,)
 
     @cached_property
     def points(self) -> list[Parameters]:
@@ -226,10 +244,21 @@ class _Stranger:
         return np.array([p.shared for p in self.points])
 
     @classmethod
-    def of(cls, estimate: Estimate, override: Source, rng: np.random.Generator) -> "_Stranger":
+    def of(
+        cls, estimate: Estimate, source: str, override: Source, rng: np.random.Generator
+    ) -> "_Speaker":
         n_draws = min(_DRAWS, len(estimate._used))
         thetas = estimate._used[:n_draws]
         names = estimate.posterior.theta_names
+        if source in estimate.claims.sources:
+            at = estimate.claims.sources.index(source)
+            points = [estimate.posterior.parameters(theta) for theta in thetas]
+            own = {
+                name: np.array([getattr(point, name)[at] for point in points]) for name in _EFFECTS
+            }
+            if isinstance(estimate.model.priors.logit_repeat, Never):
+                own["logit_repeat"] = np.full(n_draws, -np.inf)
+            return cls(estimate, estimate.draws(n_draws), thetas, own)
 
         def population(name: str, prior: Normal | Fixed | None) -> Floats:
             pooled = getattr(estimate.model.priors, name)
@@ -249,10 +278,7 @@ class _Stranger:
             log_sd = learnt(f"log_{name}_sd", np.log(getattr(pooled.sd, "value", 1.0)))
             return np.asarray(mean + np.exp(log_sd) * standard, np.float64)
 
-        effects = {
-            name: population(name, getattr(override, name))
-            for name in ("bias", "log_scatter", "logit_repeat")
-        }
+        effects = {name: population(name, getattr(override, name)) for name in _EFFECTS}
         return cls(estimate, estimate.draws(n_draws), thetas, effects)
 
     def at(self, place: int) -> "_Claim":

@@ -117,9 +117,7 @@ def replicate(
     truth = simulation.tolls
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulEstimate)
-        result = estimate(
-            simulation.claims, model=model, engine=engine, rng=rng, progress=False
-        )
+        result = estimate(simulation.claims, model=model, engine=engine, rng=rng, progress=False)
     flat = result.theta.flat
     spread = rng.random(len(truth) + flat.shape[1] + 1)
     ranks = {

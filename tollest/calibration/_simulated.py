@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -278,9 +279,12 @@ class Calibration:
 
         shown = self.ranks[quantities] if quantities else self.ranks.dropna(axis=1)
         data = {str(name): values.to_numpy()[None] for name, values in shown.items()}
-        return arviz_plots.plot_ecdf_pit(
-            from_dict({"prior_sbc": data}), method="envelope", envelope_prob=prob
-        )
+        with warnings.catch_warnings():
+            # Bands are for independent ranks, as those of replicates are.
+            warnings.filterwarnings("ignore", "Method 'envelope'", FutureWarning)
+            return arviz_plots.plot_ecdf_pit(
+                from_dict({"prior_sbc": data}), method="envelope", envelope_prob=prob
+            )
 
 
 def _mean_known(values: NDArray[np.bool_], known: NDArray[np.bool_]) -> Floats:

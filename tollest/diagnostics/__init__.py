@@ -1,0 +1,34 @@
+"""Whether an estimate's assumptions hold: leaving out, replicating, and moving priors.
+
+Each function takes an `Estimate` and asks one question of it. None refits.
+
+==========================  ====================================================================
+`loo`                       Which locations does the rest not foresee?
+`loo_by_source`             Which sources does the rest not foresee?
+`posterior_predictive`      Do drawn claims agree, differ and round as the real ones do?
+`residual_correlation`      Which sources go together more than the model explains?
+`prior_data_conflict`       Which prior do the claims contradict?
+`power_scaling`             Which tolls move when priors are given more weight, or less?
+==========================  ====================================================================
+"""
+
+from tollest.diagnostics.leaving_out import Loo, loo, loo_by_source
+from tollest.diagnostics.prior_checks import power_scaling, prior_data_conflict
+from tollest.diagnostics.replication import (
+    Statistic,
+    posterior_predictive,
+    residual_correlation,
+    statistics,
+)
+
+__all__ = [
+    "Loo",
+    "Statistic",
+    "loo",
+    "loo_by_source",
+    "posterior_predictive",
+    "power_scaling",
+    "prior_data_conflict",
+    "residual_correlation",
+    "statistics",
+]

@@ -1,0 +1,164 @@
+"""What the sources would have said: claims drawn anew from an estimate."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import simulation
+from tollest._kernels import Parameters
+from tollest.claims import KINDS, Claims
+from tollest.estimation import Estimate
+from tollest.priors import Never
+from tollest.tolls import whole
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Claims of a single number, the only ones that are drawn anew.
+
+    Attributes
+    ----------
+    location, source : ndarray of int, shape (n_counts,)
+        Positions in ``claims.locations`` and in ``claims.sources``.
+    count : ndarray of int, shape (n_counts,)
+        Deaths claimed.
+    n_locations : int
+        Locations in the table.
+    """
+
+    location: Integers
+    source: Integers
+    count: Integers
+    n_locations: int
+
+    @classmethod
+    def of(cls, claims: Claims) -> "Counts":
+        """Take the claims of kind ``"count"`` out of all claims in evidence."""
+        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+        keep = claims.kind == KINDS.index("count")
+        return cls(
+            location[keep], claims.source_index[keep], claims.lower[keep], claims.n_locations
+        )
+
+    def pairs(self) -> tuple[Integers, Integers]:
+        """Positions of the claims of all pairs of sources at one location, the earlier first.
+
+        Returns
+        -------
+        left, right : ndarray of int, shape (n_pairs,)
+        """
+        order = np.argsort(self.location, kind="stable")
+        size = np.bincount(self.location, minlength=self.n_locations)
+        ends = np.repeat(np.cumsum(size), size)
+        # Each claim is paired with all that follow it at its location.
+        following = ends - 1 - np.arange(len(order))
+        left = np.repeat(np.arange(len(order)), following)
+        start = np.repeat(np.cumsum(following) - following, following)
+        right = left + 1 + np.arange(len(left)) - start
+        return order[left], order[right]
+
+
+@dataclass(frozen=True, eq=False)
+class Replicate:
+    """One state of the world, and what the sources would have said in it.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        One draw of the continuous unknowns.
+    tolls : ndarray of int, shape (n_locations,)
+        The tolls drawn with them.
+    count : ndarray of int, shape (n_counts,)
+        Counts in place of those of `Counts`, in its order.
+    centre, scatter : ndarray of float, shape (n_counts,)
+        Location and scale, on the log1p axis, of what each source would count for itself.
+    """
+
+    parameters: Parameters
+    tolls: Integers
+    count: Integers
+    centre: Floats
+    scatter: Floats
+
+    def residuals(self, count: Integers) -> Floats:
+        """Standardised residuals of `count`, observed or replicated, shape (n_counts,)."""
+        return np.asarray((np.log1p(count) - self.centre) / self.scatter, np.float64)
+
+
+def replicates(
+    estimate: Estimate, n: int = 1000, *, rng: int | np.random.Generator | None = None
+) -> Iterator[Replicate]:
+    r"""Draw all counts anew, given tolls and unknowns drawn from their posterior.
+
+    .. math::
+        v_i \sim \mathrm{mass}(\cdot; x(N_i) + b_0, s_0), \quad
+        y_{ij} = v_i \text{ with probability } \omega_j, \text{ else }
+        y_{ij} \sim \mathrm{mass}(\cdot; x(N_i) + b_0 + b_j, \sigma_j)
+
+    Tolls stay those of the locations; figures and errors are new. Claims that are not counts
+    are not drawn: what a source would have rounded or bounded is not in the model.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        The posterior.
+    n : int
+        Number of replicates. More than there are draws of theta go through these again, with
+        tolls of their own.
+    rng : int, Generator or None
+        Seed or generator.
+
+    Yields
+    ------
+    Replicate
+
+    Raises
+    ------
+    ValueError
+        If `n` is not a positive whole number.
+
+    Examples
+    --------
+    >>> import pandas as pd, tollest as te
+    >>> table = pd.DataFrame({"location": ["Arden"], "source": ["clinic"], "count": [11]})
+    >>> estimate = te.estimate(te.Claims.from_table(table), rng=1)
+    >>> [len(replicate.count) for replicate in replicates(estimate, 2, rng=1)]
+    [1, 1]
+    """
+    n = whole(n, least=1)
+    rng = np.random.default_rng(rng)
+    flat, counts = estimate.theta.flat, Counts.of(estimate.claims)
+    # Spread over all draws, so that every chain has its share.
+    spread = np.linspace(0, len(flat), n, endpoint=False).astype(np.int64)
+    thetas = flat[spread if n <= len(flat) else np.arange(n) % len(flat)]
+    # One after the other: what is drawn for the first does not depend on how many follow.
+    for theta, tolls in zip(thetas, estimate._draws_given(thetas), strict=True):
+        yield _replicate(estimate, counts, estimate.posterior.parameters(theta), tolls, rng)
+
+
+def _replicate(
+    estimate: Estimate,
+    counts: Counts,
+    parameters: Parameters,
+    tolls: Integers,
+    rng: np.random.Generator,
+) -> Replicate:
+    """Draw figures, then who repeats them, then what the others count."""
+    noise = estimate.model.noise
+    figure_scatter, common_bias = np.exp(parameters.shared[1]), parameters.shared[2]
+    x = np.log1p(tolls) + common_bias
+    centre = x[counts.location] + parameters.bias[counts.source]
+    scatter = np.exp(parameters.log_scatter)[counts.source]
+    own = simulation._whole(centre + scatter * noise.rvs(rng, len(centre)))
+    if isinstance(estimate.model.priors.logit_repeat, Never):
+        return Replicate(parameters, tolls, own, centre, scatter)
+    figures = simulation._whole(x + figure_scatter * noise.rvs(rng, len(x)))
+    repeat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
+    is_repeat = rng.random(len(own)) < repeat[counts.source]
+    count = np.where(is_repeat, figures[counts.location], own)
+    return Replicate(parameters, tolls, count, centre, scatter)
