@@ -25,8 +25,8 @@ def names() -> tuple[str, ...]:
 
     Examples
     --------
-    >>> names()
-    ('coastal_syria_2025', 'coastal_syria_2025_later', 'russian_deaths_ukraine')
+    >>> names()  # doctest: +ELLIPSIS
+    ('american_civil_war_battles', 'coastal_syria_2025', ..., 'us_police_killings')
     """
     files = (file.name for file in resources.files(__name__).iterdir())
     return tuple(sorted(name.removesuffix(".json") for name in files if name.endswith(".json")))
