@@ -358,3 +358,16 @@ def test_a_figure_of_known_scatter_leaves_repeats_to_be_learnt():
     )
 
     assert (result.sources()["repeat"] > 0.1).all()
+
+
+def test_draws_are_the_same_whether_made_with_the_masses_or_later(monkeypatch):
+    claims = te.simulation.simulate(12, 4, rng=4).claims
+    together = te.estimate(claims, rng=1, progress=False)
+    drawn = together.draws()
+
+    monkeypatch.setattr("tollest.estimation._FEW", 0)
+    apart = te.Estimate(together.posterior, together.theta, together.entropy)
+
+    assert_array_equal(apart.draws(), drawn)
+    assert_array_equal(apart.draws(5), drawn[:5])
+    assert_allclose(apart._masses.masses, together._masses.masses, atol=1e-14)

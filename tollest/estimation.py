@@ -33,6 +33,7 @@ Integers = NDArray[np.int64]
 
 _SHARDS = 32  # stretches of patterns, or of draws, that threads take one by one
 _FEW = 256  # patterns
+_MOST_DRAWS = 4_000_000  # tolls drawn in the same pass as their masses
 _DOMINATED = 0.5  # share of the prior above which an interval is called the prior's
 
 
@@ -166,31 +167,54 @@ class Estimate:
     @cached_property
     def _masses(self) -> TollMasses:
         """Posterior mass function of each pattern's toll."""
-        problem = self.posterior.problem
-        n_patterns, n_support = problem.group.size, problem.x.size
-        parameters = [self.posterior.parameters(theta) for theta in self._used]
+        return self._averaged[0]
+
+    @cached_property
+    def _averaged(self) -> tuple[TollMasses, Integers | None]:
+        """Mass functions, and with few patterns a joint draw for each theta in the same pass."""
+        posterior = self.posterior
+        problem, n_locations = posterior.problem, self.claims.n_locations
+        n_patterns, n_support, n_used = problem.group.size, problem.x.size, len(self._used)
+        points = [posterior.parameters(theta) for theta in self._used]
+        out = np.zeros((n_patterns, n_support))
         # Tables are made anew for every shard and draw, so few patterns are one shard, and
         # threads share the draws instead.
-        few = n_patterns <= _FEW
-        bounds = np.unique(np.linspace(0, n_patterns, 2 if few else _SHARDS + 1).astype(np.int64))
-        stretches = [parameters[i::_SHARDS] for i in range(_SHARDS)] if few else [parameters]
-        pieces = [
-            (start, stop, stretch)
-            for start, stop in itertools.pairwise(bounds.tolist())
-            for stretch in stretches
-        ]
+        if n_patterns > _FEW or n_used * n_locations > _MOST_DRAWS:
+            bounds = np.unique(np.linspace(0, n_patterns, _SHARDS + 1).astype(np.int64)).tolist()
 
-        def masses(piece: tuple[int, int, list[_kernels.Parameters]]) -> Floats:
-            start, stop, points = piece
-            part, out = _kernels.shard(problem, start, stop), np.zeros((stop - start, n_support))
-            for point in points:
-                _kernels.add_toll_masses(part, point, 1.0 / len(parameters), out)
-            return out
+            def fill(bound: tuple[int, int]) -> None:
+                part = _kernels.shard(problem, *bound)
+                for point in points:
+                    _kernels.add_toll_masses(part, point, 1.0 / n_used, out[slice(*bound)])
 
-        out = np.zeros((n_patterns, n_support))
-        for (start, stop, _), part in zip(pieces, threaded(masses, pieces), strict=True):
-            out[start:stop] += part
-        return TollMasses(*self.posterior.bins, out)
+            for _ in threaded(fill, list(itertools.pairwise(bounds))):
+                pass
+            return TollMasses(*posterior.bins, out), None
+        index, within = np.empty((n_used, n_locations), np.int64), np.empty((n_used, n_locations))
+        order = np.argsort(posterior.patterns, kind="stable")
+
+        def masses(first: int) -> Floats:
+            part = np.zeros((n_patterns, n_support))
+            for i in range(first, n_used, _SHARDS):
+                _kernels.tolls(
+                    problem, points[i], 1.0 / n_used, part, posterior.patterns, order,
+                    self._uniform(i), index[i], within[i],
+                )  # fmt: skip
+            return part
+
+        for part in threaded(masses, list(range(_SHARDS))):
+            out += part
+        averaged = TollMasses(*posterior.bins, out)
+        rows = np.tile(posterior.patterns, n_used)
+        drawn = averaged.place(rows, index.ravel(), within.ravel())
+        return averaged, drawn.reshape(n_used, n_locations)
+
+    def _uniform(self, i: int) -> Floats:
+        """Numbers that draw ``i`` is made of, one a location.
+
+        A stream a draw, read off by location: neither threads nor shards can matter.
+        """
+        return np.random.default_rng((self.entropy, i)).random(self.claims.n_locations)
 
     def _of_locations(self, per_pattern: NDArray[np.generic]) -> "pd.Series":
         import pandas as pd
@@ -416,6 +440,9 @@ class Estimate:
             If `n` is not a positive whole number.
         """
         n = len(self._used) if n is None else whole(n, least=1)
+        drawn = self._averaged[1]
+        if drawn is not None and n <= len(drawn):
+            return drawn[:n].copy()
         return self._draws_given(self._used[np.arange(n) % len(self._used)])
 
     def draws_by_chain(self) -> Integers:
@@ -435,10 +462,9 @@ class Estimate:
         out = np.empty((len(thetas), n_locations), np.int64)
 
         def fill(i: int) -> None:
-            # A stream a draw, read off by location: neither threads nor shards can matter.
-            uniform = np.random.default_rng((self.entropy, i)).random(n_locations)
             point = self.posterior.parameters(thetas[i])
-            out[i] = masses.place(patterns, *_kernels.draw_bins(problem, point, patterns, uniform))
+            bins = _kernels.draw_bins(problem, point, patterns, self._uniform(i))
+            out[i] = masses.place(patterns, *bins)
 
         for _ in threaded(fill, list(range(len(thetas)))):
             pass

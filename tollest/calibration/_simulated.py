@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -278,13 +277,25 @@ class Calibration:
         from arviz_base import from_dict
 
         shown = self.ranks[quantities] if quantities else self.ranks.dropna(axis=1)
-        data = {str(name): values.to_numpy()[None] for name, values in shown.items()}
-        with warnings.catch_warnings():
-            # Bands are for independent ranks, as those of replicates are.
-            warnings.filterwarnings("ignore", "Method 'envelope'", FutureWarning)
-            return arviz_plots.plot_ecdf_pit(
-                from_dict({"prior_sbc": data}), method="envelope", envelope_prob=prob
-            )
+        tree = from_dict(
+            {"prior_sbc": {str(name): values.to_numpy()[None] for name, values in shown.items()}}
+        )
+        # ArviZ marks suspicious points; the band is added for all quantities alike.
+        collection = arviz_plots.plot_ecdf_pit(tree, method="pot_c")
+        points, lower, upper = _band(len(shown), prob, 0)
+        collection.map(
+            arviz_plots.visuals.fill_between_y,
+            "band",
+            data=tree["prior_sbc"].to_dataset(),
+            x=points,
+            y_bottom=lower - points,
+            y_top=upper - points,
+            step=True,
+            ignore_aes="all",
+            color="0.6",
+            alpha=0.3,
+        )
+        return collection
 
 
 def _mean_known(values: NDArray[np.bool_], known: NDArray[np.bool_]) -> Floats:
