@@ -6,14 +6,13 @@ to ``benchmarks/engine_grid.md`` as it grows. ``--seeds 1 --sizes 1x1,10x8`` sho
 """
 
 import argparse
-import platform
 import time
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import problem
+from benchmarks.common import problem, processor
 from tollest import datasets
 from tollest._progress import Reporter
 from tollest.claims import Claims
@@ -22,14 +21,6 @@ from tollest.model import Model
 
 SIZES = "1x1,1x2,1x3,1x5,1x10,3x3,10x8,30x5,100x8,100x50,300x20,1000x8"
 OUTPUT = Path(__file__).with_name("engine_grid.md")
-
-
-def processor() -> str:
-    """Name of the processor, as the system gives it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores" if names else platform.processor()
 
 
 def row(name: str, seed: int, claims: Claims) -> tuple[str, bool]:

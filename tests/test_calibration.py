@@ -83,6 +83,10 @@ def test_a_store_is_taken_up_where_it_was_left(tmp_path, small):
 
     assert [r.method == "by hand" for r in result.replicates] == [True] + [False] * 4
     assert result.replicates[1:] == small.replicates[1:5]
+    # A run that was killed leaves a line cut short; its replicate is run again.
+    store.write_text(store.read_text()[:-20])
+    again = calibrate(SMALL, n_replicates=5, rng=1, store=store, progress=False)
+    assert again.replicates == result.replicates
     with pytest.raises(ValueError, match="replicates of another design"):
         calibrate(SMALL, n_replicates=5, rng=2, store=store, progress=False)
 
@@ -105,6 +109,9 @@ def test_worlds_are_drawn_from_the_models_priors():
         sources={"S02": priors.Source(bias=priors.Fixed(0.0))},
     )  # fmt: skip
 
+    # A source that is not heard takes its prior with it.
+    alone = Design(1, 2, claims_per_location=1.0)
+    assert len(calibrate(alone, model=Model(priors=own), n_replicates=4, rng=1).replicates) == 4
     simulation, unknowns = simulated(Design(5, 2), Model(priors=own), rng=1)
 
     assert unknowns["mu"] == 3.0

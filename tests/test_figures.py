@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tollest import noise
-from tollest.figures import Figure, Speakers, mass_of, mass_up_to
+from tollest.figures import Figure, Speakers, log_mass, log_mass_up_to
 
 TOLL, BIAS, SCATTER, OMEGA = 12, (0.1, -0.2, 0.0), (0.1, 0.3, 0.2), (0.7, 0.2, 0.5)
 COUNTS = np.array([11, 14, 11])
@@ -13,9 +13,8 @@ LAST = 3000
 
 def figure(family, counts=COUNTS, scatter=SCATTER):
     x = np.log1p(TOLL) + COMMON
-    speakers = Speakers(
-        centre=x + np.array([BIAS]), scatter=np.array([scatter]), repeat=np.array([OMEGA])
-    )
+    logit = np.log(OMEGA) - np.log1p(-np.array(OMEGA))
+    speakers = Speakers(x + np.array([BIAS]), np.array([scatter]), logit[None])
     return Figure(family, np.array([x]), np.array([FIGURE_SCATTER]), counts, speakers)
 
 
@@ -57,6 +56,25 @@ def test_gains_of_hundreds_stay_finite():
     assert_allclose(actual.probability_up_to(2000), 1.0)
 
 
+@pytest.mark.parametrize("family", [noise.Logistic(), noise.Normal(), noise.StudentT(4.0)])
+def test_claims_far_from_the_toll_are_still_the_figure(family):
+    # Known toll 12, two sources that say 1,000: an error of hundreds of scatters, but one error.
+    actual = figure(family, np.array([1000, 14, 1000]), scatter=(0.02, 0.3, 0.02))
+
+    assert_allclose(actual.probabilities.sum(), 1.0, rtol=1e-6)
+    assert actual.probability(1000) > 0.99
+
+
+def test_certain_repeaters_make_no_nan():
+    x = np.log1p(TOLL)
+    speakers = Speakers(np.full((1, 2), x), np.full((1, 2), 0.1), np.array([[500.0, -500.0]]))
+
+    actual = Figure(noise.Normal(), np.array([x]), np.array([0.15]), np.array([9, 12]), speakers)
+
+    assert_allclose(actual.repeats(), [[1.0, 0.0]], atol=1e-12)
+    assert_allclose(actual.probability(9), 1.0)
+
+
 def test_without_claims_the_figure_is_free():
     none = Speakers(*np.empty((3, 1, 0)))
     x = np.array([np.log1p(TOLL)])
@@ -70,5 +88,6 @@ def test_without_claims_the_figure_is_free():
 def test_masses_agree_with_the_kernels(family):
     k = np.array([0, 1, 7, 200])
 
-    assert_allclose(mass_of(family, k, 2.0, 0.3), noise.mass(k, k, 2.0, 0.3, family), rtol=1e-9)
-    assert_allclose(mass_up_to(family, k, 2.0, 0.3), noise.mass(0 * k, k, 2.0, 0.3, family))
+    one, up_to = noise.mass(k, k, 2.0, 0.3, family), noise.mass(0 * k, k, 2.0, 0.3, family)
+    assert_allclose(np.exp(log_mass(family, k, 2.0, 0.3)), one, rtol=1e-9)
+    assert_allclose(np.exp(log_mass_up_to(family, k, 2.0, 0.3)), up_to, rtol=1e-9)

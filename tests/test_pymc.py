@@ -481,3 +481,14 @@ def test_a_changed_model_is_sampled_and_estimated_from():
         n = int(expected.quantile(q).iloc[0])
         p, other = (e.probability(at_least=n).iloc[0] for e in (expected, actual))
         assert abs(p - other) < 4 * np.sqrt(p * (1 - p) * (1 / expected.theta.ess + 1 / draws.ess))
+
+
+def test_a_spread_held_on_the_log_scale_is_the_spread_of_its_effects():
+    claims = simulate(4, 2, claims_per_location=2.0, rng=1).claims
+    with pm.Model() as model:
+        pm.Normal("log_bias_sd", -3.0, 0.01)
+    extended = to_pymc(Model().given(claims), model)
+
+    bias = pm.draw(extended["bias"], 2000, random_seed=1)
+
+    assert abs(np.log(bias.std()) + 3.0) < 4 / np.sqrt(2 * bias.size)

@@ -454,8 +454,11 @@ class Estimate:
         """
         return self._draws_given(self.theta.flat).reshape(*self.theta.theta.shape[:2], -1)
 
-    def _draws_given(self, thetas: Floats) -> Integers:
-        """One joint draw of all tolls for each theta, shape (n_draws, n_locations)."""
+    def _draws_given(self, thetas: Floats, start: int = 0) -> Integers:
+        """One joint draw of all tolls for each theta, shape (n_draws, n_locations).
+
+        They are the draws numbered from `start`, each with a stream of its own.
+        """
         patterns, problem = self.posterior.patterns, self.posterior.problem
         masses = self._masses
         n_locations = self.claims.n_locations
@@ -463,7 +466,7 @@ class Estimate:
 
         def fill(i: int) -> None:
             point = self.posterior.parameters(thetas[i])
-            bins = _kernels.draw_bins(problem, point, patterns, self._uniform(i))
+            bins = _kernels.draw_bins(problem, point, patterns, self._uniform(start + i))
             out[i] = masses.place(patterns, *bins)
 
         for _ in threaded(fill, list(range(len(thetas)))):

@@ -25,12 +25,15 @@ class Said:
         The number stated.
     repeats : ndarray of bool, shape (n_claims,)
         Whether it is the figure in circulation.
+    n_sources : int
+        Number of sources, silent ones included.
     """
 
     location: Integers
     source: Integers
     count: Integers
     repeats: NDArray[np.bool_]
+    n_sources: int
 
 
 class Fault(Protocol):
@@ -94,8 +97,7 @@ class Copying:
 
     def apply(self, said: Said, rng: np.random.Generator) -> Integers:
         """Replace the counts of copiers."""
-        n_sources = int(said.source.max()) + 1
-        copies = said.source >= n_sources - int(self.share * n_sources)
+        copies = said.source >= said.n_sources - int(self.share * said.n_sources)
         order = np.lexsort((rng.random(said.count.size), copies, said.location))
         place, others = said.location[order], ~copies[order]
         # Within a location those who may be copied come first, in random order.
@@ -124,5 +126,5 @@ class Rounding:
         """Round all counts."""
         size = np.floor(np.log10(np.maximum(said.count, 1)))
         unit = 10.0 ** np.maximum(size - self.digits + 1, 0)
-        rounded = np.rint(said.count / unit) * unit
+        rounded = np.floor(said.count / unit + 0.5) * unit
         return np.asarray(rounded, np.int64)

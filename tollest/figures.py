@@ -21,19 +21,23 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def mass_up_to(family: Family, k: Integers | int, m: Floats, s: Floats) -> Floats:
-    """Probability of whole numbers up to `k`, with location `m` and scale `s` on the log axis."""
-    return family.cdf((np.log(np.asarray(k) + 1.5) - m) / s)
+def log_mass_up_to(family: Family, k: Integers | int, m: Floats, s: Floats) -> Floats:
+    """Log probability of whole numbers up to `k`, with location `m` and scale `s`."""
+    return family.log_cdf((np.log(np.asarray(k) + 1.5) - m) / s)
 
 
-def mass_of(family: Family, k: Integers | int, m: Floats, s: Floats) -> Floats:
-    """Probability of the whole number `k`, taken in the nearer tail."""
+def log_mass(family: Family, k: Integers | int, m: Floats, s: Floats) -> Floats:
+    """Log probability of the whole number `k`, taken in the nearer tail, which may be far out."""
     k = np.asarray(k)
     upper = (np.log(k + 1.5) - m) / s
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         lower = np.where(k == 0, -np.inf, (np.log(k + 0.5) - m) / s)
-    flip = np.where(lower > 0, -1.0, 1.0)
-    return np.abs(family.cdf(flip * upper) - family.cdf(flip * lower))
+        flip = np.where(lower > 0, -1.0, 1.0)
+        one, other = family.log_cdf(flip * upper), family.log_cdf(flip * lower)
+        larger, smaller = np.maximum(one, other), np.minimum(one, other)
+        # Beyond all digits of the tail the number has no mass.
+        out = larger + np.log(-np.expm1(smaller - larger))
+    return np.where(np.isnan(out), -np.inf, out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +48,13 @@ class Speakers:
     ----------
     centre, scatter : ndarray of float, shape (n_draws, n_claims)
         Location and scale, on the log1p axis, of what each would count for itself.
-    repeat : ndarray of float, shape (n_draws, n_claims)
-        Probability that it repeats the figure instead.
+    logit_repeat : ndarray of float, shape (n_draws, n_claims)
+        Log odds that it repeats the figure instead; minus infinity for never.
     """
 
     centre: Floats
     scatter: Floats
-    repeat: Floats
+    logit_repeat: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,29 +85,27 @@ class Figure:
         return np.unique(self.counts)
 
     @cached_property
-    def own(self) -> Floats:
-        """Probability of each claim where it does not repeat, shape (n_draws, n_claims)."""
+    def log_own(self) -> Floats:
+        """Log probability of each claim that does not repeat, shape (n_draws, n_claims)."""
         of = self.speakers
-        return mass_of(self.family, self.counts, of.centre, of.scatter)
+        return log_mass(self.family, self.counts, of.centre, of.scatter)
 
     @cached_property
-    def _free(self) -> Floats:
-        """Probability of each value before any claim, shape (n_draws, n_values)."""
-        return mass_of(self.family, self.values, self.centre[:, None], self.scatter[:, None])
+    def _log_free(self) -> Floats:
+        """Log probability of each value before any claim, shape (n_draws, n_values)."""
+        return log_mass(self.family, self.values, self.centre[:, None], self.scatter[:, None])
 
     @cached_property
     def _terms(self) -> tuple[Floats, Floats]:
         """Probability of each value, and of what is left over that of what was left before."""
-        odds = self.speakers.repeat / (1.0 - self.speakers.repeat)
-        with np.errstate(divide="ignore"):
-            gain = np.log1p(odds / np.maximum(self.own, 1e-300))
-            raised = np.log(self._free)
+        gain = np.logaddexp(0.0, self.speakers.logit_repeat - self.log_own)
+        raised = self._log_free.copy()
         for g, value in enumerate(self.values):
             raised[:, g] += gain[:, self.counts == value].sum(axis=1)
         # In units of the largest term, since gains may be of hundreds.
         peak = np.maximum(raised.max(axis=1, initial=0.0), 0.0)
         terms = np.exp(raised - peak[:, None])
-        rest = np.exp(-peak) * np.maximum(1.0 - self._free.sum(axis=1), 0.0)
+        rest = np.exp(-peak) * np.maximum(1.0 - np.exp(self._log_free).sum(axis=1), 0.0)
         total = rest + terms.sum(axis=1)
         return terms / total[:, None], np.exp(-peak) / total
 
@@ -117,19 +119,19 @@ class Figure:
         found = np.flatnonzero(self.values == k)
         if found.size:
             return self._terms[0][:, found[0]]
-        return np.asarray(self._terms[1] * mass_of(self.family, k, self.centre, self.scatter))
+        free = np.exp(log_mass(self.family, k, self.centre, self.scatter))
+        return np.asarray(self._terms[1] * free, np.float64)
 
     def probability_up_to(self, k: int) -> Floats:
         """Probability that the figure is at most `k`, shape (n_draws,)."""
         claimed = self.values <= k
-        free = mass_up_to(self.family, k, self.centre, self.scatter)
-        others = np.maximum(free - self._free[:, claimed].sum(axis=1), 0.0)
+        free = np.exp(log_mass_up_to(self.family, k, self.centre, self.scatter))
+        others = np.maximum(free - np.exp(self._log_free[:, claimed]).sum(axis=1), 0.0)
         up_to = self._terms[0][:, claimed].sum(axis=1) + self._terms[1] * others
         return np.asarray(np.minimum(up_to, 1.0), np.float64)
 
     def repeats(self) -> Floats:
         """Probability that each claim repeats the figure, shape (n_draws, n_claims)."""
-        omega = self.speakers.repeat
         equal = self._terms[0][:, np.searchsorted(self.values, self.counts)]
-        share = omega / np.maximum(omega + (1.0 - omega) * self.own, 1e-300)
-        return np.asarray(equal * share, np.float64)
+        odds = self.speakers.logit_repeat - self.log_own
+        return np.asarray(equal * np.exp(-np.logaddexp(0.0, -odds)), np.float64)

@@ -35,11 +35,9 @@ class Logistic:
         """Draws of the standard distribution, of shape `size`."""
         return rng.logistic(size=size)
 
-    def cdf(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Distribution function of the standard distribution."""
-        from scipy.special import expit
-
-        return np.asarray(expit(z), np.float64)
+    def log_cdf(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log distribution function of the standard distribution."""
+        return np.asarray(-np.logaddexp(0.0, -z), np.float64)
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,11 @@ class Normal:
         """Draws of the standard distribution, of shape `size`."""
         return rng.standard_normal(size)
 
-    def cdf(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Distribution function of the standard distribution."""
-        from scipy.special import ndtr
+    def log_cdf(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log distribution function of the standard distribution."""
+        from scipy.special import log_ndtr
 
-        return np.asarray(ndtr(z), np.float64)
+        return np.asarray(log_ndtr(z), np.float64)
 
 
 @dataclass(frozen=True)
@@ -86,11 +84,12 @@ class StudentT:
         """Draws of the standard distribution, of shape `size`."""
         return rng.standard_t(self.df, size)
 
-    def cdf(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Distribution function of the standard distribution."""
+    def log_cdf(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log distribution function of the standard distribution."""
         from scipy.special import stdtr
 
-        return np.asarray(stdtr(self.df, z), np.float64)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(stdtr(self.df, z)), np.float64)
 
 
 Family = Logistic | Normal | StudentT

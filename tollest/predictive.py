@@ -16,6 +16,8 @@ from tollest.tolls import whole
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+_BLOCK = 64  # replicates whose tolls are drawn together
+
 
 @dataclass(frozen=True, eq=False)
 class Counts:
@@ -136,9 +138,11 @@ def replicates(
     # Spread over all draws, so that every chain has its share.
     spread = np.linspace(0, len(flat), n, endpoint=False).astype(np.int64)
     thetas = flat[spread if n <= len(flat) else np.arange(n) % len(flat)]
-    # One after the other: what is drawn for the first does not depend on how many follow.
-    for theta, tolls in zip(thetas, estimate._draws_given(thetas), strict=True):
-        yield _replicate(estimate, counts, estimate.posterior.parameters(theta), tolls, rng)
+    # A block at a time, so that draws of all tolls are never held.
+    for start in range(0, n, _BLOCK):
+        block = thetas[start : start + _BLOCK]
+        for theta, tolls in zip(block, estimate._draws_given(block, start), strict=True):
+            yield _replicate(estimate, counts, estimate.posterior.parameters(theta), tolls, rng)
 
 
 def _replicate(

@@ -302,7 +302,8 @@ def simulate(
     error = truth.scatter[source] * noise.rvs(rng, len(source))
     own = _whole(x[location] + truth.bias[source] + error)
     repeats = rng.random(len(source)) < truth.repeat[source]
-    said = Said(location, source, np.where(repeats, figures[location], own), repeats)
+    counts = np.where(repeats, figures[location], own)
+    said = Said(location, source, counts, repeats, n_sources)
     for fault in faults:
         said = replace(said, count=fault.apply(said, rng).clip(0, _MOST))
     sources = source_names(n_sources)

@@ -1,7 +1,7 @@
 """One replicate of a calibration: a simulated world, and what an estimate makes of it."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,14 @@ def replicate(
     truth = simulation.tolls
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulEstimate)
-        result = estimate(simulation.claims, model=model, engine=engine, rng=rng, progress=False)
+        # A source that was not heard has no claims that its own prior could be about.
+        heard = {
+            name: prior
+            for name, prior in model.priors.sources.items()
+            if name in simulation.claims.sources
+        }
+        given = replace(model, priors=replace(model.priors, sources=heard))
+        result = estimate(simulation.claims, model=given, engine=engine, rng=rng, progress=False)
     flat = result.theta.flat
     spread = rng.random(len(truth) + flat.shape[1] + 1)
     ranks = {

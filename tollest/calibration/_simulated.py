@@ -119,7 +119,8 @@ def _read(store: Path, header: str) -> dict[int, Replicate]:
     if not store.exists():
         store.write_text(header + "\n")
         return {}
-    first, *lines = store.read_text().splitlines()
+    first, *lines = store.read_text().split("\n")[:-1]  # a line cut short is run again
+    store.write_text("\n".join([first, *lines]) + "\n")
     if first != header:
         raise ValueError(
             f"{store.name} holds replicates of another design, model, engine or seed; "
@@ -181,7 +182,7 @@ class Calibration:
             ``coverage, mcse``
                 Share of truths inside, and its Monte Carlo standard error over replicates.
             ``z``
-                Distance from the level in standard errors.
+                Distance from the level in standard errors; missing for printed intervals.
 
             ``tolls`` and ``total`` are of printed intervals, whose ends are whole numbers and
             belong to them: where tolls are small these hold more than their level. ``tolls,
@@ -207,7 +208,9 @@ class Calibration:
                 mcse = float(share.std(ddof=1)) / len(share) ** 0.5
                 rows.append((name, level, float(share.mean()), mcse))
         table = pd.DataFrame(rows, columns=["of", "ci_prob", "coverage", "mcse"])
-        table["z"] = (table["coverage"] - table["ci_prob"]) / table["mcse"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = (table["coverage"] - table["ci_prob"]) / table["mcse"]
+        table["z"] = z.where(~table["of"].isin(["tolls", "total"]))
         return table.sort_values(["of", "ci_prob"]).set_index(["of", "ci_prob"])
 
     def uniformity(self, prob: float = 0.99, rng: int | None = 0) -> "pd.DataFrame":

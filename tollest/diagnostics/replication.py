@@ -66,8 +66,8 @@ def posterior_predictive(
     Notes
     -----
     Posterior predictive checks [1]_ use the counts twice, to fit and to compare, so tails are
-    no smaller than they should be: under the model about 1 in 100 statistics, at most, is
-    ``unlike``.
+    mostly larger than they should be: under the model usually fewer than 1 in 100 statistics
+    are ``unlike``.
 
     References
     ----------
@@ -99,7 +99,7 @@ def posterior_predictive(
         ends = (0.5, 0.5 - ci_prob / 2, 0.5 + ci_prob / 2)
         middle, lower, upper = np.quantile(has, ends) if has.size else (np.nan,) * 3
         above = _tail(np.zeros(1), (has - observed[name])[:, None])[0]
-        tail = min(1.0, 2.0 * min(above, 1.0 - above + 1.0 / (1 + has.size)))
+        tail = min(1.0, 2.0 * min(above, 1.0 - above))
         rows.append((observed[name], middle, lower, upper, tail, tail < _UNLIKELY))
     columns = ["observed", "median", "lower", "upper", "tail_prob", "unlike"]
     table = pd.DataFrame(rows, columns=columns, index=pd.Index(names, name="statistic"))

@@ -232,6 +232,7 @@ def _forms(posterior: Posterior, name: str, entries: list[Entry]) -> dict[str, l
 def _drawn(model: "pymc.Model", name: str, form: str, entries: list[Entry], dim: str) -> Any:  # noqa: ANN401 - a PyTensor variable
     """Effects of one form, drawn from their own priors or from their population."""
     import pymc as pm
+    import pytensor.tensor as pt
 
     dims = f"{name}_{form}_{dim}"
     model.add_coord(dims, [entry.member for entry in entries])
@@ -239,12 +240,14 @@ def _drawn(model: "pymc.Model", name: str, form: str, entries: list[Entry], dim:
         means, sds = [entry.mean for entry in entries], [entry.sd for entry in entries]
         return pm.Normal(f"{name}_known", means, sds, dims=dims)
     # Populations come before their effects, so that one that is not held is a constant.
-    named = ("mu", "group_sd") if name == "mu_group" else (f"{name}_mean", f"{name}_sd")
-    constants = (entries[0].mean, entries[0].sd)
-    mean, sd = (
-        model[key] if key in model.named_vars else constant
-        for key, constant in zip(named, constants, strict=True)
+    centre, spread = (
+        ("mu", "log_group_sd") if name == "mu_group" else (f"{name}_mean", f"log_{name}_sd")
     )
+    mean = model[centre] if centre in model.named_vars else entries[0].mean
+    held = held_name(spread, model.named_vars)
+    sd = entries[0].sd if held is None else model[held]
+    if held == spread:
+        sd = pt.exp(sd)
     if form == "centred":
         return pm.Normal(f"{name}_centred", mean, sd, dims=dims)
     return mean + sd * pm.Normal(f"{name}_offset", 0.0, 1.0, dims=dims)
