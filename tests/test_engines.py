@@ -7,7 +7,7 @@ from scipy import stats
 from tollest._progress import Reporter
 from tollest.claims import Claims
 from tollest.engines import NUTS, NestedLaplace, _whitening
-from tollest.engines.laplace import smoothed_weights, systematic
+from tollest.engines.laplace import _Proposal, smoothed_weights, systematic
 from tollest.engines.nuts import convergence
 from tollest.estimation import DoubtfulEstimate, estimate
 from tollest.model import Model
@@ -157,3 +157,34 @@ def test_a_small_scatter_refines_the_support():
     settled = _whitening.settled(posterior, centre, Support(dense=20, width=0.06))
 
     assert settled.model.support.width < 0.02
+
+
+def test_proposals_have_the_density_that_they_are_drawn_from():
+    # The mean of a ratio of densities is 1; to another proposal, so that arms and centres count.
+    rng = np.random.default_rng(0)
+    root = np.linalg.cholesky(np.array([[1.0, 0.6, 0.0], [0.6, 2.0, 0.3], [0.0, 0.3, 0.5]]))
+    proposal = _Proposal(np.array([1.0, -1.0, 0.5]), root)
+    narrower = _Proposal(np.array([1.1, -0.9, 0.5]), 0.8 * root)
+
+    u = proposal.draw(rng, 40_000)
+    ratio = np.exp(narrower.log_density(u) - proposal.log_density(u))
+
+    assert abs(ratio.mean() - 1.0) < 4 * ratio.std() / np.sqrt(len(u))
+    assert ratio.std() < 2
+
+
+def test_importance_draws_spread_as_far_as_those_of_nuts():
+    # Weights of the very draws that proposals are fitted to made spreads 4 % too small.
+    posterior = Model().given(simulate(20, 5, rng=18).claims)
+    sampled = NUTS(draws=1500).run(posterior, np.random.default_rng(2), QUIET)
+    spread = sampled.flat.std(axis=0)
+
+    ratios = []
+    for seed in (1, 2, 3, 4):
+        weighted = NestedLaplace().run(posterior, np.random.default_rng(seed), QUIET)
+        assert weighted.pareto_k is not None
+        ratios.append(np.log(weighted.flat.std(axis=0) / spread).mean())
+
+    # Of the mean over entries: seeds differ by their own error, and NUTS has one of its own.
+    mcse = np.hypot(np.std(ratios, ddof=1) / 2, 1 / np.sqrt(2 * sampled.ess * 4))
+    assert abs(np.mean(ratios)) < 4 * mcse

@@ -1,5 +1,6 @@
 r"""Nested Laplace with adaptive importance correction, going on to NUTS where that fails."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
 from tollest._progress import Reporter
+from tollest._theta import Coordinates
 from tollest.engines import _whitening
 from tollest.engines._base import LEAST_ESS, AbstractEngine, ThetaDraws
 from tollest.engines.nuts import NUTS
@@ -17,6 +19,9 @@ Floats = NDArray[np.float64]
 _DF = 6.0  # of the proposals: tails heavier than any the whitened posterior has shown
 _MANY = 40  # entries of theta
 _HOPELESS = 0.015  # ESS a draw below which rounds are given up
+_STRETCH = 2.5  # of the draws that look for tails along single entries
+_STRETCHED = 0.5  # share of such draws
+_GOOD_ESS = 0.1  # ESS a draw of the first round at which there is nothing to learn
 _GOOD_K = 0.6  # Pareto k at which rounds end; 0.7 is the most that is accepted
 
 
@@ -26,15 +31,18 @@ class NestedLaplace:
 
     Effects of sources are nested in their population: given its mean and spread they are put
     in coordinates that the claims leave nearly normal. There the mode and the curvature give a
-    first proposal, a multivariate Student t; each round of draws refits it, and all rounds are
-    weighted together as one mixture (adaptive multiple importance sampling [1]_). Pareto-
-    smoothed weights [2]_ say whether the correction is reliable. Where it is not after a few
-    rounds, as with many sources of few claims each, `otherwise` takes over.
+    first proposal, a multivariate Student t with arms along each entry; each round of draws
+    refits it, all rounds weighted together as one mixture (adaptive multiple importance
+    sampling [1]_). What is returned are fresh draws from the last proposals, since weights of
+    draws that a proposal was fitted to understate the posterior's spread. Pareto-smoothed
+    weights [2]_ say whether the correction is reliable. Where it is not after a few rounds, as
+    with many sources of few claims each, `otherwise` takes over.
 
     Parameters
     ----------
     rounds : int
-        Most rounds of importance draws, of 1,000 to 4,000 each.
+        Most rounds of importance draws, of 1,000 to 4,000 each, that proposals learn from, and
+        as many again for the final draws.
     otherwise : engine
         What takes over where importance sampling fails.
 
@@ -65,33 +73,73 @@ class NestedLaplace:
         reporter.update("Looking for the mode", 0.0)
         whitening = _whitening.from_laplace(working, share=1.0)
         n_draws = round_size(working)
+        start = _Proposal(whitening.centre, whitening.root)
+        learning = _Sample(working, whitening.coordinates, n_draws)
         # In many dimensions proposals that start badly stay bad; in few they recover, and
         # rounds cost less than what would take over.
         patience = 2 if working.n_theta > _MANY else self.rounds // 2
-        proposals = [_Proposal(whitening.centre, whitening.root)]
-        draws, targets = np.empty((0, working.n_theta)), np.empty(0)
+        proposals = [start]
         for number in range(self.rounds):
-            reporter.update("Importance sampling", number / self.rounds)
-            u = proposals[-1].draw(rng, n_draws)
-            draws = np.concatenate([draws, u])
-            targets = np.concatenate([targets, working.log_densities_u(whitening.coordinates, u)])
-            mixture = logsumexp([p.log_density(draws) for p in proposals], axis=0)
-            log_weights, k = smoothed_weights(targets - mixture)
-            ess = 1.0 / float(np.exp(logsumexp(2.0 * log_weights)))
-            # A fourth of a round's draws, 1,000 of 4,000 where draws are cheap.
-            enough = k <= _GOOD_K and ess >= max(0.25 * n_draws, 1.25 * LEAST_ESS)
-            hopeless = number >= patience and ess < _HOPELESS * len(draws)
-            if enough or hopeless:
+            reporter.update("Importance sampling", number / (2 * self.rounds))
+            learning.add(proposals, proposals[-1:], rng)
+            # More draws from the start will do: nothing needs to be learnt.
+            is_good = number == 0 and learning.k <= _GOOD_K and learning.ess >= _GOOD_ESS * n_draws
+            if is_good or learning.is_enough:
                 break
-            proposals.append(_refitted(draws, log_weights, whitening.root))
-        if k > 0.7 or ess < LEAST_ESS:
+            if number >= patience and learning.ess < _HOPELESS * len(learning.draws):
+                return None
+            proposals.append(_refitted(learning.draws, learning.log_weights, whitening.root))
+        # Proposals were fitted to those draws, and give them more density than to others: weights
+        # of the same draws would be too even, and their spread too small. New ones are weighed,
+        # from the proposal that was fitted to none and the one that was fitted to most.
+        if len(proposals) == 1:
+            final, sample = proposals, learning
+        else:
+            final = [start, proposals[-1]]
+            sample = _Sample(working, whitening.coordinates, n_draws)
+        for number in range(self.rounds):
+            if len(sample.draws) and (
+                sample.is_enough or sample.ess < _HOPELESS * len(sample.draws)
+            ):
+                break
+            reporter.update("Importance sampling", 0.5 + number / (2 * self.rounds))
+            sample.add(final, final, rng)
+        if sample.k > 0.7 or sample.ess < LEAST_ESS:
             return None
-        keep = systematic(np.exp(log_weights), n_draws, rng)
-        theta = working.to_theta(whitening.coordinates, draws[keep])
+        keep = systematic(np.exp(sample.log_weights), n_draws, rng)
+        theta = working.to_theta(whitening.coordinates, sample.draws[keep])
         return ThetaDraws(
             theta[None], method="importance sampling from a nested Laplace approximation",
-            ess=ess, pareto_k=k, n_evaluations=len(draws),
+            ess=sample.ess, pareto_k=sample.k,
+            n_evaluations=len(sample.draws) + (sample is not learning) * len(learning.draws),
         )  # fmt: skip
+
+
+class _Sample:
+    """Draws that grow by rounds, weighed together as from one mixture of proposals."""
+
+    def __init__(self, working: Posterior, coordinates: Coordinates, n_draws: int) -> None:
+        self._working, self._coordinates, self._n_draws = working, coordinates, n_draws
+        self.draws: Floats = np.empty((0, working.n_theta))
+        self._targets: Floats = np.empty(0)
+
+    def add(
+        self, mixture: "list[_Proposal]", of: "list[_Proposal]", rng: np.random.Generator
+    ) -> None:
+        """Add a round of draws `of` some proposals; all draws are weighed as from `mixture`."""
+        sizes = [len(part) for part in np.array_split(np.empty(self._n_draws), len(of))]
+        u = np.concatenate([p.draw(rng, size) for p, size in zip(of, sizes, strict=True)])
+        self.draws = np.concatenate([self.draws, u])
+        values = self._working.log_densities_u(self._coordinates, u)
+        self._targets = np.concatenate([self._targets, values])
+        log_mixture = logsumexp([p.log_density(self.draws) for p in mixture], axis=0)
+        self.log_weights, self.k = smoothed_weights(self._targets - log_mixture)
+        self.ess = 1.0 / float(np.exp(logsumexp(2.0 * self.log_weights)))
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether more rounds would buy little: an ESS of 1,000 where draws are cheap."""
+        return self.k <= _GOOD_K and self.ess >= max(0.25 * self._n_draws, 1.25 * LEAST_ESS)
 
 
 def round_size(posterior: Posterior) -> int:
@@ -123,25 +171,42 @@ def systematic(weights: Floats, n: int, rng: np.random.Generator) -> NDArray[np.
 
 
 class _Proposal:
-    """Multivariate Student t."""
+    """Multivariate Student t, mixed with the same stretched along each entry of `u` in turn.
+
+    In many dimensions a multivariate t has hardly more mass than a normal where a single entry
+    is far out and the others are not. Posteriors that are skewed in an entry do.
+    """
 
     def __init__(self, centre: Floats, root: Floats) -> None:
         self._centre, self._root = centre, root
         self._inverse = np.linalg.inv(root)
         n = centre.size
+        # Where the t is round: along each entry, the others following.
+        self._axes = root / np.linalg.norm(root, axis=1, keepdims=True)
         self._log_norm = float(
             gammaln(0.5 * (_DF + n)) - gammaln(0.5 * _DF) - 0.5 * n * np.log(_DF * np.pi)
             - np.linalg.slogdet(root)[1]
         )  # fmt: skip
 
     def draw(self, rng: np.random.Generator, n: int) -> Floats:
-        normal = rng.standard_normal((n, self._centre.size))
+        size = self._centre.size
+        normal = rng.standard_normal((n, size))
+        stretched = np.flatnonzero(rng.random(n) < _STRETCHED)
+        along = self._axes[rng.integers(size, size=stretched.size)]
+        reach = (normal[stretched] * along).sum(axis=1, keepdims=True)
+        normal[stretched] += (_STRETCH - 1.0) * reach * along
         radius = np.sqrt(rng.chisquare(_DF, n) / _DF)
         return self._centre + (normal / radius[:, None]) @ self._root.T
 
     def log_density(self, u: Floats) -> Floats:
-        distance = np.square((u - self._centre) @ self._inverse.T).sum(axis=1)
-        return self._log_norm - 0.5 * (_DF + self._centre.size) * np.log1p(distance / _DF)
+        w = (u - self._centre) @ self._inverse.T
+        distance = np.square(w).sum(axis=1)
+        nearer = distance[:, None] - (1.0 - _STRETCH**-2) * np.square(w @ self._axes.T)
+        power, size = -0.5 * (_DF + self._centre.size), self._centre.size
+        plain = power * np.log1p(distance / _DF) + math.log(1.0 - _STRETCHED)
+        along = logsumexp(power * np.log1p(nearer / _DF), axis=1)
+        scale = math.log(_STRETCHED / (size * _STRETCH))
+        return np.asarray(self._log_norm + np.logaddexp(plain, along + scale), np.float64)
 
 
 def _refitted(draws: Floats, log_weights: Floats, root: Floats) -> _Proposal:
