@@ -13,7 +13,8 @@ NAMES = datasets.names()
 
 def test_the_data_sets_are_these():
     assert NAMES == (
-        "coastal_syria_2025", "coastal_syria_2025_later", "russian_deaths_ukraine",
+        "american_civil_war_battles", "coastal_syria_2025", "coastal_syria_2025_later",
+        "russian_deaths_ukraine", "us_police_killings",
     )  # fmt: skip
 
 
@@ -54,8 +55,8 @@ def test_an_unknown_name_is_told_the_known_ones(function, name):
         function(name)
 
     assert str(caught.value) == (
-        f"there is no data set {name!r}; there are coastal_syria_2025, coastal_syria_2025_later, "
-        "russian_deaths_ukraine"
+        f"there is no data set {name!r}; there are american_civil_war_battles, "
+        "coastal_syria_2025, coastal_syria_2025_later, russian_deaths_ukraine, us_police_killings"
     )
 
 

@@ -189,7 +189,9 @@ def test_large_tolls_move_one_for_one_against_the_common_bias(report):
         excess = table.loc[name, "common_bias"] + 1.0
         assert abs(excess) < 0.05 + 4 * table.loc[name, "common_bias_mcse"]
     # A floor of 11 under claims of 30 stops a toll from following the bias all the way.
-    assert table.loc["Arden", "common_bias"] > table.loc["Fenwick", "common_bias"]
+    arden, fenwick = table.loc["Arden"], table.loc["Fenwick"]
+    error = np.hypot(arden["common_bias_mcse"], fenwick["common_bias_mcse"])
+    assert arden["common_bias"] > fenwick["common_bias"] - 4 * error
 
 
 def test_claims_cannot_tell_a_common_bias_from_smaller_tolls():
