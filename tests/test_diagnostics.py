@@ -11,7 +11,7 @@ from scipy import stats
 
 import tollest as te
 from tests.test_kernels import frame, row
-from tollest import _kernels, diagnostics, priors
+from tollest import _kernels, _tables, diagnostics, priors
 from tollest.diagnostics import leaving_out, prior_checks, replication
 from tollest.engines import ThetaDraws
 from tollest.estimation import Estimate
@@ -130,7 +130,7 @@ def test_log_likelihoods_add_up_to_the_log_likelihood(repeat):
         _kernels.log_likelihoods(problem, parameters, each)
 
         expected = _kernels.log_likelihood(
-            problem, parameters, False, _kernels.Parameters(*map(np.zeros_like, parameters))
+            problem, parameters, False, _tables.Parameters(*map(np.zeros_like, parameters))
         )
         assert_allclose(each @ problem.multiplicity, expected, rtol=1e-12)
 

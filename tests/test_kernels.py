@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests import reference
 from tests.contracts import EPSILON, check_gradient
 from tollest import _kernels, noise
-from tollest._kernels import Parameters
+from tollest._tables import Parameters
 from tollest.claims import Claims
 from tollest.model import Model
 from tollest.noise import Logistic, Normal, StudentT
@@ -239,7 +239,8 @@ def test_gradient_matches_differences(two, values, family, toll_family):
 
     value = _kernels.log_likelihood(problem, parameters, True, gradients)
 
-    assert value == log_likelihood(problem, parameters)
+    # Without a gradient the terms are summed in another order.
+    assert_allclose(value, log_likelihood(problem, parameters), rtol=1e-13, atol=1e-13)
     check_gradient(
         lambda at: log_likelihood(problem, unflat(at, parameters)),
         flat(parameters), flat(gradients), scale=steps(values, claims),

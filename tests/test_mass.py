@@ -156,10 +156,11 @@ def test_rows_are_made_of_cells(family, lower, upper):
     a, b, w = noise.edges(np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN)
     rows = np.empty((3, x.size))
 
-    _mass.claim_row(*code, x, m, s, a[0], b[0], w[0], *rows)
+    _mass.claim_row(*code, x, m, s, a[0], b[0], w[0], True, *rows)
 
     cells = np.array([cell(family, lower, upper, v + m, s) for v in x]).T
-    assert_allclose(rows[0], cells[0], rtol=1e-13, atol=1e-15)
+    # Masses, not logs: a log of -300 keeps no more digits than these.
+    assert_allclose(rows[0], np.exp(cells[0]), rtol=1e-13, atol=1e-300)
     assert_allclose(rows[1] * s, cells[1], rtol=1e-12, atol=1e-14)
     assert_allclose(rows[2], cells[2], rtol=1e-12, atol=1e-14)
 
@@ -175,6 +176,7 @@ def test_bins_are_made_of_cells(family, first):
     _mass.bin_row(*code, *edges, m, s, *rows)
 
     cells = np.array([cell(family, *n, m, s) for n in zip(first, last, strict=True)]).T
-    assert_allclose(rows[0], cells[0], rtol=1e-13, atol=1e-15)
+    # Masses, not logs: a log of -300 keeps no more digits than these.
+    assert_allclose(rows[0], np.exp(cells[0]), rtol=1e-13, atol=1e-300)
     assert_allclose(rows[1] * s, cells[1], rtol=1e-12, atol=1e-14)
     assert_allclose(rows[2], cells[2], rtol=1e-12, atol=1e-14)

@@ -31,7 +31,9 @@ LOGISTIC, NORMAL, STUDENT_T = 0, 1, 2
 # Reassociation is left out: it would undo the rounding tricks in `exp` and `log` below.
 FAST = {"contract", "nsz"}
 SUMS = {"contract", "nsz", "reassoc"}
-MAXIMA = {"contract", "nsz", "reassoc", "nnan"}
+
+# Standardised widths below which an interval's edges share one exponential.
+_WIDE = 30.0
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
@@ -82,19 +84,17 @@ def exp(x: float) -> float:
     shifted = x * 1.4426950408889634 + _ROUND
     k = shifted - _ROUND
     r = (x - k * _LN2_HIGH) - k * _LN2_LOW
-    p = 1.6059043836821613e-10
-    p = p * r + 2.08767569878681e-09
-    p = p * r + 2.505210838544172e-08
-    p = p * r + 2.755731922398589e-07
-    p = p * r + 2.7557319223985893e-06
-    p = p * r + 2.48015873015873e-05
-    p = p * r + 0.0001984126984126984
-    p = p * r + 0.001388888888888889
-    p = p * r + 0.008333333333333333
-    p = p * r + 0.041666666666666664
-    p = p * r + 0.16666666666666666
-    p = p * r + 0.5
-    p = p * r * r + r + 1.0
+    # In pairs (Estrin's scheme): a chain of thirteen would wait for each link.
+    r2 = r * r
+    r4 = r2 * r2
+    low = (0.5 + 0.16666666666666666 * r) + (0.041666666666666664 + 0.008333333333333333 * r) * r2
+    middle = (0.001388888888888889 + 0.0001984126984126984 * r) + (
+        2.48015873015873e-05 + 2.7557319223985893e-06 * r
+    ) * r2
+    high = (2.755731922398589e-07 + 2.505210838544172e-08 * r) + (
+        2.08767569878681e-09 + 1.6059043836821613e-10 * r
+    ) * r2
+    p = ((high * r4 + middle) * r4 + low) * r2 + r + 1.0
     return p * _float((_bits(shifted) << _SHIFT) + _ONE)
 
 
@@ -152,15 +152,50 @@ def _logistic(
     return log_mass, below - above, -(w / c * ratio + lower * (above - below))
 
 
+@njit(inline="always", error_model="numpy")
+def _narrow(lower: float, w: float, c: float, shrink: float) -> tuple[float, float, float]:
+    """Mass of ``[lower, lower + w]``, and ``s`` d/dm and d/dlog s of its log.
+
+    One exponential and one division: both edges share ``exp(-|lower|)``. Of intervals of `_WIDE`
+    or more it must not be asked, whose two ends can both lie beyond the smallest exponential.
+    """
+    t = exp(-abs(lower))
+    a = t + shrink if lower < 0.0 else 1.0 + t * shrink
+    b = 1.0 + t
+    inverse = 1.0 / (a * b)
+    below = (t if lower < 0.0 else 1.0) * (b * inverse)  # F(upper)
+    above = (t if lower > 0.0 else 1.0) * (a * inverse)  # 1 - F(lower)
+    return (
+        c * t * inverse, below - above,
+        -(w / c * (shrink * b * (b * inverse)) + lower * (above - below)),
+    )  # fmt: skip
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy")
+def _narrow_masses(
+    x: Floats, centre: float, scale: float, lower: float, width: float, mass: Floats
+) -> None:
+    """Mass of one narrow interval, without derivatives."""
+    inverse = 1.0 / scale
+    w = width * inverse
+    c = _one_minus_exp(w)
+    shrink = exp(-w)
+    for k in range(x.size):
+        z = (lower - x[k] - centre) * inverse
+        t = exp(-abs(z))
+        a = t + shrink if z < 0.0 else 1.0 + t * shrink
+        mass[k] = c * t / (a * (1.0 + t))
+
+
 @njit(cache=True, fastmath=FAST, error_model="numpy")
 def logistic_claim(
     x: Floats, centre: float, scale: float, lower: float, upper: float, width: float,
-    log_mass: Floats, d_centre: Floats, d_log_scale: Floats,
+    mass: Floats, d_centre: Floats, d_log_scale: Floats,
 ) -> None:  # fmt: skip
     """Mass of one interval ``[lower, upper]`` at locations ``x + centre``, for each `x`."""
     inverse = 1.0 / scale
     if lower == -np.inf and upper == np.inf:
-        log_mass[:] = 0.0
+        mass[:] = 1.0
         d_centre[:] = 0.0
         d_log_scale[:] = 0.0
     elif upper == np.inf:
@@ -169,7 +204,7 @@ def logistic_claim(
             q = exp(-abs(z))
             r = 1.0 / (1.0 + q)
             tail = (1.0 if z > 0.0 else q) * r  # F(lower)
-            log_mass[k] = -max(z, 0.0) - log(1.0 + q)
+            mass[k] = (q if z > 0.0 else 1.0) * r
             d_centre[k] = tail * inverse
             d_log_scale[k] = z * tail
     elif lower == -np.inf:
@@ -178,17 +213,25 @@ def logistic_claim(
             q = exp(-abs(z))
             r = 1.0 / (1.0 + q)
             tail = (1.0 if z < 0.0 else q) * r  # 1 - F(upper)
-            log_mass[k] = -max(-z, 0.0) - log(1.0 + q)
+            mass[k] = (q if z < 0.0 else 1.0) * r
             d_centre[k] = -tail * inverse
             d_log_scale[k] = -z * tail
     else:
         w = width * inverse
         c = _one_minus_exp(w)
         shrink = exp(-w)
+        if w < _WIDE:
+            for k in range(x.size):
+                z = (lower - x[k] - centre) * inverse
+                value, d_m, d_s = _narrow(z, w, c, shrink)
+                mass[k] = value
+                d_centre[k] = d_m * inverse
+                d_log_scale[k] = d_s
+            return
         for k in range(x.size):
             z = (lower - x[k] - centre) * inverse
             value, d_m, d_s = _logistic(z, z + w, w, c, shrink)
-            log_mass[k] = value
+            mass[k] = exp(value)
             d_centre[k] = d_m * inverse
             d_log_scale[k] = d_s
 
@@ -196,7 +239,7 @@ def logistic_claim(
 @njit(cache=True, fastmath=FAST, error_model="numpy")
 def logistic_bins(
     lower: Floats, width: Floats, centre: float, scale: float,
-    log_mass: Floats, d_centre: Floats, d_log_scale: Floats,
+    mass: Floats, d_centre: Floats, d_log_scale: Floats,
 ) -> None:  # fmt: skip
     """Mass of each finite bin ``[lower, lower + width]`` at one location `centre`."""
     inverse = 1.0 / scale
@@ -204,7 +247,7 @@ def logistic_bins(
         w = width[k] * inverse
         z = (lower[k] - centre) * inverse
         value, d_m, d_s = _logistic(z, z + w, w, _one_minus_exp(w), exp(-w))
-        log_mass[k] = value
+        mass[k] = exp(value)
         d_centre[k] = d_m * inverse
         d_log_scale[k] = d_s
 
@@ -369,22 +412,26 @@ def mass_cell(
 @njit(cache=True, error_model="numpy")
 def claim_row(
     family: int, df: float, x: Floats, centre: float, scale: float,
-    lower: float, upper: float, width: float,
-    log_mass: Floats, d_centre: Floats, d_log_scale: Floats,
+    lower: float, upper: float, width: float, derivatives: bool,
+    mass: Floats, d_centre: Floats, d_log_scale: Floats,
 ) -> None:  # fmt: skip
-    """Fill the mass of one interval at locations ``x + centre``, and its derivatives.
+    """Fill the mass of one interval at locations ``x + centre``, and derivatives of its log.
 
-    `x`, `log_mass`, `d_centre` and `d_log_scale` have shape (n_support,).
+    `x`, `mass`, `d_centre` and `d_log_scale` have shape (n_support,). Masses may underflow;
+    derivatives, which are filled if `derivatives` says so, do not.
     """
     if family == LOGISTIC:
-        logistic_claim(x, centre, scale, lower, upper, width, log_mass, d_centre, d_log_scale)
+        if derivatives or width >= _WIDE * scale:
+            logistic_claim(x, centre, scale, lower, upper, width, mass, d_centre, d_log_scale)
+        else:
+            _narrow_masses(x, centre, scale, lower, width, mass)
         return
     w = width / scale
     for k in range(x.size):
         z_lower = (lower - x[k] - centre) / scale
         z_upper = (upper - x[k] - centre) / scale
         value, d_m, d_s = mass_cell(family, df, z_lower, z_upper, w)
-        log_mass[k] = value
+        mass[k] = math.exp(value)
         d_centre[k] = d_m / scale
         d_log_scale[k] = d_s
 
@@ -392,9 +439,9 @@ def claim_row(
 @njit(cache=True, error_model="numpy")
 def bin_row(
     family: int, df: float, lower: Floats, upper: Floats, width: Floats, centre: float,
-    scale: float, log_mass: Floats, d_centre: Floats, d_log_scale: Floats,
+    scale: float, mass: Floats, d_centre: Floats, d_log_scale: Floats,
 ) -> None:  # fmt: skip
-    """Fill the mass of each bin at one location `centre`, and its derivatives.
+    """Fill the mass of each bin at one location `centre`, and derivatives of its log.
 
     All arrays have shape (n_support,); only the first bin may start at minus infinity and
     only the last may end at infinity.
@@ -404,13 +451,13 @@ def bin_row(
         first = 1 if lower[0] == -np.inf else 0
         last -= 1 if last > first and upper[last - 1] == np.inf else 0
         s = slice(first, last)
-        logistic_bins(lower[s], width[s], centre, scale, log_mass[s], d_centre[s], d_log_scale[s])
+        logistic_bins(lower[s], width[s], centre, scale, mass[s], d_centre[s], d_log_scale[s])
     for k in range(lower.size):
         if family == LOGISTIC and first <= k < last:
             continue
         z_lower = (lower[k] - centre) / scale
         z_upper = (upper[k] - centre) / scale
         value, d_m, d_s = mass_cell(family, df, z_lower, z_upper, width[k] / scale)
-        log_mass[k] = value
+        mass[k] = math.exp(value)
         d_centre[k] = d_m / scale
         d_log_scale[k] = d_s

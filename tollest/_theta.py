@@ -28,7 +28,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tollest._kernels import Floats, Integers, Parameters, Problem, log_likelihood
+from tollest._kernels import log_likelihood
+from tollest._tables import Floats, Integers, Parameters, Problem
 
 
 class Layout(NamedTuple):

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _kernels, _theta, noise
+from tollest import _tables, _theta, noise
 from tollest._theta import Coordinates, Layout
 from tollest.claims import KINDS, UNBOUNDED, Claims
 from tollest.noise import Family, Logistic
@@ -177,8 +177,8 @@ class Posterior:
             mean=np.array([0.0 if type(e.mean) is int else e.mean for e in entries]),
             log_sd_index=np.array([e.sd if type(e.sd) is int else -1 for e in entries]),
             sd=np.array([1.0 if type(e.sd) is int else e.sd for e in entries]),
-            position=_kernels.Parameters(*index),
-            fixed=_kernels.Parameters(*fixed),
+            position=_tables.Parameters(*index),
+            fixed=_tables.Parameters(*fixed),
         )
         return tuple(entries), layout
 
@@ -209,12 +209,12 @@ class Posterior:
         return self._prepared[1]
 
     @cached_property
-    def problem(self) -> _kernels.Problem:
+    def problem(self) -> _tables.Problem:
         """Claims and support as the compiled functions know them."""
         return self._prepared[0]
 
     @cached_property
-    def _prepared(self) -> tuple[_kernels.Problem, Integers]:
+    def _prepared(self) -> tuple[_tables.Problem, Integers]:
         claims, model = self.claims, self.model
         first, last = self.bins
         bin_lower, bin_upper, bin_width = noise.edges(
@@ -255,7 +255,7 @@ class Posterior:
         last_index = np.where(known | is_capped, np.searchsorted(first, end), first.size)
         family, df = noise.code(model.noise)
         toll_family, toll_df = noise.code(model.toll)
-        problem = _kernels.Problem(
+        problem = _tables.Problem(
             family=family, df=df, toll_family=toll_family, toll_df=toll_df,
             x=x, bin_lower=bin_lower, bin_upper=bin_upper, bin_width=bin_width,
             claim_source=distinct[:, 1].copy(), claim_lower=lower, claim_upper=upper,
@@ -269,7 +269,7 @@ class Posterior:
         )  # fmt: skip
         return problem, pattern
 
-    def parameters(self, theta: Floats) -> _kernels.Parameters:
+    def parameters(self, theta: Floats) -> _tables.Parameters:
         """Parameters of the likelihood at `theta`, shape (n_theta,)."""
         return _theta.unpack(self.layout, np.ascontiguousarray(theta, np.float64))
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import simulation
-from tollest._kernels import Parameters
+from tollest._tables import Parameters
 from tollest.claims import KINDS, Claims
 from tollest.estimation import Estimate
 from tollest.priors import Never

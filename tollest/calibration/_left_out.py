@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest._kernels import Parameters
 from tollest._progress import Reporter
+from tollest._tables import Parameters
 from tollest.claims import KINDS, Claims
 from tollest.engines import AbstractEngine
 from tollest.estimation import DoubtfulEstimate, Estimate, estimate

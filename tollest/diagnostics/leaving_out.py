@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _kernels, _text
+from tollest import _kernels, _tables, _text
 from tollest.estimation import Estimate
 from tollest.model import threaded
 
@@ -189,7 +189,7 @@ def loo_by_source(estimate: Estimate) -> Loo:
     )
 
 
-def log_likelihoods(estimate: Estimate, problem: _kernels.Problem) -> Floats:
+def log_likelihoods(estimate: Estimate, problem: _tables.Problem) -> Floats:
     """Log marginal likelihood of each pattern at each draw of theta.
 
     Parameters
@@ -214,7 +214,7 @@ def log_likelihoods(estimate: Estimate, problem: _kernels.Problem) -> Floats:
     return out
 
 
-def _taken(problem: _kernels.Problem, patterns: Integers) -> _kernels.Problem:
+def _taken(problem: _tables.Problem, patterns: Integers) -> _tables.Problem:
     """Take some of the patterns as a problem of their own."""
     size = np.diff(problem.offsets)
     chosen = np.zeros(size.size, np.bool_)
@@ -230,7 +230,7 @@ def _taken(problem: _kernels.Problem, patterns: Integers) -> _kernels.Problem:
     )
 
 
-def _without(problem: _kernels.Problem, source: int) -> _kernels.Problem:
+def _without(problem: _tables.Problem, source: int) -> _tables.Problem:
     """Take the claims of one source out of all patterns."""
     keep = problem.claim_source[problem.members] != source
     kept = np.concatenate([[0], np.cumsum(keep)])

@@ -1,0 +1,237 @@
+r"""Tables of masses over the support: one row a distinct claim, figure or prior.
+
+Rows hold masses themselves, not logarithms, so that the many patterns that share a claim
+multiply and add, and never take an exponential. A claim's row is in units of the most it can be,
+
+.. math:: \hat f_c(n) = \frac{f_c(n)}{M_c + \text{odds}_c}, \qquad
+    M_c = \max_n f_c(n), \quad \text{odds}_c = \frac{\omega_c}{1 - \omega_c},
+
+so that products neither overflow nor, where claims agree, underflow.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from tollest._mass import FAST, bin_row, claim_row, mass_cell
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+class Problem(NamedTuple):
+    """Claims and support as arrays; edges are on the log1p axis, half a death outwards."""
+
+    family: int
+    df: float
+    toll_family: int
+    toll_df: float
+    x: Floats  # (n_support,) log1p of each bin's representative toll
+    bin_lower: Floats  # (n_support,) edges of the bins, the first -inf, the last inf
+    bin_upper: Floats
+    bin_width: Floats
+    claim_source: Integers  # (n_distinct,) distinct claims
+    claim_lower: Floats
+    claim_upper: Floats
+    claim_width: Floats
+    claim_figure: Integers  # index into figures, or -1 for a claim that cannot repeat one
+    figure_lower: Floats  # (n_figures,) distinct figures
+    figure_upper: Floats
+    figure_width: Floats
+    offsets: Integers  # (n_patterns + 1,) into members
+    members: Integers  # distinct claims of each pattern, those of one figure side by side
+    group: Integers  # (n_patterns,) prior group
+    first: Integers  # (n_patterns,) support allowed by floors, caps and verified tolls
+    last: Integers
+    cap_edge: Floats  # (n_patterns,) upper edge of the cap, inf where there is none
+    multiplicity: Floats  # (n_patterns,) locations a pattern stands for
+
+
+class Parameters(NamedTuple):
+    """The continuous unknowns the likelihood depends on, on their natural or log scale."""
+
+    mu: Floats  # (n_groups,)
+    bias: Floats  # (n_sources,)
+    log_scatter: Floats  # (n_sources,)
+    logit_repeat: Floats  # (n_sources,)
+    shared: Floats  # log tau, log figure scatter, common bias
+
+
+class Grid(NamedTuple):
+    """Points of the support that sums run on."""
+
+    x: Floats
+    bin_lower: Floats
+    bin_upper: Floats
+    bin_width: Floats
+
+
+class Tables(NamedTuple):
+    """Masses, and derivatives of their logs, each row over a stretch of support of its own.
+
+    Column ``base[r] + k`` holds point `k` of row `r`; a row covers what patterns need of it.
+    """
+
+    prior: Floats  # (3, size): mass, d/dmu, d/dlog tau
+    prior_base: Integers  # (n_groups,)
+    figure: Floats  # (3, size): mass, d/dcentre, d/dlog scatter
+    figure_base: Integers  # (n_figures,)
+    # (5, size): scaled mass; that plus scaled odds; d/dcentre; d/dlog scatter; the probability
+    # of a repeat where the figure is the claim's
+    claim: Floats
+    claim_base: Integers  # (n_claims,)
+    constant: Floats  # (n_claims,) log of (1 - omega) times the scale that masses are in
+
+
+@njit(cache=True, error_model="numpy")
+def softplus(x: float) -> float:
+    """``log(1 + exp(x))``."""
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy")
+def _scaled(scale: float, odds: float, mass: Floats, either: Floats) -> None:
+    for k in range(mass.size):
+        mass[k] *= scale
+        either[k] = mass[k] + odds
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy")
+def _share(odds: float, either: Floats, share: Floats) -> None:
+    for k in range(either.size):
+        share[k] = odds / either[k]
+
+
+@njit(cache=True, error_model="numpy")
+def _starts(low: Integers, high: Integers) -> tuple[Integers, int]:
+    """Where each row begins, side by side, and the size of them all."""
+    start = np.zeros(low.size, np.int64)
+    size = 0
+    for r in range(low.size):
+        start[r] = size
+        size += max(high[r] - low[r], 0)
+    return start, size
+
+
+@njit(cache=True, error_model="numpy")
+def _stretches(
+    index: Integers, offsets: Integers, members: Integers, low: Integers, high: Integers, n: int,
+    most: int,
+) -> tuple[Integers, Integers]:  # fmt: skip
+    """Stretch of support that patterns need of each of `n` rows; `index` gives a member's row."""
+    row_low, row_high = np.full(n, most), np.zeros(n, np.int64)
+    for p in range(offsets.size - 1):
+        for m in range(offsets[p], offsets[p + 1]):
+            r = index[members[m]]
+            if r >= 0:
+                row_low[r] = min(row_low[r], low[p])
+                row_high[r] = max(row_high[r], high[p])
+    return row_low, row_high
+
+
+@njit(cache=True, error_model="numpy")
+def _prior_table(
+    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers
+) -> tuple[Floats, Integers]:
+    n_patterns, most = problem.group.size, grid.x.size
+    each = np.arange(n_patterns + 1)
+    a, b = _stretches(problem.group, each, each, low, high, parameters.mu.size, most)
+    start, size = _starts(a, b)
+    table = np.empty((3, size))
+    tau = math.exp(parameters.shared[0])
+    for g in range(a.size):
+        if b[g] > a[g]:
+            s, e = start[g], start[g] + b[g] - a[g]
+            bin_row(
+                problem.toll_family, problem.toll_df, grid.bin_lower[a[g] : b[g]],
+                grid.bin_upper[a[g] : b[g]], grid.bin_width[a[g] : b[g]], parameters.mu[g], tau,
+                table[0, s:e], table[1, s:e], table[2, s:e],
+            )  # fmt: skip
+    return table, start - a
+
+
+@njit(cache=True, error_model="numpy")
+def _figure_table(
+    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
+    derivatives: bool,
+) -> tuple[Floats, Integers]:  # fmt: skip
+    a, b = _stretches(
+        problem.claim_figure, problem.offsets, problem.members, low, high,
+        problem.figure_lower.size, grid.x.size,
+    )  # fmt: skip
+    start, size = _starts(a, b)
+    table = np.empty((3, size))
+    scatter, common_bias = math.exp(parameters.shared[1]), parameters.shared[2]
+    for v in range(a.size):
+        if b[v] > a[v]:
+            s, e = start[v], start[v] + b[v] - a[v]
+            claim_row(
+                problem.family, problem.df, grid.x[a[v] : b[v]], common_bias, scatter,
+                problem.figure_lower[v], problem.figure_upper[v], problem.figure_width[v],
+                derivatives, table[0, s:e], table[1, s:e], table[2, s:e],
+            )  # fmt: skip
+    return table, start - a
+
+
+@njit(cache=True, error_model="numpy")
+def _claim_table(
+    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
+    derivatives: bool,
+) -> tuple[Floats, Integers, Floats]:  # fmt: skip
+    n_claims = problem.claim_lower.size
+    a, b = _stretches(
+        np.arange(n_claims), problem.offsets, problem.members, low, high, n_claims, grid.x.size
+    )
+    start, size = _starts(a, b)
+    table = np.empty((5, size))
+    constant = np.zeros(n_claims)
+    for j in range(n_claims):
+        if b[j] <= a[j]:
+            continue
+        s, e = start[j], start[j] + b[j] - a[j]
+        source = problem.claim_source[j]
+        scatter = math.exp(parameters.log_scatter[source])
+        claim_row(
+            problem.family, problem.df, grid.x[a[j] : b[j]],
+            parameters.shared[2] + parameters.bias[source], scatter,
+            problem.claim_lower[j], problem.claim_upper[j], problem.claim_width[j],
+            derivatives, table[0, s:e], table[2, s:e], table[3, s:e],
+        )  # fmt: skip
+        log_scale = _log_peak(problem, j, scatter)
+        odds = 0.0
+        constant[j] = log_scale
+        if problem.claim_figure[j] >= 0:
+            logit = parameters.logit_repeat[source]
+            larger = max(log_scale, logit)
+            log_scale = larger + math.log1p(math.exp(min(log_scale, logit) - larger))
+            constant[j] = log_scale - softplus(logit)
+            odds = math.exp(logit - log_scale)
+        # Where the most that a claim can be is no number a float holds, logs are summed instead.
+        _scaled(math.exp(min(-log_scale, 700.0)), odds, table[0, s:e], table[1, s:e])
+        if derivatives and problem.claim_figure[j] >= 0:
+            _share(odds, table[1, s:e], table[4, s:e])
+    return table, start - a, constant
+
+
+@njit(cache=True, error_model="numpy")
+def tabulate(
+    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
+    derivatives: bool,
+) -> Tables:  # fmt: skip
+    """Tables over the windows ``low:high`` of each pattern, on the points of `grid`."""
+    prior, prior_base = _prior_table(problem, parameters, grid, low, high)
+    figure, figure_base = _figure_table(problem, parameters, grid, low, high, derivatives)
+    claim, claim_base, constant = _claim_table(problem, parameters, grid, low, high, derivatives)
+    return Tables(prior, prior_base, figure, figure_base, claim, claim_base, constant)
+
+
+@njit(cache=True, error_model="numpy")
+def _log_peak(problem: Problem, j: int, scatter: float) -> float:
+    """Log of the most that the mass of claim `j` can be, whatever the toll."""
+    w = problem.claim_width[j] / scatter
+    if w == np.inf:
+        return 0.0
+    return mass_cell(problem.family, problem.df, -0.5 * w, 0.5 * w, w)[0]
