@@ -173,7 +173,7 @@ def _figure_dots(work: Floats, row: int, n: int, figure: Floats, s: int) -> tupl
 def _claim_dots(
     work: Floats, row: int, n: int, claim: Floats, s: int
 ) -> tuple[float, float, float]:
-    """Weigh derivatives where the claim is the source's own; add up, and the rest of the weight."""
+    """Weigh derivatives where a claim is its source's own; the weight where it is a repeat."""
     joint, term, share = work[JOINT, :n], work[row, :n], claim[4, s : s + n]
     a, b = claim[2, s : s + n], claim[3, s : s + n]
     one = other = repeats = 0.0
