@@ -7,7 +7,8 @@ from scipy import stats
 from tollest._progress import Reporter
 from tollest.claims import Claims
 from tollest.engines import NUTS, NestedLaplace, _whitening
-from tollest.engines.laplace import _Proposal, smoothed_weights, systematic
+from tollest.engines._weights import smoothed, systematic
+from tollest.engines.laplace import _Proposal
 from tollest.engines.nuts import convergence
 from tollest.estimation import DoubtfulEstimate, estimate
 from tollest.model import Model
@@ -28,7 +29,7 @@ def test_smoothed_weights_take_log_target_minus_log_proposal():
     x = 2.0 * np.random.default_rng(0).standard_normal(40_000)
     log_ratios = stats.norm.logpdf(x) - stats.norm.logpdf(x, scale=2.0)
 
-    log_weights, k = smoothed_weights(log_ratios)
+    log_weights, k = smoothed(log_ratios)
 
     weights = np.exp(log_weights)
     mcse = np.sqrt(np.sum(weights**2 * (x**2 - 1.0) ** 2))

@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ROWS = [
     {"wording", "support", "_progress", "_text", "datasets"},
     {"_mass", "_moves", "_rows"},
-    {"_tables", "_products", "_kernels", "claims", "noise", "priors"},
+    {"_tables", "_products", "_kernels", "claims", "noise", "priors", "passes"},
     {"figures", "faults"},
     {"_theta"},
     {"model"},

@@ -232,6 +232,85 @@ def log_likelihood(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def outer_products(
+    problem: Problem, parameters: Parameters, gradients: Parameters, matrix: Floats
+) -> float:
+    """`log_likelihood` with its gradient, and the outer products of locations' gradients.
+
+    Parameters
+    ----------
+    problem, parameters, gradients
+        As in `log_likelihood`.
+    matrix : ndarray of float, shape (n_parameters, n_parameters)
+        The sum of outer products over locations is added to it; rows and columns are those of
+        ``mu, bias, log_scatter, logit_repeat, shared`` one after the other.
+    """
+    n_groups, n_sources = parameters.mu.size, parameters.bias.size
+    value = 0.0
+    for array in gradients:
+        array[:] = 0.0
+    low, high = windows(problem, parameters)
+    grid = _grid(problem)
+    prior, prior_base, figure, figure_base, claim, claim_base, constant = tabulate(
+        problem, parameters, grid, low, high, True
+    )
+    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
+    claim_source, group, multiplicity = problem.claim_source, problem.group, problem.multiplicity
+    cap_edge = problem.cap_edge
+    # Gradients of one location, zero but where it has something to say.
+    own = np.zeros(n_groups + 3 * n_sources + 3)
+    ends = n_groups + n_sources * np.arange(4)
+    mu, bias = own[:n_groups], own[ends[0] : ends[1]]
+    log_scatter, repeat, shared = own[ends[1] : ends[2]], own[ends[2] : ends[3]], own[ends[3] :]
+    touched = np.empty(own.size, np.int64)
+    work = _work(problem, low, high)
+    for p in range(low.size):
+        a, n, times = low[p], high[p] - low[p], multiplicity[p]
+        total, log_unit = products(
+            p, a, n, True, offsets, members, claim_figure, group, prior, prior_base, figure,
+            figure_base, claim, claim_base, constant, work,
+        )  # fmt: skip
+        if LEAST < total < np.inf:
+            log_unit += math.log(total)
+        else:
+            total, log_unit = 1.0, logarithms(problem, parameters, grid, p, a, n, work)
+        add_gradient(
+            p, a, n, 1.0, 1.0 / total, offsets, members, claim_figure, claim_source,
+            group, prior, prior_base, figure, figure_base, claim, claim_base,
+            parameters.logit_repeat, work, mu, bias, log_scatter, repeat, shared,
+        )  # fmt: skip
+        if cap_edge[p] < np.inf:
+            log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
+            log_unit -= log_inside
+            mu[group[p]] -= d_mu
+            shared[0] -= d_log_tau
+        value += times * log_unit
+        n_touched = 4
+        touched[0] = group[p]
+        touched[1:4] = ends[3] + np.arange(3)
+        for m in range(offsets[p], offsets[p + 1]):
+            source = claim_source[members[m]]
+            for end in ends[:3]:
+                touched[n_touched] = end + source
+                n_touched += 1
+        for i in range(n_touched):
+            scaled = times * own[touched[i]]
+            for j in range(n_touched):
+                matrix[touched[i], touched[j]] += scaled * own[touched[j]]
+        gradients.mu[group[p]] += times * mu[group[p]]
+        for i in range(3):
+            gradients.shared[i] += times * shared[i]
+        for m in range(offsets[p], offsets[p + 1]):
+            source = claim_source[members[m]]
+            gradients.bias[source] += times * bias[source]
+            gradients.log_scatter[source] += times * log_scatter[source]
+            gradients.logit_repeat[source] += times * repeat[source]
+        for i in range(n_touched):
+            own[touched[i]] = 0.0
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def tolls(
     problem: Problem,
     parameters: Parameters,

@@ -116,24 +116,42 @@ def _largest(a: Floats) -> float:
     return largest
 
 
+@njit(cache=True, error_model="numpy")
+def is_inside(layout: Layout, theta: Floats, parameters: Parameters) -> bool:
+    """Whether theta is where sums can be taken.
+
+    A log scale of 30 is no number's: outside, sums would overflow before they reject.
+    """
+    for j in range(theta.size):
+        if not abs(theta[j]) < 1e6 or (layout.half[j] and abs(theta[j]) > 30.0):
+            return False
+    return (
+        _largest(parameters.log_scatter) <= 30.0
+        and _largest(parameters.shared) <= 30.0
+        and _largest(parameters.logit_repeat) <= 500.0
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def scatter(layout: Layout, gradients: Parameters, out: Floats) -> None:
+    """Add derivatives by the kernels' parameters to those by theta."""
+    _scatter(layout.position.mu, gradients.mu, out)
+    _scatter(layout.position.bias, gradients.bias, out)
+    _scatter(layout.position.log_scatter, gradients.log_scatter, out)
+    _scatter(layout.position.logit_repeat, gradients.logit_repeat, out)
+    _scatter(layout.position.shared, gradients.shared, out)
+
+
 @njit(inline="always", error_model="numpy")
 def _log_density(
     problem: Problem, layout: Layout, theta: Floats, gradient: bool, out: Floats
 ) -> float:
     """Log of prior times marginal likelihood; `out` is overwritten with its gradient."""
     out[:] = 0.0
-    for j in range(theta.size):
-        # A log scale of 30 is no number's: outside, sums would overflow before they reject.
-        if not abs(theta[j]) < 1e6 or (layout.half[j] and abs(theta[j]) > 30.0):
-            return -np.inf
-    value = log_prior(layout, theta, out)
     parameters = unpack(layout, theta)
-    if (
-        _largest(parameters.log_scatter) > 30.0
-        or _largest(parameters.shared) > 30.0
-        or _largest(parameters.logit_repeat) > 500.0
-    ):
+    if not is_inside(layout, theta, parameters):
         return -np.inf
+    value = log_prior(layout, theta, out)
     gradients = Parameters(
         np.zeros_like(parameters.mu),
         np.zeros_like(parameters.bias),
@@ -143,11 +161,7 @@ def _log_density(
     )
     value += log_likelihood(problem, parameters, gradient, gradients)
     if gradient:
-        _scatter(layout.position.mu, gradients.mu, out)
-        _scatter(layout.position.bias, gradients.bias, out)
-        _scatter(layout.position.log_scatter, gradients.log_scatter, out)
-        _scatter(layout.position.logit_repeat, gradients.logit_repeat, out)
-        _scatter(layout.position.shared, gradients.shared, out)
+        scatter(layout, gradients, out)
     return value
 
 
@@ -306,3 +320,100 @@ def log_densities(
         values[i] = log_jacobian + _log_density(problem, layout, theta, gradient, out)
         if in_u and gradient and values[i] > -np.inf:
             _pull_back(layout, coordinates, points[i], theta, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def complete(
+    layout: Layout,
+    coordinates: Coordinates,
+    in_u: bool,
+    point: Floats,
+    log_likelihood: float,
+    slope: Floats,
+    gradient: bool,
+    out: Floats,
+) -> float:
+    """Log density at a point where the likelihood is known already.
+
+    Parameters
+    ----------
+    layout, coordinates, in_u
+        As in `log_densities`.
+    point : ndarray of float, shape (n_theta,)
+        Theta, or its coordinates.
+    log_likelihood : float
+        There; ``-inf`` outside the domain.
+    slope : ndarray of float, shape (n_theta,)
+        Its derivatives by theta.
+    gradient : bool
+        Whether to fill `out`.
+    out : ndarray of float, shape (n_theta,)
+        Overwritten with the gradient.
+    """
+    theta = np.empty(point.size)
+    log_jacobian = 0.0
+    if in_u:
+        log_jacobian = to_theta(layout, coordinates, point, theta)
+    else:
+        theta[:] = point
+    out[:] = slope
+    value = log_jacobian + log_likelihood
+    if value > -np.inf:
+        value += log_prior(layout, theta, out)
+        if in_u and gradient:
+            _pull_back(layout, coordinates, point, theta, out)
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def quadratic_density(
+    layout: Layout,
+    coordinates: Coordinates,
+    u: Floats,
+    centre: Floats,
+    slope: Floats,
+    curvature: Floats,
+    out: Floats,
+) -> float:
+    """Log density with the log likelihood replaced by a quadratic of theta.
+
+    Parameters
+    ----------
+    layout, coordinates, u
+        As in `log_densities`.
+    centre, slope : ndarray of float, shape (n_theta,)
+        Where the quadratic touches, and its slope there.
+    curvature : ndarray of float, shape (n_theta, n_theta)
+        Minus its second derivatives.
+    out : ndarray of float, shape (n_theta,)
+        Overwritten with the gradient.
+    """
+    theta = np.empty(u.size)
+    log_jacobian = to_theta(layout, coordinates, u, theta)
+    if not is_inside(layout, theta, unpack(layout, theta)):
+        out[:] = 0.0
+        return -np.inf
+    deviation = theta - centre
+    pull = curvature @ deviation
+    out[:] = slope - pull
+    value = log_jacobian + log_prior(layout, theta, out)
+    for j in range(u.size):
+        value += (slope[j] - 0.5 * pull[j]) * deviation[j]
+    _pull_back(layout, coordinates, u, theta, out)
+    return value
+
+
+def to_thetas(layout: Layout, coordinates: Coordinates, u: Floats) -> Floats:
+    """Images of each row of `u`, shape (n_draws, n_theta)."""
+    thetas = np.empty_like(u)
+    for row, image in zip(u, thetas, strict=True):
+        to_theta(layout, coordinates, row, image)
+    return thetas
+
+
+def to_us(layout: Layout, coordinates: Coordinates, thetas: Floats) -> Floats:
+    """Coordinates of each row of `thetas`, shape (n_draws, n_theta)."""
+    u = np.empty_like(thetas)
+    for row, image in zip(thetas, u, strict=True):
+        to_u(layout, coordinates, row, image)
+    return u

@@ -19,7 +19,8 @@ from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
 from tollest.engines._whitening import settled
 from tollest.engines.laplace import round_size
 from tollest.identification import Identification, identify
-from tollest.model import Model, Posterior, threaded
+from tollest.model import Model, Posterior
+from tollest.passes import threaded
 from tollest.priors import Never
 from tollest.tolls import TollMasses, check_interval, several_quantiles, whole
 from tollest.totals import Totals, labelled

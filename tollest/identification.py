@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 from tollest import _kernels, _text
 from tollest import _moves as moves
 from tollest.engines import ThetaDraws
-from tollest.model import Posterior, threaded
+from tollest.model import Posterior
+from tollest.passes import threaded
 from tollest.priors import Fixed, HalfNormal, Normal, Source
 from tollest.totals import Totals
 

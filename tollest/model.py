@@ -1,19 +1,19 @@
 """Assumptions, and what they make of claims: a log density over the continuous unknowns."""
 
 import math
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _tables, _theta, noise
+from tollest import _theta, noise, passes
+from tollest._tables import Parameters, Problem
 from tollest._theta import Coordinates, Layout
 from tollest.claims import KINDS, UNBOUNDED, Claims
 from tollest.noise import Family, Logistic
+from tollest.passes import threaded
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.support import Support
 
@@ -177,8 +177,8 @@ class Posterior:
             mean=np.array([0.0 if type(e.mean) is int else e.mean for e in entries]),
             log_sd_index=np.array([e.sd if type(e.sd) is int else -1 for e in entries]),
             sd=np.array([1.0 if type(e.sd) is int else e.sd for e in entries]),
-            position=_tables.Parameters(*index),
-            fixed=_tables.Parameters(*fixed),
+            position=Parameters(*index),
+            fixed=Parameters(*fixed),
         )
         return tuple(entries), layout
 
@@ -209,12 +209,12 @@ class Posterior:
         return self._prepared[1]
 
     @cached_property
-    def problem(self) -> _tables.Problem:
+    def problem(self) -> Problem:
         """Claims and support as the compiled functions know them."""
         return self._prepared[0]
 
     @cached_property
-    def _prepared(self) -> tuple[_tables.Problem, Integers]:
+    def _prepared(self) -> tuple[Problem, Integers]:
         claims, model = self.claims, self.model
         first, last = self.bins
         bin_lower, bin_upper, bin_width = noise.edges(
@@ -255,7 +255,7 @@ class Posterior:
         last_index = np.where(known | is_capped, np.searchsorted(first, end), first.size)
         family, df = noise.code(model.noise)
         toll_family, toll_df = noise.code(model.toll)
-        problem = _tables.Problem(
+        problem = Problem(
             family=family, df=df, toll_family=toll_family, toll_df=toll_df,
             x=x, bin_lower=bin_lower, bin_upper=bin_upper, bin_width=bin_width,
             claim_source=distinct[:, 1].copy(), claim_lower=lower, claim_upper=upper,
@@ -269,7 +269,7 @@ class Posterior:
         )  # fmt: skip
         return problem, pattern
 
-    def parameters(self, theta: Floats) -> _tables.Parameters:
+    def parameters(self, theta: Floats) -> Parameters:
         """Parameters of the likelihood at `theta`, shape (n_theta,)."""
         return _theta.unpack(self.layout, np.ascontiguousarray(theta, np.float64))
 
@@ -291,18 +291,39 @@ class Posterior:
 
         Log density less log prior, tolls and figures summed out; ``-inf`` outside the domain.
         """
-        # A prior centred on theta itself has no slope and a constant height: the likelihood
-        # stands alone, without the cancellation of subtracting a prior that is far out.
-        n = self.n_theta
-        centred = self.layout._replace(
-            half=np.zeros(n, np.bool_),
-            mean_index=np.full(n, -1),
-            mean=np.array(theta, np.float64),
-            log_sd_index=np.full(n, -1),
-            sd=np.ones(n),
-        )
-        values, gradients = self._evaluate(None, theta[None], True, centred)
-        return float(values[0]) + 0.5 * n * math.log(2.0 * math.pi), gradients[0]
+        values, slopes, _ = self.log_likelihoods(theta[None], gradient=True)
+        return float(values[0]), slopes[0]
+
+    def log_likelihoods(
+        self, thetas: Floats, *, gradient: bool = False, curvature: bool = False
+    ) -> tuple[Floats, Floats, Floats]:
+        """Log marginal likelihoods in one pass over the claims; see `Likelihood`."""
+        return self.likelihood.log_likelihoods(thetas, gradient=gradient, curvature=curvature)
+
+    @cached_property
+    def likelihood(self) -> "Likelihood":
+        """The likelihood alone, as a sum over shards that threads share."""
+        return self._summed(self._shards)
+
+    def thinned(self, n_patterns: int) -> "Likelihood":
+        """Likelihood of about `n_patterns` of the patterns, evenly over all."""
+        size = self.problem.group.size
+        chosen = np.unique(np.linspace(0, size - 1, min(n_patterns, size)).astype(np.int64))
+        return self._summed([passes.chosen(self.problem, chosen)])
+
+    def _summed(self, shards: list[Problem]) -> "Likelihood":
+        def run(points: list[Parameters], gradient: bool, curvature: bool) -> passes.Sums:
+            def of_shard(shard: Problem) -> passes.Sums:
+                return passes.run(shard, points, gradient, curvature)
+
+            return passes.add(threaded(of_shard, shards))
+
+        return Likelihood(self.entries, self.layout, self.n_informing, run)
+
+    @cached_property
+    def _shards(self) -> list[Problem]:
+        """Patterns in stretches, each with its own claims."""
+        return passes.shards(self.problem)
 
     def log_densities(self, thetas: Floats) -> Floats:
         """Log density at each row of `thetas`, shape (n_draws, n_theta), by threads."""
@@ -325,27 +346,31 @@ class Posterior:
         def values(chunk: Floats) -> Floats:
             return self._evaluate(coordinates, chunk, False)[0]
 
+        if len(self._shards) > 1:
+            return np.concatenate([values(chunk) for chunk in chunks] or [np.empty(0)])
         return np.concatenate(list(threaded(values, chunks)) or [np.empty(0)])
 
     def _evaluate(
-        self,
-        coordinates: Coordinates | None,
-        points: Floats,
-        gradient: bool,
-        layout: Layout | None = None,
+        self, coordinates: Coordinates | None, points: Floats, gradient: bool
     ) -> tuple[Floats, Floats]:
+        points = np.ascontiguousarray(points, np.float64)
+        in_u, used = coordinates is not None, coordinates or self._identity
         values = np.empty(len(points))
         gradients = np.empty((len(points) if gradient else 1, self.n_theta))
-        _theta.log_densities(
-            self.problem,
-            layout or self.layout,
-            coordinates or self._identity,
-            coordinates is not None,
-            np.ascontiguousarray(points, np.float64),
-            gradient,
-            values,
-            gradients,
-        )
+        if len(self._shards) == 1:
+            _theta.log_densities(
+                self.problem, self.layout, used, in_u, points, gradient, values, gradients
+            )
+            return values, gradients
+        # Many patterns: threads share the shards, and the rest follows from their sums.
+        thetas = self.to_theta(used, points) if in_u else points
+        likelihoods, slopes, _ = self.log_likelihoods(thetas, gradient=gradient)
+        nothing = np.zeros(self.n_theta)
+        for i, point in enumerate(points):
+            values[i] = _theta.complete(
+                self.layout, used, in_u, point, likelihoods[i],
+                slopes[i] if gradient else nothing, gradient, gradients[i if gradient else 0],
+            )  # fmt: skip
         return values, gradients
 
     @cached_property
@@ -356,32 +381,90 @@ class Posterior:
 
     def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
         """Images of `u`, shape (n_draws, n_theta)."""
-        theta = np.empty_like(u)
-        for row, image in zip(u, theta, strict=True):
-            _theta.to_theta(self.layout, coordinates, row, image)
-        return theta
+        return _theta.to_thetas(self.layout, coordinates, u)
 
     def to_u(self, coordinates: Coordinates, theta: Floats) -> Floats:
         """Coordinates of `theta`, shape (n_draws, n_theta)."""
-        u = np.empty_like(theta)
-        for row, image in zip(theta, u, strict=True):
-            _theta.to_u(self.layout, coordinates, row, image)
-        return u
+        return _theta.to_us(self.layout, coordinates, theta)
+
+    @cached_property
+    def n_informing(self) -> Integers:
+        """Claims by the source, or locations of the group, that each entry of theta is of.
+
+        0 for entries of neither. Shape (n_theta,).
+        """
+        claims = self.claims
+        n_claims = dict(zip(claims.sources, np.bincount(claims.source_index), strict=False))
+        n_locations = dict(zip(claims.groups, np.bincount(claims.group_index), strict=False))
+        return np.array([
+            (n_locations if entry.name == "mu_group" else n_claims).get(entry.member or "", 0)
+            for entry in self.entries
+        ])  # fmt: skip
 
 
-def threaded[Item, Result](
-    function: Callable[[Item], Result], items: list[Item], threads: int | None = None
-) -> Iterator[Result]:
-    """Results in the order of `items`; kernels release the lock, so threads run side by side.
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """The marginal likelihood of theta, wherever the claims are that it sums over.
 
-    Each item is one whole evaluation, so results do not depend on the number of threads.
+    Parameters
+    ----------
+    entries : tuple of Entry
+        Entries of theta.
+    layout : Layout
+        Theta as the compiled functions know it.
+    n_informing : ndarray of int, shape (n_theta,)
+        As in `Posterior`.
+    run : callable
+        One pass: from points, and whether gradients and curvature are wanted, to their sums.
     """
-    workers = threads or os.cpu_count() or 1
-    if workers == 1 or len(items) == 1:
-        yield from map(function, items)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(function, items)
+
+    entries: tuple[Entry, ...]
+    layout: Layout
+    n_informing: Integers
+    run: Callable[[list[Parameters], bool, bool], passes.Sums]
+
+    def log_likelihoods(
+        self, thetas: Floats, *, gradient: bool = False, curvature: bool = False
+    ) -> tuple[Floats, Floats, Floats]:
+        """Log marginal likelihoods in one pass over the claims.
+
+        Parameters
+        ----------
+        thetas : ndarray of float, shape (n_points, n_theta)
+            Where to evaluate.
+        gradient : bool
+            Whether to give gradients.
+        curvature : bool
+            Whether to give, at the first point, the sum of outer products of locations' gradients.
+
+        Returns
+        -------
+        values : ndarray of float, shape (n_points,)
+            ``-inf`` outside the domain.
+        gradients : ndarray of float, shape (n_points, n_theta) or (0, n_theta)
+        curvature : ndarray of float, shape (n_theta, n_theta) or (0, 0)
+        """
+        layout, (n_points, n_theta) = self.layout, thetas.shape
+        points = [_theta.unpack(layout, theta) for theta in thetas]
+        inside = np.array([
+            _theta.is_inside(layout, theta, point)
+            for theta, point in zip(thetas, points, strict=True)
+        ])  # fmt: skip
+        values = np.full(n_points, -np.inf)
+        slopes = np.zeros((n_points if gradient else 0, n_theta))
+        matrix = np.zeros((n_theta, n_theta) if curvature else (0, 0))
+        if not inside.any():
+            return values, slopes, matrix
+        asked = [point for point, is_in in zip(points, inside, strict=True) if is_in]
+        sums = self.run(asked, gradient, curvature)
+        values[inside] = sums.values
+        index = np.concatenate(layout.position).astype(np.int64)
+        free = index >= 0
+        if gradient:
+            slopes[np.ix_(inside, index[free])] = sums.gradients[:, free]
+        if curvature:
+            matrix[np.ix_(index[free], index[free])] = sums.curvature[np.ix_(free, free)]
+        return values, slopes, matrix
 
 
 def _unique_rows(rows: Integers) -> tuple[Integers, Integers]:

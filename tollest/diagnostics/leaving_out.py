@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tollest import _kernels, _tables, _text
 from tollest.estimation import Estimate
-from tollest.model import threaded
+from tollest.passes import threaded
 
 if TYPE_CHECKING:
     import pandas as pd

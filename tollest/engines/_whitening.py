@@ -8,14 +8,16 @@ the inverse root of the Hessian, or by the mean and covariance of draws.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from tollest._theta import Coordinates
+from tollest._theta import Coordinates, Layout
 from tollest.engines._base import ThetaDraws
-from tollest.model import Posterior, threaded
+from tollest.model import Entry, Posterior
+from tollest.passes import threaded
 from tollest.support import Support
 
 Floats = NDArray[np.float64]
@@ -31,6 +33,40 @@ _INFORMED = 3
 
 _STEP = 1e-4  # of the differences of gradients that make a Hessian
 _LEAST_CURVATURE = 0.25  # of the prior's in any direction: no proposal wider than twice it
+
+
+class Density(Protocol):
+    """What is whitened: a posterior, or what stands in for one."""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Entries of theta."""
+
+    @property
+    def layout(self) -> Layout:
+        """Theta as the compiled functions know it."""
+
+    @property
+    def n_theta(self) -> int:
+        """Number of continuous unknowns."""
+
+    @property
+    def n_informing(self) -> NDArray[np.int64]:
+        """Claims, or locations, that speak of each entry of theta by its name."""
+
+    def log_likelihood_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
+        """Log likelihood at `theta` and its gradient, shape (n_theta,)."""
+
+    def log_density_and_gradient_u(
+        self, coordinates: Coordinates, u: Floats
+    ) -> tuple[float, Floats]:
+        """Log density in the coordinates `u` and its gradient, shape (n_theta,)."""
+
+    def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
+        """Images of `u`, shape (n_draws, n_theta)."""
+
+    def to_u(self, coordinates: Coordinates, theta: Floats) -> Floats:
+        """Coordinates of `theta`, shape (n_draws, n_theta)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +103,11 @@ def replace_support(posterior: Posterior, support: Support) -> Posterior:
     return Posterior(replace(posterior.model, support=support), posterior.claims)
 
 
+def coarse(posterior: Posterior) -> Support:
+    """Support that engines begin with: the model's where that is coarser still."""
+    return max(_COARSE, posterior.model.support, key=lambda support: support.width)
+
+
 def on_settled_support(
     posterior: Posterior, run: Callable[[Posterior], ThetaDraws | None]
 ) -> ThetaDraws | None:
@@ -75,8 +116,7 @@ def on_settled_support(
     The support is judged at the median of the draws, where the posterior is, rather than at
     the mode, where scatters may vanish; where it is too coarse the run is repeated.
     """
-    start = max(_COARSE, posterior.model.support, key=lambda support: support.width)
-    working = replace_support(posterior, start)
+    working = replace_support(posterior, coarse(posterior))
     while True:
         draws = run(working)
         if draws is None:
@@ -87,13 +127,13 @@ def on_settled_support(
         working = finer
 
 
-def from_prior(posterior: Posterior) -> Coordinates:
+def from_prior(posterior: Density) -> Coordinates:
     """Non-centred coordinates on the scale of the prior."""
     layout = posterior.layout
     return Coordinates(np.zeros(posterior.n_theta), layout.mean.copy(), layout.sd.copy())
 
 
-def find_mode(posterior: Posterior, coordinates: Coordinates, start: Floats) -> Floats:
+def find_mode(posterior: Density, coordinates: Coordinates, start: Floats) -> Floats:
     """Mode of the density in `u`, searched within 8 units of the prior's centre."""
     value, gradient = posterior.log_density_and_gradient_u(coordinates, start.clip(-8.0, 8.0))
     # The first step is minus the gradient: in these units it moves no entry by more than 1.
@@ -138,7 +178,7 @@ def _hessian(gradient: "Gradient", x: Floats) -> Floats:
 class Gradient:
     """Gradient of the log density in `u`, or of the log likelihood in theta."""
 
-    def __init__(self, posterior: Posterior, coordinates: Coordinates | None) -> None:
+    def __init__(self, posterior: Density, coordinates: Coordinates | None) -> None:
         self._posterior, self._coordinates = posterior, coordinates
 
     def __call__(self, x: Floats) -> Floats:
@@ -149,7 +189,7 @@ class Gradient:
 
 
 def _recentred(
-    posterior: Posterior, theta: Floats, centre: Floats, precision: Floats, scale: Floats
+    posterior: Density, theta: Floats, centre: Floats, precision: Floats, scale: Floats
 ) -> Coordinates:
     """Coordinates in which pooled effects have conditional mean `centre` at `theta`."""
     layout = posterior.layout
@@ -165,7 +205,7 @@ def _recentred(
 
 
 def _from_curvature(
-    posterior: Posterior, coordinates: Coordinates, u: Floats, share: float
+    posterior: Density, coordinates: Coordinates, u: Floats, share: float
 ) -> Coordinates:
     """Coordinates whose centring follows what the claims say of each effect at the mode.
 
@@ -191,19 +231,12 @@ def _from_curvature(
     return _recentred(posterior, theta, centre, precision, coordinates.scale)
 
 
-def _is_informed(posterior: Posterior) -> NDArray[np.bool_]:
+def _is_informed(density: Density) -> NDArray[np.bool_]:
     """Whether an effect has claims enough to be centred on; shape (n_theta,)."""
-    claims = posterior.claims
-    n_claims = dict(zip(claims.sources, np.bincount(claims.source_index), strict=False))
-    n_locations = dict(zip(claims.groups, np.bincount(claims.group_index), strict=False))
-    counts = [
-        (n_locations if entry.name == "mu_group" else n_claims).get(entry.member or "", 0)
-        for entry in posterior.entries
-    ]
-    return np.array(counts) >= _INFORMED
+    return np.asarray(density.n_informing >= _INFORMED)
 
 
-def from_laplace(posterior: Posterior, share: float) -> Whitening:
+def from_laplace(posterior: Density, share: float) -> Whitening:
     """Whitening by the mode and curvature, in coordinates centred as the claims allow."""
     coordinates = from_prior(posterior)
     u = find_mode(posterior, coordinates, np.zeros(posterior.n_theta))
@@ -215,7 +248,7 @@ def from_laplace(posterior: Posterior, share: float) -> Whitening:
     return Whitening(coordinates, u, vectors / np.sqrt(np.maximum(values, _LEAST_CURVATURE)))
 
 
-def from_draws(posterior: Posterior, theta: Floats, share: float) -> Whitening:
+def from_draws(posterior: Density, theta: Floats, share: float) -> Whitening:
     """Whitening by the moments of draws of theta, shape (n_draws, n_theta)."""
     layout = posterior.layout
     centre, spread = theta.mean(axis=0), theta.std(axis=0)

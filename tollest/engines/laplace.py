@@ -9,15 +9,19 @@ from scipy.special import gammaln, logsumexp
 
 from tollest._progress import Reporter
 from tollest._theta import Coordinates
-from tollest.engines import _whitening
+from tollest.engines import _quadratic, _weights, _whitening
 from tollest.engines._base import LEAST_ESS, AbstractEngine, ThetaDraws
 from tollest.engines.nuts import NUTS
-from tollest.model import Posterior
+from tollest.model import Likelihood, Posterior
+from tollest.support import Support
 
 Floats = NDArray[np.float64]
 
 _DF = 6.0  # of the proposals: tails heavier than any the whitened posterior has shown
 _MANY = 40  # entries of theta
+_MANY_PATTERNS = 4000  # at which the likelihood is nearly quadratic, and a pass dear
+_DEAR_PATTERNS = 100_000  # at which a hundred effective draws must do
+_THINNED = 2000  # patterns on which the first search runs
 _HOPELESS = 0.015  # ESS a draw below which rounds are given up
 _STRETCH = 2.5  # of the draws that look for tails along single entries
 _STRETCHED = 0.5  # share of such draws
@@ -61,10 +65,30 @@ class NestedLaplace:
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
-        draws = _whitening.on_settled_support(
+        draws = None
+        if posterior.problem.group.size >= _MANY_PATTERNS:
+            draws = self._by_quadratic(posterior, rng, reporter)
+        draws = draws or _whitening.on_settled_support(
             posterior, lambda working: self._weigh(working, rng, reporter)
         )
         return draws or self.otherwise.run(posterior, rng, reporter)
+
+    def _by_quadratic(
+        self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
+    ) -> ThetaDraws | None:
+        """Draw theta where there are so many locations that passes over them are dear."""
+
+        def on(support: Support) -> Likelihood:
+            return _whitening.replace_support(posterior, support).likelihood
+
+        def thinned(support: Support) -> Likelihood:
+            return _whitening.replace_support(posterior, support).thinned(_THINNED)
+
+        cheap = posterior.problem.group.size < _DEAR_PATTERNS
+        return _quadratic.run(
+            on, thinned, _whitening.coarse(posterior), LEAST_ESS if cheap else LEAST_ESS / 4, rng,
+            reporter,
+        )  # fmt: skip
 
     def _weigh(
         self, working: Posterior, rng: np.random.Generator, reporter: Reporter
@@ -106,7 +130,7 @@ class NestedLaplace:
             sample.add(final, final, rng)
         if sample.k > 0.7 or sample.ess < LEAST_ESS:
             return None
-        keep = systematic(np.exp(sample.log_weights), n_draws, rng)
+        keep = _weights.systematic(np.exp(sample.log_weights), n_draws, rng)
         theta = working.to_theta(whitening.coordinates, sample.draws[keep])
         return ThetaDraws(
             theta[None], method="importance sampling from a nested Laplace approximation",
@@ -133,8 +157,8 @@ class _Sample:
         values = self._working.log_densities_u(self._coordinates, u)
         self._targets = np.concatenate([self._targets, values])
         log_mixture = logsumexp([p.log_density(self.draws) for p in mixture], axis=0)
-        self.log_weights, self.k = smoothed_weights(self._targets - log_mixture)
-        self.ess = 1.0 / float(np.exp(logsumexp(2.0 * self.log_weights)))
+        self.log_weights, self.k = _weights.smoothed(self._targets - log_mixture)
+        self.ess = _weights.effective(self.log_weights)
 
     @property
     def is_enough(self) -> bool:
@@ -145,29 +169,6 @@ class _Sample:
 def round_size(posterior: Posterior) -> int:
     """Draws that cost about the same whatever the number of claims: 4,000 down to 1,000."""
     return int(np.clip(400_000 // (100 + posterior.problem.members.size), 1000, 4000))
-
-
-def smoothed_weights(log_ratios: Floats) -> tuple[Floats, float]:
-    """Pareto-smoothed log weights that sum to one, and the Pareto k of their tail.
-
-    Parameters
-    ----------
-    log_ratios : ndarray of float, shape (n_draws,)
-        Log target minus log proposal.
-    """
-    from arviz_stats.base.array import array_stats
-
-    # psislw takes the negative: its ratios are those of leave-one-out.
-    log_weights, k = array_stats.psislw(-(log_ratios - log_ratios.max()))
-    log_weights = np.asarray(log_weights)
-    return log_weights - logsumexp(log_weights), float(k)
-
-
-def systematic(weights: Floats, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Positions of `n` draws resampled by weight, in random order."""
-    edges = np.cumsum(weights)
-    points = (rng.random() + np.arange(n)) / n * edges[-1]
-    return rng.permutation(np.searchsorted(edges, points).clip(max=len(weights) - 1))
 
 
 class _Proposal:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tollest._progress import Reporter
 from tollest.engines import _whitening
 from tollest.engines._base import LEAST_ESS, MOST_RHAT, ThetaDraws
-from tollest.engines._whitening import Whitening
+from tollest.engines._whitening import Density, Whitening
 from tollest.model import Posterior
 
 Floats = NDArray[np.float64]
@@ -72,13 +72,13 @@ class NUTS:
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
         draws = _whitening.on_settled_support(
-            posterior, lambda working: self._run(working, rng, reporter)
+            posterior, lambda working: self.run_on(working, rng, reporter)
         )
         assert draws is not None  # this engine always gives draws
         return draws
 
-    def _run(self, working: Posterior, rng: np.random.Generator, reporter: Reporter) -> ThetaDraws:
-        """Draw theta on one support."""
+    def run_on(self, working: Density, rng: np.random.Generator, reporter: Reporter) -> ThetaDraws:
+        """Draw theta from a density as it is, on one support."""
         reporter.update("Looking for the mode", 0.0)
         whitening = _whitening.from_laplace(working, _SHARE_OF_CURVATURE)
         total = 0
@@ -113,7 +113,7 @@ class NUTS:
         )  # fmt: skip
 
     def _sample(
-        self, posterior: Posterior, whitening: Whitening, rng: np.random.Generator,
+        self, posterior: Density, whitening: Whitening, rng: np.random.Generator,
         reporter: Reporter, what: str,
     ) -> tuple[Floats, int, int]:  # fmt: skip
         """Draws of theta, shape (n_chains, n_draws, n_theta); divergences; evaluations."""

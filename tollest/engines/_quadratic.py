@@ -1,0 +1,262 @@
+r"""Many locations: a likelihood that is nearly quadratic, and draws corrected for the rest.
+
+With tens of thousands of locations a pass over the claims is dear, and the log likelihood of
+theta is close to
+
+.. math:: \ell(\theta) \approx \ell(\hat\theta) + g^\top (\theta - \hat\theta)
+    - \tfrac12 (\theta - \hat\theta)^\top B\, (\theta - \hat\theta).
+
+Priors are not: the spread of a few sources' habits stays skewed however many claims they make.
+So the quadratic joins the exact priors in a posterior that costs no pass, NUTS draws from that,
+and a few of its draws are weighed by the exact likelihood over the quadratic. Prior and
+hyperparameters cancel in the weights, which say how good the quadratic was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import _theta
+from tollest._progress import Reporter
+from tollest._theta import Coordinates, Layout
+from tollest.engines import _weights
+from tollest.engines._base import ThetaDraws
+from tollest.engines.nuts import NUTS
+from tollest.model import Entry, Likelihood
+from tollest.support import Support
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_STEPS = 20  # most steps towards the mode
+_CLOSE = 0.3  # standard deviations within which the mode is found
+_FAR = 30.0  # standard deviations that a step may go
+_ROUND = 100  # draws weighed at a time
+_ROUNDS = 8
+_EVEN = 0.5  # effective share of draws below which a better curvature is worth its passes
+_MOST_COLUMNS = 60  # entries of theta for which differences of gradients are affordable
+_GOOD_K = 0.7
+_FINEST = 0.0005  # width of support at which refining is given up
+_SHIFTED = 0.1  # standard deviations by which a finer support may move any entry of theta
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """A posterior whose log likelihood is a quadratic; otherwise as `tollest.model.Posterior`."""
+
+    entries: tuple[Entry, ...]
+    layout: Layout
+    n_informing: Integers
+    centre: Floats
+    value: float
+    slope: Floats
+    curvature: Floats
+
+    @property
+    def n_theta(self) -> int:
+        """Number of continuous unknowns."""
+        return len(self.entries)
+
+    def log_likelihood(self, theta: Floats) -> Floats:
+        """Value of the quadratic at each row of `theta`, shape (n_points,)."""
+        d = theta - self.centre
+        return np.asarray(self.value + d @ self.slope - 0.5 * np.sum(d * (d @ self.curvature), 1))
+
+    def log_likelihood_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
+        """Value of the quadratic at `theta`, shape (n_theta,), and its gradient."""
+        gradient = self.slope - self.curvature @ (theta - self.centre)
+        return float(self.log_likelihood(theta[None])[0]), gradient
+
+    def log_density_and_gradient_u(
+        self, coordinates: Coordinates, u: Floats
+    ) -> tuple[float, Floats]:
+        """Log density in the coordinates `u` and its gradient, shape (n_theta,)."""
+        out = np.empty(u.size)
+        value = _theta.quadratic_density(
+            self.layout, coordinates, np.ascontiguousarray(u), self.centre, self.slope,
+            self.curvature, out,
+        )  # fmt: skip
+        return value, out
+
+    def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
+        """Images of `u`, shape (n_draws, n_theta)."""
+        return _theta.to_thetas(self.layout, coordinates, u)
+
+    def to_u(self, coordinates: Coordinates, theta: Floats) -> Floats:
+        """Coordinates of `theta`, shape (n_draws, n_theta)."""
+        return _theta.to_us(self.layout, coordinates, theta)
+
+
+def at(likelihood: Likelihood, theta: Floats) -> Quadratic:
+    """Quadratic that touches the log likelihood at `theta`, by one pass."""
+    values, slopes, curvature = likelihood.log_likelihoods(
+        theta[None], gradient=True, curvature=True
+    )
+    return Quadratic(
+        likelihood.entries, likelihood.layout, likelihood.n_informing, theta, float(values[0]),
+        slopes[0], curvature,
+    )  # fmt: skip
+
+
+def marginal_prior(entries: tuple[Entry, ...]) -> tuple[Floats, Floats]:
+    """Centre and precision of each entry's own prior, as a normal; shape (n_theta,) each."""
+    mean, variance = np.zeros(len(entries)), np.zeros(len(entries))
+    for j, entry in enumerate(entries):
+        # An int is the place of an entry, and those come first.
+        if entry.half:
+            mean[j], variance[j] = np.log(0.5 * entry.sd), 1.0
+            continue
+        pooled = type(entry.sd) is int
+        mean[j] = mean[entry.mean] if type(entry.mean) is int else entry.mean
+        variance[j] = np.exp(2.0 * mean[int(entry.sd)]) if pooled else entry.sd**2
+        if type(entry.mean) is int:
+            variance[j] += variance[entry.mean]
+    return mean, 1.0 / variance
+
+
+def towards_mode(likelihood: Likelihood, theta: Floats, reporter: Reporter) -> Quadratic:
+    """Step from `theta` to about the mode, from one quadratic to the next; the last one.
+
+    Each entry's prior is taken as a normal of its own here: all that is wanted is a place among
+    the posterior's draws.
+    """
+    mean, precision = marginal_prior(likelihood.entries)
+
+    def height(of: Quadratic) -> float:
+        return of.value - 0.5 * float(precision @ np.square(of.centre - mean))
+
+    quadratic = at(likelihood, theta)
+    for _ in range(_STEPS):
+        reporter.update("Looking for the mode", 0.0)
+        curvature = quadratic.curvature + np.diag(precision)
+        slope = quadratic.slope - precision * (quadratic.centre - mean)
+        step = np.linalg.solve(curvature, slope)
+        distance = float(np.sqrt(step @ slope))
+        if distance <= _CLOSE:
+            break
+        step *= min(1.0, _FAR / distance)
+        found = at(likelihood, quadratic.centre + step)
+        # A quadratic may promise what is not there.
+        while height(found) < height(quadratic) and np.abs(step).max() > 1e-6:
+            step = step / 3.0
+            found = at(likelihood, quadratic.centre + step)
+        quadratic = found
+    return quadratic
+
+
+def run(
+    on: Callable[[Support], Likelihood], thinned: Callable[[Support], Likelihood],
+    support: Support, least_ess: float, rng: np.random.Generator, reporter: Reporter,
+) -> ThetaDraws | None:  # fmt: skip
+    """Draw theta where there are many locations; None where this way is no good.
+
+    Parameters
+    ----------
+    on, thinned : callable
+        The likelihood on a support: of all claims, and of a part that is cheap to evaluate.
+    support : Support
+        To begin with; refined until doubling it moves no entry of theta by a tenth of its sd.
+    least_ess : float
+        Effective draws to aim at.
+    rng : numpy.random.Generator
+        Seed.
+    reporter : Reporter
+        Where progress is told.
+    """
+    likelihood = thinned(support)
+    theta, _ = marginal_prior(likelihood.entries)
+    theta = towards_mode(likelihood, theta, reporter).centre
+    while True:
+        likelihood = on(support)
+        quadratic = towards_mode(likelihood, theta, reporter)
+        theta = quadratic.centre
+        parameters = _theta.unpack(likelihood.layout, theta)
+        smallest = np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1]))
+        if support.width <= 2.0 * smallest:
+            _, slopes, _ = on(support.doubled()).log_likelihoods(theta[None], gradient=True)
+            shift = np.abs(_spread(quadratic) @ (slopes[0] - quadratic.slope))
+            if np.all(shift < _SHIFTED):
+                return draw(likelihood, quadratic, least_ess, rng, reporter)
+        if support.width < _FINEST:
+            return None
+        support = support.doubled()
+
+
+def _spread(quadratic: Quadratic) -> Floats:
+    """Root of the posterior's covariance, so that times a slope it gives shifts in sd."""
+    known = np.diag(quadratic.curvature) > 0
+    values, vectors = np.linalg.eigh(quadratic.curvature[np.ix_(known, known)])
+    # Where claims say little the prior's unit, or less, is what they can be shifted by.
+    root = vectors / np.sqrt(np.maximum(values, 1.0))
+    out = np.zeros_like(quadratic.curvature)
+    out[np.ix_(known, known)] = root @ vectors.T
+    return out
+
+
+def draw(
+    likelihood: Likelihood, quadratic: Quadratic, least_ess: float, rng: np.random.Generator,
+    reporter: Reporter,
+) -> ThetaDraws | None:  # fmt: skip
+    """Draw from the quadratic's posterior, and weigh by the exact likelihood.
+
+    None where the quadratic is no good, or NUTS on it.
+    """
+    found = _weighed(likelihood, quadratic, least_ess, rng, reporter)
+    is_even = found is not None and found.ess >= _EVEN * found.n_evaluations
+    if is_even or len(quadratic.entries) > _MOST_COLUMNS:
+        return found
+    reporter.update("Second derivatives", 0.5)
+    better = replace(quadratic, curvature=_differences(likelihood, quadratic))
+    refined = _weighed(likelihood, better, least_ess, rng, reporter)
+    known = [one for one in (found, refined) if one is not None]
+    return max(known, key=lambda one: one.ess, default=None)
+
+
+def _weighed(
+    likelihood: Likelihood, quadratic: Quadratic, least_ess: float, rng: np.random.Generator,
+    reporter: Reporter,
+) -> ThetaDraws | None:  # fmt: skip
+    """Weigh draws until their ESS will do; None if it does not."""
+    base = NUTS().run_on(quadratic, rng, reporter)
+    if base.doubts:
+        return None
+    # Rounds are spread over all chains, and no draw is weighed twice.
+    flat = rng.permutation(base.flat)
+    thetas, log_ratios = flat[:0], np.empty(0)
+    for number in range(_ROUNDS):
+        reporter.update("Weighing draws", 0.5 + number / (2 * _ROUNDS))
+        more = flat[number * _ROUND : (number + 1) * _ROUND]
+        exact = likelihood.log_likelihoods(more)[0]
+        thetas = np.concatenate([thetas, more])
+        log_ratios = np.concatenate([log_ratios, exact - quadratic.log_likelihood(more)])
+        log_weights, k = _weights.smoothed(log_ratios)
+        # What NUTS's own draws are worth bounds what can be made of them.
+        ess = min(_weights.effective(log_weights), base.ess)
+        hopeless = number > 0 and ess < 0.03 * len(thetas)
+        if (ess >= least_ess and k <= _GOOD_K) or hopeless:
+            break
+    if k > _GOOD_K or ess < least_ess:
+        return None
+    keep = _weights.systematic(np.exp(log_weights), len(thetas), rng)
+    return ThetaDraws(
+        thetas[keep][None], method="importance sampling from NUTS on a quadratic likelihood",
+        ess=ess, pareto_k=k, n_evaluations=len(thetas),
+    )  # fmt: skip
+
+
+def _differences(likelihood: Likelihood, quadratic: Quadratic) -> Floats:
+    """Minus the second derivatives of the log likelihood, by differences of its gradients."""
+    spoken_for = np.flatnonzero(np.diag(quadratic.curvature) > 0)
+    # A tenth of a standard deviation: far above rounding, and within the quadratic.
+    steps = np.zeros((len(spoken_for), len(quadratic.centre)))
+    steps[np.arange(len(spoken_for)), spoken_for] = 0.1 / np.sqrt(
+        np.diag(quadratic.curvature)[spoken_for]
+    )
+    points = np.concatenate([quadratic.centre + steps, quadratic.centre - steps])
+    _, gradients, _ = likelihood.log_likelihoods(points, gradient=True)
+    up, down = np.split(gradients, 2)
+    curvature = np.zeros_like(quadratic.curvature)
+    curvature[spoken_for] = (down - up) / (2.0 * steps.sum(axis=1))[:, None]
+    return np.asarray(0.5 * (curvature + curvature.T))

@@ -1,0 +1,140 @@
+"""One pass over all claims: shards of patterns, evaluated apart and added up in their order.
+
+A shard is small enough for its tables to stay near the processor, and holds nothing of the others.
+What shards there are depends on the claims alone: threads, or machines, only share them out, so
+that sums come out the same whoever computes them.
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import _kernels
+from tollest._tables import Parameters, Problem
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Patterns of a shard: fewer would tabulate the same claims again, more would leave the cache.
+SHARD = 8192
+
+
+class Sums(NamedTuple):
+    """What a pass gives: sums over locations, for each point that was asked.
+
+    Parameters are in one flat row: ``mu, bias, log_scatter, logit_repeat, shared``.
+    """
+
+    values: Floats  # (n_points,) log marginal likelihoods
+    gradients: Floats  # (n_points, n_parameters), or no rows where they are not asked
+    curvature: Floats  # (n_parameters, n_parameters) at the first point, or none
+
+    def __add__(self, other: "Sums") -> "Sums":  # type: ignore[override]
+        """Add the sums over other locations."""
+        return Sums(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def run(problem: Problem, points: list[Parameters], gradient: bool, curvature: bool) -> Sums:
+    """Evaluate one shard.
+
+    Parameters
+    ----------
+    problem : Problem
+        The shard.
+    points : list of Parameters
+        Where to evaluate.
+    gradient : bool
+        Whether to give gradients, at all points.
+    curvature : bool
+        Whether to give the sum of outer products of locations' gradients, at the first point:
+        where the model is right, what a Hessian is on average.
+    """
+    size = sum(array.size for array in points[0])
+    values = np.empty(len(points))
+    gradients = np.zeros((len(points) if gradient else 0, size))
+    matrix = np.zeros((size, size) if curvature else (0, 0))
+    for i, point in enumerate(points):
+        of_point = Parameters(*(np.zeros_like(array) for array in point))
+        if curvature and i == 0:
+            values[i] = _kernels.outer_products(problem, point, of_point, matrix)
+        else:
+            values[i] = _kernels.log_likelihood(problem, point, gradient, of_point)
+        if gradient:
+            gradients[i] = np.concatenate(of_point)
+    return Sums(values, gradients, matrix)
+
+
+def add(parts: Iterable[Sums]) -> Sums:
+    """Add up shards, in their order."""
+    first, *others = parts
+    for part in others:
+        first = first + part
+    return first
+
+
+def shards(problem: Problem, size: int = SHARD) -> list[Problem]:
+    """Cut a problem into stretches of patterns, each with the claims it needs and no others."""
+    n_patterns = problem.group.size
+    if n_patterns <= size:
+        return [problem]
+    bounds = np.linspace(0, n_patterns, -(-n_patterns // size) + 1).astype(np.int64)
+    return [_cut(problem, a, b) for a, b in itertools.pairwise(bounds.tolist())]
+
+
+def _cut(problem: Problem, start: int, stop: int) -> Problem:
+    return _compact(_kernels.shard(problem, start, stop))
+
+
+def chosen(problem: Problem, patterns: Integers) -> Problem:
+    """Take some patterns, in their order, as a problem of their own."""
+    sizes = np.diff(problem.offsets)[patterns]
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    # Each member's place in the whole: where its pattern starts there, less where it does here.
+    shift = np.repeat(problem.offsets[patterns] - offsets[:-1], sizes)
+    return _compact(
+        problem._replace(
+            offsets=offsets,
+            members=problem.members[np.arange(offsets[-1]) + shift],
+            group=problem.group[patterns],
+            first=problem.first[patterns],
+            last=problem.last[patterns],
+            cap_edge=problem.cap_edge[patterns],
+            multiplicity=problem.multiplicity[patterns],
+        )
+    )
+
+
+def _compact(part: Problem) -> Problem:
+    """Drop claims and figures that no pattern has, and number the others anew."""
+    claims, members = np.unique(part.members, return_inverse=True)
+    figure = part.claim_figure[claims]
+    figures, where = np.unique(figure[figure >= 0], return_inverse=True)
+    claim_figure = np.full(claims.size, -1)
+    claim_figure[figure >= 0] = where
+    return part._replace(
+        claim_source=part.claim_source[claims], claim_lower=part.claim_lower[claims],
+        claim_upper=part.claim_upper[claims], claim_width=part.claim_width[claims],
+        claim_figure=claim_figure, figure_lower=part.figure_lower[figures],
+        figure_upper=part.figure_upper[figures], figure_width=part.figure_width[figures],
+        members=members.astype(np.int64),
+    )  # fmt: skip
+
+
+def threaded[Item, Result](
+    function: Callable[[Item], Result], items: list[Item], threads: int | None = None
+) -> Iterator[Result]:
+    """Results in the order of `items`; kernels release the lock, so threads run side by side.
+
+    Each item is one whole evaluation, so results do not depend on the number of threads.
+    """
+    workers = threads or os.cpu_count() or 1
+    if workers == 1 or len(items) == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(function, items)
