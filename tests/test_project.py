@@ -23,6 +23,7 @@ ROWS = [
     {"model"},
     {"engines"},
     {"tolls", "archive"},
+    {"averages"},
     {"totals", "identification"},
     {"estimation"},
     {"simulation", "_sensitivity"},

@@ -1,7 +1,6 @@
 """From claims to tolls: `estimate`, and the `Estimate` it returns."""
 
 import difflib
-import itertools
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,17 +11,23 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _kernels, _text, archive
+from tollest import _kernels, _text, archive, averages
 from tollest._progress import Reporter
 from tollest.claims import KINDS, UNBOUNDED, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
-from tollest.engines._whitening import settled
+from tollest.engines._whitening import settled_for_tolls
 from tollest.engines.laplace import round_size
 from tollest.identification import Identification, identify
 from tollest.model import Model, Posterior
 from tollest.passes import threaded
 from tollest.priors import Never
-from tollest.tolls import TollMasses, check_interval, several_quantiles, whole
+from tollest.tolls import (
+    Masses,
+    TollMasses,
+    check_interval,
+    several_quantiles,
+    whole,
+)
 from tollest.totals import Totals, labelled
 
 if TYPE_CHECKING:
@@ -97,7 +102,7 @@ def estimate(
         theta = (engine or NestedLaplace()).run(posterior, engine_rng, reporter)
         reporter.update("Tolls", 1.0)
         centre = np.median(theta.flat, axis=0)
-        posterior = settled(posterior, centre, posterior.model.support)
+        posterior = settled_for_tolls(posterior, centre)
         result = Estimate(posterior, theta, entropy=int(draws_rng.integers(2**63)))
         result._masses  # noqa: B018 - computed while progress is shown
     if theta.doubts:
@@ -166,31 +171,22 @@ class Estimate:
         return flat[np.linspace(0, len(flat) - 1, n_used).astype(np.int64)]
 
     @cached_property
-    def _masses(self) -> TollMasses:
+    def _masses(self) -> Masses:
         """Posterior mass function of each pattern's toll."""
         return self._averaged[0]
 
     @cached_property
-    def _averaged(self) -> tuple[TollMasses, Integers | None]:
+    def _averaged(self) -> tuple[Masses, Integers | None]:
         """Mass functions, and with few patterns a joint draw for each theta in the same pass."""
         posterior = self.posterior
         problem, n_locations = posterior.problem, self.claims.n_locations
         n_patterns, n_support, n_used = problem.group.size, problem.x.size, len(self._used)
-        points = [posterior.parameters(theta) for theta in self._used]
-        out = np.zeros((n_patterns, n_support))
+        if n_patterns > _FEW or n_used * n_locations > _MOST_DRAWS:
+            return averages.of_patterns(posterior, self._used), None
         # Tables are made anew for every shard and draw, so few patterns are one shard, and
         # threads share the draws instead.
-        if n_patterns > _FEW or n_used * n_locations > _MOST_DRAWS:
-            bounds = np.unique(np.linspace(0, n_patterns, _SHARDS + 1).astype(np.int64)).tolist()
-
-            def fill(bound: tuple[int, int]) -> None:
-                part = _kernels.shard(problem, *bound)
-                for point in points:
-                    _kernels.add_toll_masses(part, point, 1.0 / n_used, out[slice(*bound)])
-
-            for _ in threaded(fill, list(itertools.pairwise(bounds))):
-                pass
-            return TollMasses(*posterior.bins, out), None
+        points = [posterior.parameters(theta) for theta in self._used]
+        out = np.zeros((n_patterns, n_support))
         index, within = np.empty((n_used, n_locations), np.int64), np.empty((n_used, n_locations))
         order = np.argsort(posterior.patterns, kind="stable")
 
@@ -309,9 +305,10 @@ class Estimate:
         import pandas as pd
 
         pattern = self.posterior.patterns[self._position(location)]
-        probability = self._masses.masses[pattern]
+        masses = self._masses.rows(np.array([pattern]))
+        probability = masses.masses[0]
         keep = probability > 0
-        first, last = self._masses.first[keep], self._masses.last[keep]
+        first, last = masses.first[keep], masses.last[keep]
         return pd.DataFrame({"first": first, "last": last, "probability": probability[keep]})
 
     def quantile(self, q: float | Sequence[float]) -> "pd.Series | pd.DataFrame":
@@ -441,10 +438,14 @@ class Estimate:
             If `n` is not a positive whole number.
         """
         n = len(self._used) if n is None else whole(n, least=1)
+        return self._draws_between(0, n)
+
+    def _draws_between(self, start: int, stop: int) -> Integers:
+        """Give the joint draws numbered from `start` to before `stop`."""
         drawn = self._averaged[1]
-        if drawn is not None and n <= len(drawn):
-            return drawn[:n].copy()
-        return self._draws_given(self._used[np.arange(n) % len(self._used)])
+        if drawn is not None and stop <= len(drawn):
+            return drawn[start:stop].copy()
+        return self._draws_given(self._used[np.arange(start, stop) % len(self._used)], start)
 
     def draws_by_chain(self) -> Integers:
         """One joint draw of all tolls for every draw of theta.
@@ -501,8 +502,14 @@ class Estimate:
         def added(values: NDArray[np.bool_] | Integers) -> Integers:
             return np.bincount(index, weights=values, minlength=len(names)).astype(np.int64)
 
-        draws = np.zeros((len(self._used), len(names)), np.int64)
-        np.add.at(draws.T, index, self.draws().T)
+        draws = np.empty((len(self._used), len(names)), np.int64)
+        # A few draws at a time, so that draws of all tolls are never held where these are many.
+        block = max(1, _MOST_DRAWS // max(claims.n_locations, 1))
+        for start in range(0, len(draws), block):
+            part = self._draws_between(start, min(start + block, len(draws)))
+            for total, tolls in zip(draws[start:], part, strict=False):
+                # Sums of whole numbers below 2^53 are exact in floats.
+                total[:] = np.bincount(index, weights=tolls, minlength=len(names))
         return Totals(
             names=names,
             samples=draws,

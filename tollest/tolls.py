@@ -15,6 +15,7 @@ Integers = NDArray[np.int64]
 
 # Mass below which a whole number counts as impossible; sums over the support leave as much out.
 _NOTHING = 1e-12
+_BLOCK = 2048  # tolls whose masses are spread out at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,19 +37,13 @@ class TollMasses:
     last: Integers
     masses: Floats
 
+    def rows(self, rows: Integers) -> "TollMasses":
+        """Take the mass functions of some tolls."""
+        return TollMasses(self.first, self.last, self.masses[rows])
+
     def _slopes(self, rows: Integers, k: Integers) -> Floats:
         """Relative slope of the density inside bin `k` of each row: 0 is flat, 1 steepest."""
-        width = (self.last - self.first + 1).astype(np.float64)
-        middle = 0.5 * (self.first + self.last)
-        left, right = np.maximum(k - 1, 0), np.minimum(k + 1, len(width) - 1)
-        density = self.masses / width
-        rise = (density[rows, right] - density[rows, left]) / np.maximum(
-            middle[right] - middle[left], 1.0
-        )
-        here = np.maximum(density[rows, k], 1e-300)
-        # Next to a bin without mass, past a floor or a cap, there is no slope to take.
-        edge = (self.masses[rows, left] == 0) | (self.masses[rows, right] == 0)
-        return np.where(edge, 0.0, np.clip(0.5 * rise * width[k] / here, -1.0, 1.0))
+        return _slopes(self.first, self.last, lambda at: self.masses[rows, at], k)
 
     def quantile(self, q: float | Floats) -> Integers:
         """Smallest whole number with at least mass `q` at or below it.
@@ -77,10 +72,7 @@ class TollMasses:
 
     def place(self, rows: Integers, index: Integers, within: Floats) -> Integers:
         """Whole numbers at the share `within` of the mass of bins `index`; all of one shape."""
-        t = _position(within, self._slopes(rows, index))
-        width = self.last[index] - self.first[index] + 1
-        inside = np.minimum((t * width).astype(np.int64), width - 1)
-        return np.asarray(self.first[index] + inside, np.int64)
+        return _placed(self.first, self.last, self._slopes(rows, index), index, within)
 
     def at_least(self, k: int | Integers) -> Floats:
         """Probability of `k` or more, shape (n_tolls,).
@@ -132,6 +124,109 @@ class TollMasses:
             shorter = high - low < upper - lower
             lower, upper = np.where(shorter, low, lower), np.where(shorter, high, upper)
         return lower, upper
+
+
+@dataclass(frozen=True, eq=False)
+class StoredMasses:
+    """Mass functions of very many tolls, each kept over its own stretch of the support alone.
+
+    Otherwise as `TollMasses`, in blocks of which it works.
+
+    Parameters
+    ----------
+    first, last : ndarray of int, shape (n_support,)
+        First and last whole number of each bin.
+    low, high : ndarray of int, shape (n_tolls,)
+        Stretch of bins that each toll has mass in.
+    start : ndarray of int, shape (n_tolls,)
+        Where its masses begin in `flat`.
+    flat : ndarray of float, shape (n_cells,)
+        Masses of one toll after the other.
+    """
+
+    first: Integers
+    last: Integers
+    low: Integers
+    high: Integers
+    start: Integers
+    flat: Floats
+
+    def rows(self, rows: Integers) -> TollMasses:
+        """Take the mass functions of some tolls, on the whole support."""
+        out = np.zeros((len(rows), len(self.first)))
+        for masses, row in zip(out, rows, strict=True):
+            low, high, start = self.low[row], self.high[row], self.start[row]
+            masses[low:high] = self.flat[start : start + high - low]
+        return TollMasses(self.first, self.last, out)
+
+    def _in_blocks[Answer](self, of: Callable[[TollMasses, slice], Answer]) -> list[Answer]:
+        n = len(self.low)
+        slices = [slice(a, min(a + _BLOCK, n)) for a in range(0, n, _BLOCK)]
+        return [of(self.rows(np.arange(n)[part]), part) for part in slices]
+
+    def quantile(self, q: float | Floats) -> Integers:
+        """See `TollMasses.quantile`."""
+        each = np.broadcast_to(q, len(self.low))
+        return np.concatenate(self._in_blocks(lambda m, part: m.quantile(each[part])))
+
+    def at_least(self, k: int | Integers) -> Floats:
+        """See `TollMasses.at_least`."""
+        each = np.broadcast_to(k, len(self.low))
+        return np.concatenate(self._in_blocks(lambda m, part: m.at_least(each[part])))
+
+    def mean(self) -> Floats:
+        """See `TollMasses.mean`."""
+        return np.concatenate(self._in_blocks(lambda m, _: m.mean()))
+
+    def log_variance(self) -> Floats:
+        """See `TollMasses.log_variance`."""
+        return np.concatenate(self._in_blocks(lambda m, _: m.log_variance()))
+
+    def interval(self, ci_prob: float, ci_kind: str) -> tuple[Integers, Integers]:
+        """See `TollMasses.interval`."""
+        ends = self._in_blocks(lambda m, _: np.stack(m.interval(ci_prob, ci_kind)))
+        lower, upper = np.concatenate(ends, axis=1)
+        return lower, upper
+
+    def place(self, rows: Integers, index: Integers, within: Floats) -> Integers:
+        """See `TollMasses.place`."""
+        low, high, start = self.low[rows], self.high[rows], self.start[rows]
+
+        def cells(at: Integers) -> Floats:
+            inside = (low <= at) & (at < high)
+            return np.where(inside, self.flat[np.where(inside, start + at - low, 0)], 0.0)
+
+        slopes = _slopes(self.first, self.last, cells, index)
+        return _placed(self.first, self.last, slopes, index, within)
+
+
+type Masses = TollMasses | StoredMasses
+
+
+def _slopes(
+    first: Integers, last: Integers, cells: Callable[[Integers], Floats], k: Integers
+) -> Floats:
+    """Relative slope of the density inside bins `k`; `cells` gives masses of bins."""
+    width = (last - first + 1).astype(np.float64)
+    middle = 0.5 * (first + last)
+    left, right = np.maximum(k - 1, 0), np.minimum(k + 1, len(width) - 1)
+    below, above = cells(left), cells(right)
+    rise = (above / width[right] - below / width[left]) / np.maximum(
+        middle[right] - middle[left], 1.0
+    )
+    here = np.maximum(cells(k) / width[k], 1e-300)
+    # Next to a bin without mass, past a floor or a cap, there is no slope to take.
+    edge = (below == 0) | (above == 0)
+    return np.where(edge, 0.0, np.clip(0.5 * rise * width[k] / here, -1.0, 1.0))
+
+
+def _placed(
+    first: Integers, last: Integers, slopes: Floats, index: Integers, within: Floats
+) -> Integers:
+    t = _position(within, slopes)
+    width = last[index] - first[index] + 1
+    inside = np.minimum((t * width).astype(np.int64), width - 1)
+    return np.asarray(first[index] + inside, np.int64)
 
 
 def _position(share: Floats, slope: Floats) -> Floats:

@@ -12,7 +12,6 @@ from tollest.faults import Fault
 from tollest.model import Model
 from tollest.noise import Family
 from tollest.simulation import Simulation, draw_unknowns, simulate, source_names, truth_of
-from tollest.tolls import TollMasses
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
@@ -131,8 +130,7 @@ def replicate(
         name: _rank(flat[:, j], unknowns[name], spread[j])
         for j, name in enumerate(result.posterior.theta_names)
     }
-    masses = result._masses
-    of_locations = TollMasses(masses.first, masses.last, masses.masses[result.posterior.patterns])
+    of_locations = result._masses.rows(result.posterior.patterns)
     above, beyond = of_locations.at_least(truth), of_locations.at_least(truth + 1)
     toll_ranks = 1.0 - above + spread[-len(truth) :] * (above - beyond)
     ranks["toll"] = float(toll_ranks[0])

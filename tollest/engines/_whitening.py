@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from tollest import _kernels, passes
 from tollest._theta import Coordinates, Layout
 from tollest.engines._base import ThetaDraws
 from tollest.model import Entry, Posterior
@@ -27,6 +28,7 @@ Floats = NDArray[np.float64]
 _COARSE = Support(dense=20, width=0.06)
 _STILL = 0.1
 _FINEST = 0.0005
+_SPEAK = 2000  # patterns
 
 # Effects of sources with fewer claims stay non-centred: what is seen of them is mostly noise.
 _INFORMED = 3
@@ -95,6 +97,33 @@ def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
         if fits and abs(finer_value - value) < _STILL:
             break
         current, value = finer, finer_value
+    return current
+
+
+def settled_for_tolls(posterior: Posterior, theta: Floats) -> Posterior:
+    """Double the model's support until no pattern's likelihood moves, for sums over single tolls.
+
+    Of very many patterns a part speaks for all.
+    """
+    parameters = posterior.parameters(theta)
+    smallest = np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1]))
+
+    def logs(on: Posterior) -> Floats:
+        part = passes.chosen(on.problem, chosen)
+        out = np.empty(chosen.size)
+        _kernels.log_likelihoods(part, parameters, out)
+        return out
+
+    size = posterior.problem.group.size
+    chosen = np.unique(np.linspace(0, size - 1, min(size, _SPEAK)).astype(np.int64))
+    current, values = posterior, logs(posterior)
+    while current.model.support.width > _FINEST:
+        finer = replace_support(posterior, current.model.support.doubled())
+        finer_values = logs(finer)
+        fits = current.model.support.width <= 2.0 * smallest
+        if fits and np.abs(finer_values - values).max() < _STILL:
+            break
+        current, values = finer, finer_values
     return current
 
 
