@@ -50,11 +50,12 @@ def _cap(problem: Problem, parameters: Parameters, p: int) -> tuple[float, float
 @njit(cache=True, error_model="numpy")
 def _work(problem: Problem, low: Integers, high: Integers) -> Floats:
     """Space for the pattern with the widest window, and for that with the most figures."""
+    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     most = 0
-    for p in range(problem.group.size):
+    for p in range(offsets.size - 1):
         n_figures, current = 0, -1
-        for m in range(problem.offsets[p], problem.offsets[p + 1]):
-            v = problem.claim_figure[problem.members[m]]
+        for m in range(offsets[p], offsets[p + 1]):
+            v = claim_figure[members[m]]
             if v >= 0 and v != current:
                 n_figures += 1
                 current = v
@@ -68,16 +69,17 @@ def _work(problem: Problem, low: Integers, high: Integers) -> Floats:
 @njit(cache=True, error_model="numpy")
 def _centres(problem: Problem, parameters: Parameters) -> Integers:
     """Stretch of support in which a claim, or the figure it repeats, has its centre."""
-    n_claims = problem.claim_lower.size
-    out = np.empty((2, n_claims), np.int64)
+    lower, upper, source = problem.claim_lower, problem.claim_upper, problem.claim_source
+    x, biases = problem.x, parameters.bias
+    out = np.empty((2, lower.size), np.int64)
     common_bias = parameters.shared[2]
-    for j in range(n_claims):
-        out[0, j], out[1, j] = problem.x.size, 0
-        bias = common_bias + parameters.bias[problem.claim_source[j]]
-        for edge in (problem.claim_lower[j], problem.claim_upper[j]):
+    for j in range(lower.size):
+        out[0, j], out[1, j] = x.size, 0
+        bias = common_bias + biases[source[j]]
+        for edge in (lower[j], upper[j]):
             if abs(edge) < np.inf:
-                low = np.searchsorted(problem.x, edge - max(bias, common_bias)) - 1
-                high = np.searchsorted(problem.x, edge - min(bias, common_bias)) + 1
+                low = np.searchsorted(x, edge - max(bias, common_bias)) - 1
+                high = np.searchsorted(x, edge - min(bias, common_bias)) + 1
                 out[0, j], out[1, j] = min(out[0, j], low), max(out[1, j], high)
     return out
 

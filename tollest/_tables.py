@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tollest._mass import FAST, bin_row, claim_row, mass_cell
+from tollest._mass import FAST, LOGISTIC, bin_row, claim_row, mass_cell
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -92,6 +92,16 @@ def softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+@njit(cache=True, error_model="numpy")
+def _log_peak(family: int, df: float, w: float) -> float:
+    """Log of the most that the mass of an interval of standardised width `w` can be."""
+    if w == np.inf:
+        return 0.0
+    if family == LOGISTIC:
+        return math.log(math.tanh(0.25 * w))
+    return mass_cell(family, df, -0.5 * w, 0.5 * w, w)[0]
+
+
 @njit(cache=True, fastmath=FAST, error_model="numpy")
 def _scaled(scale: float, odds: float, mass: Floats, either: Floats) -> None:
     for k in range(mass.size):
@@ -158,10 +168,12 @@ def _figure_table(
     problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
     derivatives: bool,
 ) -> tuple[Floats, Integers]:  # fmt: skip
+    # Arrays by names of their own: an array of a tuple is counted at every access, atomically.
+    lower, upper, width = problem.figure_lower, problem.figure_upper, problem.figure_width
+    family, df, x = problem.family, problem.df, grid.x
     a, b = _stretches(
-        problem.claim_figure, problem.offsets, problem.members, low, high,
-        problem.figure_lower.size, grid.x.size,
-    )  # fmt: skip
+        problem.claim_figure, problem.offsets, problem.members, low, high, lower.size, x.size
+    )
     start, size = _starts(a, b)
     table = np.empty((3, size))
     scatter, common_bias = math.exp(parameters.shared[1]), parameters.shared[2]
@@ -169,8 +181,7 @@ def _figure_table(
         if b[v] > a[v]:
             s, e = start[v], start[v] + b[v] - a[v]
             claim_row(
-                problem.family, problem.df, grid.x[a[v] : b[v]], common_bias, scatter,
-                problem.figure_lower[v], problem.figure_upper[v], problem.figure_width[v],
+                family, df, x[a[v] : b[v]], common_bias, scatter, lower[v], upper[v], width[v],
                 derivatives, table[0, s:e], table[1, s:e], table[2, s:e],
             )  # fmt: skip
     return table, start - a
@@ -181,37 +192,39 @@ def _claim_table(
     problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
     derivatives: bool,
 ) -> tuple[Floats, Integers, Floats]:  # fmt: skip
-    n_claims = problem.claim_lower.size
+    lower, upper, width = problem.claim_lower, problem.claim_upper, problem.claim_width
+    source, claim_figure = problem.claim_source, problem.claim_figure
+    family, df, x = problem.family, problem.df, grid.x
+    bias, logit = parameters.bias, parameters.logit_repeat
+    common_bias = parameters.shared[2]
+    n_claims = lower.size
     a, b = _stretches(
-        np.arange(n_claims), problem.offsets, problem.members, low, high, n_claims, grid.x.size
+        np.arange(n_claims), problem.offsets, problem.members, low, high, n_claims, x.size
     )
     start, size = _starts(a, b)
     table = np.empty((5, size))
     constant = np.zeros(n_claims)
+    scatter = np.exp(parameters.log_scatter)
+    log_own = np.array([-softplus(value) for value in logit])
     for j in range(n_claims):
         if b[j] <= a[j]:
             continue
-        s, e = start[j], start[j] + b[j] - a[j]
-        source = problem.claim_source[j]
-        scatter = math.exp(parameters.log_scatter[source])
+        s, e, i = start[j], start[j] + b[j] - a[j], source[j]
         claim_row(
-            problem.family, problem.df, grid.x[a[j] : b[j]],
-            parameters.shared[2] + parameters.bias[source], scatter,
-            problem.claim_lower[j], problem.claim_upper[j], problem.claim_width[j],
-            derivatives, table[0, s:e], table[2, s:e], table[3, s:e],
+            family, df, x[a[j] : b[j]], common_bias + bias[i], scatter[i], lower[j], upper[j],
+            width[j], derivatives, table[0, s:e], table[2, s:e], table[3, s:e],
         )  # fmt: skip
-        log_scale = _log_peak(problem, j, scatter)
+        log_scale = _log_peak(family, df, width[j] / scatter[i])
         odds = 0.0
         constant[j] = log_scale
-        if problem.claim_figure[j] >= 0:
-            logit = parameters.logit_repeat[source]
-            larger = max(log_scale, logit)
-            log_scale = larger + math.log1p(math.exp(min(log_scale, logit) - larger))
-            constant[j] = log_scale - softplus(logit)
-            odds = math.exp(logit - log_scale)
+        if claim_figure[j] >= 0:
+            larger, smaller = max(log_scale, logit[i]), min(log_scale, logit[i])
+            log_scale = larger + math.log1p(math.exp(smaller - larger))
+            constant[j] = log_scale + log_own[i]
+            odds = math.exp(logit[i] - log_scale)
         # Where the most that a claim can be is no number a float holds, logs are summed instead.
         _scaled(math.exp(min(-log_scale, 700.0)), odds, table[0, s:e], table[1, s:e])
-        if derivatives and problem.claim_figure[j] >= 0:
+        if derivatives and claim_figure[j] >= 0:
             _share(odds, table[1, s:e], table[4, s:e])
     return table, start - a, constant
 
@@ -228,10 +241,3 @@ def tabulate(
     return Tables(prior, prior_base, figure, figure_base, claim, claim_base, constant)
 
 
-@njit(cache=True, error_model="numpy")
-def _log_peak(problem: Problem, j: int, scatter: float) -> float:
-    """Log of the most that the mass of claim `j` can be, whatever the toll."""
-    w = problem.claim_width[j] / scatter
-    if w == np.inf:
-        return 0.0
-    return mass_cell(problem.family, problem.df, -0.5 * w, 0.5 * w, w)[0]
