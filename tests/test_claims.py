@@ -974,6 +974,35 @@ def test_names_that_differ_by_case_or_white_space_are_refused():
     )
 
 
+def test_a_nul_in_a_name_hides_no_second_spelling():
+    assert Claims.from_table(table(("A\0B", "p", 1), ("A", "p", 2), ("B", "p", 3))).n_claims == 3
+    with pytest.raises(ClaimsError, match="differ only by case or white space"):
+        Claims.from_table(table(("A\0B", "p", 1), ("a\0b", "p", 2)))
+
+
+def test_a_day_decides_however_far_apart_days_are():
+    rows = table(("A", "p", 1, "0001-01-01"), ("A", "p", 2, "9999-12-31"),
+                 ("A", "p", 3, "1969-12-31"), columns="location source count date")  # fmt: skip
+
+    claims = Claims.from_table(rows)
+
+    assert claims.lower.tolist() == [2]
+    assert claims.as_of("2000-01-01").lower.tolist() == [3]
+
+
+def test_a_column_of_arrow_in_chunks_is_read_as_one():
+    text = pa.chunked_array([["A", None], [" A", "B"], ["B", "C"]])
+    words = pa.chunked_array([["p"], ["q", "q", "p", "q", "q"]]).dictionary_encode()
+    rows = pa.table({"location": text, "source": words, "count": [1, 2, 3, 4, 5, 6]})
+    there = rows.filter(pa.compute.is_valid(rows["location"]))
+
+    assert "row 1 ('q' on ''): the location is blank; name it." in refusal(rows)
+    for whole in (there, there.to_pandas(types_mapper=pd.ArrowDtype)):
+        claims = Claims.from_table(whole)
+        assert claims.locations == ("A", "B", "C")
+        assert claims.lower.tolist() == [1, 3, 4, 5, 6]
+
+
 def test_names_that_are_numbers_are_the_same_with_and_without_blanks():
     whole = pd.DataFrame({"location": [7, 8], "source": ["p", "p"], "count": [1, 2]})
 

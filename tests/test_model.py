@@ -481,6 +481,82 @@ def test_locations_with_the_same_claims_share_a_pattern():
     assert_array_equal(posterior.patterns[[1, 3]], posterior.patterns[1])
 
 
+@st.composite
+def described(draw):
+    """Claims of few numbers, so that patterns meet; floors, caps and known tolls among them."""
+    count = st.sampled_from([0, 3, 12, 10**10 - 1])
+    kinds = st.sampled_from(["count", "count", "at_least", "documented", "verified"])
+    rows = []
+    for place in range(draw(st.integers(1, 12))):
+        cap, group = draw(st.sampled_from([None, 10**10 - 1])), draw(st.sampled_from("ns"))
+        said = draw(st.dictionaries(st.sampled_from(NAMES), st.tuples(kinds, count), min_size=1))
+        verified = [number for kind, number in said.values() if kind == "verified"]
+        if not verified or draw(st.booleans()):
+            said = {who: (kind.replace("verified", "count"), n) for who, (kind, n) in said.items()}
+        else:
+            said = {
+                who: (
+                    kind,
+                    verified[0] if kind == "verified" else 0 if kind == "documented" else n,
+                )
+                for who, (kind, n) in said.items()
+            }
+        rows += [(f"place {place}", who, *what, group, cap) for who, what in said.items()]
+    return pd.DataFrame(rows, columns=["location", "source", "kind", "count", "group", "cap"])
+
+
+def held(posterior):
+    """What each pattern stands for, in numbers that do not depend on the table's order."""
+    problem = posterior.problem
+    claim = list(
+        zip(problem.claim_figure.tolist(), problem.claim_source.tolist(),
+            problem.claim_lower.tolist(), problem.claim_upper.tolist(), strict=True)
+    )  # fmt: skip
+    return [
+        (group, [claim[m] for m in problem.members[start:end].tolist()], first, last, edge)
+        for group, start, end, first, last, edge in zip(
+            problem.group.tolist(), problem.offsets[:-1], problem.offsets[1:],
+            problem.first.tolist(), problem.last.tolist(), problem.cap_edge.tolist(), strict=True,
+        )
+    ]  # fmt: skip
+
+
+@often
+@given(described(), st.booleans(), st.randoms(use_true_random=False))
+def test_patterns_are_those_of_a_dictionary_in_an_order_of_their_own(table, never, random):
+    model = Model(priors=Priors(logit_repeat=Never())) if never else Model()
+    posterior = model.given(claims_of(table))
+    claims = posterior.claims
+    said = list(zip(claims.source_index.tolist(), claims.lower.tolist(), claims.upper.tolist(),
+                    (claims.kind == 0).tolist(), strict=True))  # fmt: skip
+    certain = claims.group_index, claims.documented, claims.verified, claims.cap
+    keys = [
+        (tuple(said[claims.offsets[i] : claims.offsets[i + 1]]), *(int(of[i]) for of in certain))
+        for i in range(claims.n_locations)
+    ]
+    number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+
+    pairs = set(zip((number[key] for key in keys), posterior.patterns.tolist(), strict=True))
+
+    assert len(pairs) == len(number) == posterior.problem.multiplicity.size
+    assert_array_equal(np.bincount(posterior.patterns), posterior.problem.multiplicity)
+    # By group, then by distinct claims, whatever the order of the rows.
+    problem = posterior.problem
+    words = [
+        (group, problem.members[start:end].tolist())
+        for group, start, end in zip(
+            problem.group.tolist(), problem.offsets[:-1], problem.offsets[1:], strict=True
+        )
+    ]
+    assert words == sorted(words)
+    for word in words:
+        assert word[1] == sorted(word[1])
+    shuffled = model.given(claims_of(table.iloc[random.sample(range(len(table)), len(table))]))
+    assert held(shuffled) == held(posterior)
+    pattern_of = dict(zip(shuffled.claims.locations, shuffled.patterns, strict=True))
+    assert [pattern_of[name] for name in claims.locations] == posterior.patterns.tolist()
+
+
 def test_changing_the_noise_changes_the_density_alone():
     claims = claims_of(FOUR_VILLAGES)
     one, other = Model(), replace(Model(), noise=noise.Normal())

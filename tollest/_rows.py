@@ -256,7 +256,7 @@ def read_rows(
     cap = _read_caps(cells, location, len(locations))
     cells.check(location, locations, source, names)
 
-    extra = _read_silent(silent, dict.fromkeys(locations), groups)
+    extra = _read_silent(silent, locations, groups)
     if groups:
         groups_sorted = sorted({*groups, *extra.values()})
         position = {name: i for i, name in enumerate(groups_sorted)}
@@ -437,9 +437,12 @@ class _Cells:
     def names(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
         """Read names: white space at their ends dropped, `BLANK` where nothing is left."""
         codes, values = self.distinct(name)
-        texts = [
-            _composed(value.strip()) if type(value) is str else _text(value) for value in values
-        ]
+        texts = [value.strip() if type(value) is str else _text(value) for value in values]
+        if not "".join(texts).isascii():
+            texts = [_composed(text) for text in texts]
+        # Mostly so, and a table can name a million.
+        if all(texts) and _all_differ(texts):
+            return codes, texts
         seen = {text: i for i, text in enumerate(dict.fromkeys(filter(None, texts)))}
         self.whole += _variants(name, seen)
         return np.array([seen.get(text, BLANK) for text in texts])[codes], list(seen)
@@ -501,11 +504,15 @@ def _encode(series: "nw.Series[Any]", *, text: bool) -> tuple[NDArray[np.int64],
     """Do as `_Cells.distinct`, without a Python object for each row."""
     import pyarrow as pa
 
-    # Large strings have room for more than 2 GB in one chunk.
-    values = pa.chunked_array([series.to_arrow()])
+    native = series.to_native()
+    values = native if isinstance(native, pa.ChunkedArray) else series.to_arrow()
+    # Some pandas columns are chunks of Arrow's already, and go through one by one.
+    chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+    values = pa.chunked_array(chunks)
     if text:
+        # Large strings have room for more than 2 GB of distinct values.
         values = values.cast(pa.large_string())
-    encoded = values.combine_chunks().dictionary_encode(null_encoding="encode")
+    encoded = values.dictionary_encode(null_encoding="encode").combine_chunks()
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
 
 
@@ -530,6 +537,17 @@ def _text(value: object) -> str:
 def _composed(name: str) -> str:
     """Give a name in the Unicode form in which equal letters are equal."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def _all_differ(names: Sequence[str]) -> bool:
+    """Tell whether no two names are the same but for case or white space.
+
+    May be false where they do differ, never true where they do not. White space at the ends of
+    the names must be gone already.
+    """
+    # All in one text is several times faster. NUL is no white space; in a name it adds a part.
+    plain = " ".join("\0".join(names).split()).casefold().split("\0")
+    return len(plain) == len(names) == len(set(plain))
 
 
 def _variants(what: str, names: Iterable[str]) -> list[Problem]:
@@ -665,7 +683,8 @@ def _read_intervals(
     )
 
     use = c & ~(wide & both)
-    spread = np.where(kind == ABOUT, _half_units(count), 0)
+    spread = np.zeros_like(count)
+    spread[kind == ABOUT] = _half_units(count[kind == ABOUT])
     start = np.where(use, np.where(kind == AT_MOST, 0, count - spread), np.where(lo, lower, 0))
     top = np.where(hi, upper, UNBOUNDED)
     end = np.where(use, np.where(low_end, UNBOUNDED, count + spread), top)
@@ -895,7 +914,7 @@ def _fill_by_location(
 
 
 def _read_silent(
-    silent: Iterable[str], reported: Mapping[str, None], groups: Sequence[str]
+    silent: Iterable[str], reported: Sequence[str], groups: Sequence[str]
 ) -> dict[str, str]:
     """Names of the locations nobody reported on, each with its group."""
     if isinstance(silent, str):
@@ -905,10 +924,13 @@ def _read_silent(
         given = {_text(name): _text(group) for name, group in silent.items()}
     else:
         given = {_text(name): "" for name in silent}
-    given = {name: group for name, group in given.items() if name not in reported}
+    if not given:
+        return given
+    known = set(reported)
+    given = {name: group for name, group in given.items() if name not in known}
     strays = [name for name, group in given.items() if group and not groups]
     problems = [Problem("locations holds a blank name; leave it out.")] if "" in given else []
-    if given:
+    if given and not _all_differ([*reported, *given]):
         problems += _variants("location", [*reported, *given])
     if groups:
         problems += [

@@ -239,5 +239,3 @@ def tabulate(
     figure, figure_base = _figure_table(problem, parameters, grid, low, high, derivatives)
     claim, claim_base, constant = _claim_table(problem, parameters, grid, low, high, derivatives)
     return Tables(prior, prior_base, figure, figure_base, claim, claim_base, constant)
-
-

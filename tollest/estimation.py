@@ -648,4 +648,4 @@ class Estimate:
         """
         if replace(model, support=self.model.support) != self.model:
             raise ValueError("model differs in more than its support; estimate anew instead.")
-        return Estimate(Posterior(model, self.claims), self.theta, self.entropy)
+        return replace(self, posterior=replace(self.posterior, model=model))

@@ -1,7 +1,7 @@
 """Assumptions, and what they make of claims: a log density over the continuous unknowns."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _theta, noise, passes
+from tollest._patterns import ranks, ranks_of_runs, take_runs
 from tollest._tables import Parameters, Problem
 from tollest._theta import Coordinates, Layout
 from tollest.claims import KINDS, UNBOUNDED, Claims
@@ -93,6 +94,67 @@ class Entry:
 
 
 @dataclass(frozen=True, eq=False)
+class Frame:
+    """What all claims have in common, where they are in parts: names, and numbers in them.
+
+    Attributes
+    ----------
+    sources, groups : tuple of str
+        Sorted, over all parts.
+    n_claims : ndarray of int, shape (n_sources,)
+        Claims in evidence of each source.
+    n_locations : ndarray of int, shape (n_groups,)
+        Locations of each group.
+    largest : int
+        Largest number that a claim mentions.
+    breaks : tuple of int
+        Numbers at which a bin of the support must begin; sorted.
+    """
+
+    sources: tuple[str, ...]
+    groups: tuple[str, ...]
+    n_claims: Integers
+    n_locations: Integers
+    largest: int
+    breaks: tuple[int, ...]
+
+    @classmethod
+    def of(cls, claims: Claims) -> "Frame":
+        """Frame of claims that are all there are."""
+        numbers = [claims.lower, claims.upper[claims.upper != UNBOUNDED], claims.documented]
+        capped = claims.cap[claims.cap != UNBOUNDED]
+        verified = claims.verified[claims.verified >= 0]
+        breaks = np.concatenate([claims.documented, capped + 1, verified, verified + 1])
+        return cls(
+            claims.sources,
+            claims.groups,
+            np.bincount(claims.source_index, minlength=claims.n_sources),
+            np.bincount(claims.group_index, minlength=len(claims.groups)),
+            max((int(n.max()) for n in (*numbers, verified) if n.size), default=0),
+            tuple(np.unique(breaks).tolist()),
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Frame]") -> "Frame":
+        """Frame of all parts together."""
+        sources, n_claims = _added([(part.sources, part.n_claims) for part in parts])
+        groups, n_locations = _added([(part.groups, part.n_locations) for part in parts])
+        breaks = sorted(set().union(*(part.breaks for part in parts)))
+        largest = max(part.largest for part in parts)
+        return cls(sources, groups, n_claims, n_locations, largest, tuple(breaks))
+
+
+def _added(parts: list[tuple[tuple[str, ...], Integers]]) -> tuple[tuple[str, ...], Integers]:
+    """Names over all parts, sorted, and the sum of each one's numbers."""
+    names = tuple(sorted(set().union(*(names for names, _ in parts))))
+    numbers = np.zeros(len(names), np.int64)
+    position = {name: i for i, name in enumerate(names)}
+    for own, counts in parts:
+        numbers[[position[name] for name in own]] += counts[: len(own)]
+    return names, numbers
+
+
+@dataclass(frozen=True, eq=False)
 class Posterior:
     """A model and claims joined: the log density over theta, tolls and figures summed out.
 
@@ -106,19 +168,27 @@ class Posterior:
         The assumptions.
     claims : Claims
         The evidence.
+    frame : Frame, optional
+        What these claims share with others, where they are a part of them.
     """
 
     model: Model
     claims: Claims
+    frame: Frame | None = None
 
     def __post_init__(self) -> None:
         """Refuse priors of sources that do not exist."""
-        unknown = sorted(set(self.model.priors.sources) - set(self.claims.sources))
+        unknown = sorted(set(self.model.priors.sources) - set(self.shared.sources))
         if unknown:
             raise ValueError(
                 f"priors name {', '.join(map(repr, unknown))}, which makes no claim that may err; "
-                f"sources are {', '.join(map(repr, self.claims.sources)) or 'none'}."
+                f"sources are {', '.join(map(repr, self.shared.sources)) or 'none'}."
             )
+
+    @cached_property
+    def shared(self) -> Frame:
+        """What all claims have in common, those of other parts included."""
+        return self.frame or Frame.of(self.claims)
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
@@ -133,8 +203,8 @@ class Posterior:
     @cached_property
     def _laid_out(self) -> tuple[tuple[Entry, ...], Layout]:
         builder = _LayoutBuilder()
-        priors, claims = self.model.priors, self.claims
-        n_sources = claims.n_sources
+        priors, claims = self.model.priors, self.shared
+        n_sources = len(claims.sources)
         mu = builder.add("mu", None, priors.mu)
         if claims.groups:
             spread = builder.add_scale("log_group_sd", priors.group_sd)
@@ -195,13 +265,7 @@ class Posterior:
     @cached_property
     def bins(self) -> tuple[Integers, Integers]:
         """First and last toll of each point of the support, both of shape (n_support,)."""
-        claims = self.claims
-        numbers = [claims.lower, claims.upper[claims.upper != UNBOUNDED], claims.documented]
-        capped = claims.cap[claims.cap != UNBOUNDED]
-        verified = claims.verified[claims.verified >= 0]
-        largest = max((int(n.max()) for n in (*numbers, verified) if n.size), default=0)
-        breaks = np.unique(np.concatenate([claims.documented, capped + 1, verified, verified + 1]))
-        return self.model.support.bins(largest, breaks.tolist())
+        return self.model.support.bins(self.shared.largest, self.shared.breaks)
 
     @cached_property
     def patterns(self) -> Integers:
@@ -215,7 +279,11 @@ class Posterior:
 
     @cached_property
     def _prepared(self) -> tuple[Problem, Integers]:
-        claims, model = self.claims, self.model
+        claims, model, shared = self.claims, self.model, self.shared
+        source_index = _positions(claims.sources, shared.sources)[claims.source_index]
+        group_index = claims.group_index
+        if claims.groups:
+            group_index = _positions(claims.groups, shared.groups)[group_index]
         first, last = self.bins
         bin_lower, bin_upper, bin_width = noise.edges(
             first, np.append(last[:-1], UNBOUNDED), UNBOUNDED
@@ -227,25 +295,23 @@ class Posterior:
         ])  # fmt: skip
         counts = claims.kind == KINDS.index("count")
         repeats = counts & (not isinstance(model.priors.logit_repeat, Never))
-        rows = np.column_stack([
-            np.where(repeats, claims.lower, -1), claims.source_index, claims.lower, claims.upper
-        ])  # fmt: skip
-        distinct, member = _unique_rows(rows)
-        figures, claim_figure = np.unique(distinct[:, 0], return_inverse=True)
+        bounded = claims.upper != UNBOUNDED
+        above = claims.upper[bounded].max(initial=0) + 1
+        claim_rank, example = ranks(
+            np.where(repeats, claims.lower, -1),
+            source_index,
+            claims.lower,
+            # One above the others: ranks of neighbouring numbers are faster.
+            np.where(bounded, claims.upper, above),
+        )
+        figures, claim_figure = np.unique(
+            np.where(repeats, claims.lower, -1)[example], return_inverse=True
+        )
         if figures.size and figures[0] == -1:
             figures, claim_figure = figures[1:], claim_figure - 1
-        lower, upper, width = noise.edges(distinct[:, 2], distinct[:, 3], UNBOUNDED)
+        lower, upper, width = noise.edges(claims.lower[example], claims.upper[example], UNBOUNDED)
         figure_lower, figure_upper, figure_width = noise.edges(figures, figures, UNBOUNDED)
-        # Distinct claims are ordered by figure, so sorting puts those of one side by side.
-        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
-        member = member[np.lexsort((member, location))]
-        pattern, representative, multiplicity = _patterns(claims, member)
-        sizes = np.diff(claims.offsets)[representative]
-        offsets = np.concatenate([[0], np.cumsum(sizes)])
-        members = np.concatenate(
-            [member[claims.offsets[i] : claims.offsets[i + 1]] for i in representative]
-            or [np.empty(0, np.int64)]
-        )
+        pattern, representative, members, offsets = _patterns(claims, claim_rank, example.size)
         verified, cap = claims.verified[representative], claims.cap[representative]
         known = verified >= 0
         floor = np.where(known, verified, claims.documented[representative])
@@ -258,14 +324,14 @@ class Posterior:
         problem = Problem(
             family=family, df=df, toll_family=toll_family, toll_df=toll_df,
             x=x, bin_lower=bin_lower, bin_upper=bin_upper, bin_width=bin_width,
-            claim_source=distinct[:, 1].copy(), claim_lower=lower, claim_upper=upper,
+            claim_source=source_index[example], claim_lower=lower, claim_upper=upper,
             claim_width=width, claim_figure=claim_figure.astype(np.int64),
             figure_lower=figure_lower, figure_upper=figure_upper, figure_width=figure_width,
-            offsets=offsets.astype(np.int64), members=members.astype(np.int64),
-            group=claims.group_index[representative],
+            offsets=offsets, members=members,
+            group=group_index[representative],
             first=first_index.astype(np.int64), last=last_index.astype(np.int64),
             cap_edge=np.where(is_capped, np.log1p(np.where(is_capped, cap, 0) + 0.5), np.inf),
-            multiplicity=multiplicity.astype(np.float64),
+            multiplicity=np.bincount(pattern).astype(np.float64),
         )  # fmt: skip
         return problem, pattern
 
@@ -393,13 +459,19 @@ class Posterior:
 
         0 for entries of neither. Shape (n_theta,).
         """
-        claims = self.claims
-        n_claims = dict(zip(claims.sources, np.bincount(claims.source_index), strict=False))
-        n_locations = dict(zip(claims.groups, np.bincount(claims.group_index), strict=False))
+        shared = self.shared
+        n_claims = dict(zip(shared.sources, shared.n_claims.tolist(), strict=True))
+        n_locations = dict(zip(shared.groups, shared.n_locations.tolist(), strict=True))
         return np.array([
             (n_locations if entry.name == "mu_group" else n_claims).get(entry.member or "", 0)
             for entry in self.entries
         ])  # fmt: skip
+
+
+def _positions(names: tuple[str, ...], among: tuple[str, ...]) -> Integers:
+    """Position of each of some sorted names among all of them, sorted too."""
+    position = {name: i for i, name in enumerate(among)}
+    return np.array([position[name] for name in names], np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -467,38 +539,27 @@ class Likelihood:
         return values, slopes, matrix
 
 
-def _unique_rows(rows: Integers) -> tuple[Integers, Integers]:
-    """Distinct rows, sorted, and the position of each row among them."""
-    order = np.lexsort(rows.T[::-1])
-    ordered = rows[order]
-    is_new = np.ones(len(rows), dtype=bool)
-    is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    position = np.empty(len(rows), dtype=np.int64)
-    position[order] = np.cumsum(is_new) - 1
-    return ordered[is_new], position
-
-
-def _patterns(claims: Claims, member: Integers) -> tuple[Integers, Integers, Integers]:
-    """Pattern of each location, a location of each pattern, and how many share it.
+def _patterns(
+    claims: Claims, claim_rank: Integers, n_distinct: int
+) -> tuple[Integers, Integers, Integers, Integers]:
+    """Pattern of each location, a location of each pattern, and the patterns' distinct claims.
 
     Patterns are ordered by what they hold, not by where they stand in the table, so that
-    the order of the rows cannot change a sum's rounding.
+    the order of the rows cannot change a sum's rounding; and first by group, then by distinct
+    claims, so that neighbours share rows of the tables.
     """
-    n = claims.n_locations
-    header = np.column_stack(
-        [claims.group_index, claims.documented, claims.verified, claims.cap]
-    ).astype(np.int64)
-    keys = [
-        header[i].tobytes() + member[claims.offsets[i] : claims.offsets[i + 1]].tobytes()
-        for i in range(n)
-    ]
-    first: dict[bytes, int] = {}
-    for i, key in enumerate(keys):
-        first.setdefault(key, i)
-    ordered = {key: p for p, key in enumerate(sorted(first))}
-    pattern = np.fromiter((ordered[key] for key in keys), np.int64, n)
-    representative = np.fromiter((first[key] for key in ordered), np.int64, len(ordered))
-    return pattern, representative, np.bincount(pattern, minlength=len(ordered))
+    # Distinct claims are ordered by figure, so sorting puts those of one side by side.
+    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets)) * n_distinct
+    members = np.sort(location + claim_rank) - location
+    pattern, representative = ranks(
+        claims.group_index,
+        ranks_of_runs(members, claims.offsets),
+        claims.documented,
+        claims.verified,
+        claims.cap,
+    )
+    chosen, offsets = take_runs(claims.offsets, representative)
+    return pattern, representative, members[chosen], offsets
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def settled_for_tolls(posterior: Posterior, theta: Floats) -> Posterior:
 
 def replace_support(posterior: Posterior, support: Support) -> Posterior:
     """Sum the same posterior on another support."""
-    return Posterior(replace(posterior.model, support=support), posterior.claims)
+    return replace(posterior, model=replace(posterior.model, support=support))
 
 
 def coarse(posterior: Posterior) -> Support:
