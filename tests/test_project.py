@@ -23,12 +23,12 @@ ROWS = [
     {"model"},
     {"engines"},
     {"tolls", "archive"},
-    {"averages"},
+    {"averages", "habits"},
     {"totals", "identification"},
     {"estimation"},
     {"simulation", "_sensitivity"},
     {"predictive"},
-    {"diagnostics", "calibration"},
+    {"diagnostics", "calibration", "distributed"},
 ]
 HEAVY = ("pymc", "arviz", "arviz_base", "arviz_plots", "arviz_stats", "pandas", "matplotlib",
          "scipy.stats", "dask", "nutpie")  # fmt: skip
@@ -60,8 +60,8 @@ def test_imports_point_one_way(path):
 def test_public_names_are_pinned():
     assert dir(te) == [
         "Claims", "ClaimsError", "DoubtfulEstimate", "Estimate", "Model", "Sensitivity",
-        "calibration", "datasets", "diagnostics", "engines", "estimate", "faults", "noise",
-        "priors", "sensitivity", "simulation", "usual_alternatives",
+        "calibration", "datasets", "diagnostics", "distributed", "engines", "estimate", "faults",
+        "noise", "priors", "sensitivity", "simulation", "usual_alternatives",
     ]  # fmt: skip
     assert all(getattr(te, name) is not None for name in dir(te))
     with pytest.raises(AttributeError, match="module 'tollest' has no attribute 'guess'"):

@@ -36,6 +36,7 @@ __all__ = [
     "calibration",
     "datasets",
     "diagnostics",
+    "distributed",
     "engines",
     "estimate",
     "faults",

@@ -165,19 +165,22 @@ def save(
     out.to_netcdf(path, engine="h5netcdf")
 
 
-def check_path(path: str | Path) -> None:
-    """Refuse a place that no netCDF file can be written to, before the work of writing it.
+def check_path(path: str | Path, ending: str = ".nc") -> None:
+    """Refuse a place that no file of a kind can be written to, before the work of writing it.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If the name does not end in ``.nc``.
+        If the name does not end in `ending`.
     """
     path = Path(path)
-    if path.suffix != ".nc":
-        raise ValueError(f"{path.name!r} does not end in .nc, as the name of a netCDF file does.")
+    if path.suffix != ending:
+        kind = {".nc": "netCDF", ".parquet": "Parquet"}[ending]
+        raise ValueError(
+            f"{path.name!r} does not end in {ending}, as the name of a {kind} file does."
+        )
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}; make it first.")
 

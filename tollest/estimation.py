@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _kernels, _text, archive, averages
+from tollest import _kernels, _text, archive, averages, habits
 from tollest._progress import Reporter
 from tollest.claims import KINDS, UNBOUNDED, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
@@ -24,7 +24,6 @@ from tollest.priors import Never
 from tollest.tolls import (
     Masses,
     TollMasses,
-    check_interval,
     several_quantiles,
     whole,
 )
@@ -283,6 +282,33 @@ class Estimate:
         table.attrs.update(ci_prob=ci_prob, ci_kind=ci_kind)
         return table
 
+    def to_parquet(self, path: str | Path, ci_prob: float = 0.9, ci_kind: str = "eti") -> None:
+        """Write the table of tolls to a Parquet file, its level and kind in the file's metadata.
+
+        Parameters
+        ----------
+        path : path
+            Where to write.
+        ci_prob, ci_kind
+            As in `table`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        ValueError
+            If the name does not end in ``.parquet``, or `ci_prob` or `ci_kind` is none.
+        """
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        archive.check_path(path, ".parquet")
+        table = pa.Table.from_pandas(self.table(ci_prob, ci_kind).reset_index())
+        told = {"ci_prob": str(ci_prob), "ci_kind": ci_kind, "computed_by": self.theta.summary}
+        told |= {"doubts": " ".join(self.doubts)} if self.doubts else {}
+        known = table.schema.metadata or {}
+        parquet.write_table(table.replace_schema_metadata(known | told), path)
+
     def pmf(self, location: str) -> "pd.DataFrame":
         """Posterior mass function of one location's toll.
 
@@ -352,43 +378,17 @@ class Estimate:
         ValueError
             If `ci_prob` is not between 0 and 1.
         """
-        import pandas as pd
-
-        check_interval(ci_prob, "eti")
-        columns: dict[str, NDArray[np.generic]] = {}
-        ends = (0.5, 0.5 - ci_prob / 2, 0.5 + ci_prob / 2)
-        for name, values in self._habits().items():
-            middle, lower, upper = np.quantile(values, ends, axis=0)
-            columns |= {name: middle, f"{name}_lower": lower, f"{name}_upper": upper}
-        n_sources = self.claims.n_sources
-        columns["n_claims"] = np.bincount(self.claims.source_index, minlength=n_sources)
-        table = pd.DataFrame(columns, index=pd.Index(self.claims.sources, name="source"))
-        table.attrs.update(ci_prob=ci_prob, ci_kind="eti")
-        return table
+        n_claims = np.bincount(self.claims.source_index, minlength=self.claims.n_sources)
+        return habits.table(self.claims.sources, n_claims, self._habits(), ci_prob)
 
     def _habits(self) -> dict[str, Floats]:
         """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources)."""
-        habits = {
-            "bias": np.exp(self._values("bias")),
-            "scatter": np.exp(self._values("log_scatter")),
-        }
-        logit = self._values("logit_repeat")
         never = isinstance(self.model.priors.logit_repeat, Never)
-        habits["repeat"] = np.zeros_like(logit) if never else 1.0 / (1.0 + np.exp(-logit))
-        return habits
+        return habits.natural(self.posterior.layout, self.theta.flat, never=never)
 
     def _values(self, name: str) -> Floats:
         """Draws of one of the kernels' parameters, shape (n_draws, size) or (n_draws,)."""
-        layout, flat = self.posterior.layout, self.theta.flat
-        shared = ("log_tau", "log_figure_scatter", "common_bias")
-        if name in shared:
-            at = shared.index(name)
-            index, fixed = layout.position.shared[at : at + 1], layout.fixed.shared[at : at + 1]
-        else:
-            index, fixed = getattr(layout.position, name), getattr(layout.fixed, name)
-        columns = index.astype(np.int64)
-        values = np.where(columns >= 0, flat[:, columns], fixed)
-        return values[:, 0] if name in shared else values
+        return habits.values(self.posterior.layout, self.theta.flat, name)
 
     @cached_property
     def _prior_variance(self) -> Floats:

@@ -129,7 +129,7 @@ class Frame:
             claims.sources,
             claims.groups,
             np.bincount(claims.source_index, minlength=claims.n_sources),
-            np.bincount(claims.group_index, minlength=len(claims.groups)),
+            np.bincount(claims.group_index, minlength=len(claims.groups))[: len(claims.groups)],
             max((int(n.max()) for n in (*numbers, verified) if n.size), default=0),
             tuple(np.unique(breaks).tolist()),
         )

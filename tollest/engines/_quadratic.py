@@ -32,7 +32,6 @@ Integers = NDArray[np.int64]
 
 _STEPS = 20  # most steps towards the mode
 _CLOSE = 0.3  # standard deviations within which the mode is found
-_FAR = 30.0  # standard deviations that a step may go
 _ROUND = 100  # draws weighed at a time
 _ROUNDS = 8
 _EVEN = 0.5  # effective share of draws below which a better curvature is worth its passes
@@ -136,7 +135,8 @@ def towards_mode(likelihood: Likelihood, theta: Floats, reporter: Reporter) -> Q
         distance = float(np.sqrt(step @ slope))
         if distance <= _CLOSE:
             break
-        step *= min(1.0, _FAR / distance)
+        # As much as a standard deviation of the prior: further the quadratic tells nothing.
+        step /= max(1.0, float(np.abs(step * np.sqrt(precision)).max()))
         found = at(likelihood, quadratic.centre + step)
         # A quadratic may promise what is not there.
         while height(found) < height(quadratic) and np.abs(step).max() > 1e-6:

@@ -20,8 +20,9 @@ Floats = NDArray[np.float64]
 _DF = 6.0  # of the proposals: tails heavier than any the whitened posterior has shown
 _MANY = 40  # entries of theta
 _MANY_PATTERNS = 4000  # at which the likelihood is nearly quadratic, and a pass dear
-_DEAR_PATTERNS = 100_000  # at which a hundred effective draws must do
-_THINNED = 2000  # patterns on which the first search runs
+_DEAR_PATTERNS = 50_000  # at which a round of draws must do
+ENOUGH = 80.0  # effective draws, of a hundred
+THINNED = 2000  # patterns on which the first search runs
 _HOPELESS = 0.015  # ESS a draw below which rounds are given up
 _STRETCH = 2.5  # of the draws that look for tails along single entries
 _STRETCHED = 0.5  # share of such draws
@@ -82,11 +83,11 @@ class NestedLaplace:
             return _whitening.replace_support(posterior, support).likelihood
 
         def thinned(support: Support) -> Likelihood:
-            return _whitening.replace_support(posterior, support).thinned(_THINNED)
+            return _whitening.replace_support(posterior, support).thinned(THINNED)
 
         cheap = posterior.problem.group.size < _DEAR_PATTERNS
         return _quadratic.run(
-            on, thinned, _whitening.coarse(posterior), LEAST_ESS if cheap else LEAST_ESS / 4, rng,
+            on, thinned, _whitening.coarse(posterior), LEAST_ESS if cheap else ENOUGH, rng,
             reporter,
         )  # fmt: skip
 
