@@ -1,9 +1,9 @@
 """More claims than one machine holds: Parquet files of whole locations, shared out by Dask.
 
 Each file is a shard. A pass of the engine is a map over the shards and a sum in their order;
-tables of tolls are written shard by shard. What is computed depends on the files alone, not on
-how many workers there are or which of them fail: answers are the same to the last digit, and the
-same as without any worker.
+tables of tolls are written shard by shard. What is computed, and in which order it is added up,
+depends on the files alone, not on how many workers there are or which of them fail: answers agree
+to rounding, and do so without any worker, too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -169,19 +169,17 @@ class ShardedEstimate:
 
     def total(self) -> Totals:
         """Total of all tolls, from joint draws; see `tollest.Estimate.total`."""
-        parts = self.shards.map(_total, [self._of(i) for i in range(len(self.shards.paths))])
-        first, *others = parts
-        for part in others:
-            first = replace(
-                first,
-                **{
-                    name: getattr(first, name) + getattr(part, name)
-                    for name in (
-                        "samples", "n_locations", "n_silent", "n_claims", "documented", "n_open"
-                    )
-                },
-            )  # fmt: skip
-        return first
+        jobs = [self._of(i) for i in range(len(self.shards.paths))]
+        parts: list[Totals] = self.shards.map(_total, jobs)
+
+        def added(name: str) -> NDArray[np.int64]:
+            return np.asarray(np.sum([getattr(part, name) for part in parts], axis=0))
+
+        return replace(
+            parts[0], samples=added("samples"), n_locations=added("n_locations"),
+            n_silent=added("n_silent"), n_claims=added("n_claims"),
+            documented=added("documented"), n_open=added("n_open"),
+        )  # fmt: skip
 
     def _of(self, i: int) -> tuple[Any, ...]:
         """Give what a worker needs to estimate the tolls of file `i`."""

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 _DF = 6.0  # of the proposals: tails heavier than any the whitened posterior has shown
 _MANY = 40  # entries of theta
 _MANY_PATTERNS = 4000  # at which the likelihood is nearly quadratic, and a pass dear
-_DEAR_PATTERNS = 50_000  # at which a round of draws must do
+DEAR_CLAIMS = 200_000  # in different patterns, at which a round of draws must do
 ENOUGH = 80.0  # effective draws, of a hundred
 THINNED = 2000  # patterns on which the first search runs
 _HOPELESS = 0.015  # ESS a draw below which rounds are given up
@@ -85,7 +85,7 @@ class NestedLaplace:
         def thinned(support: Support) -> Likelihood:
             return _whitening.replace_support(posterior, support).thinned(THINNED)
 
-        cheap = posterior.problem.group.size < _DEAR_PATTERNS
+        cheap = posterior.problem.members.size < DEAR_CLAIMS
         return _quadratic.run(
             on, thinned, _whitening.coarse(posterior), LEAST_ESS if cheap else ENOUGH, rng,
             reporter,
