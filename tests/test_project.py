@@ -18,6 +18,7 @@ ROWS = [
     {"wording", "support", "_progress", "_text", "datasets"},
     {"_mass", "_moves", "_patterns", "_rows"},
     {"_tables", "_products", "_kernels", "claims", "noise", "priors", "passes"},
+    {"patterns"},
     {"figures", "faults"},
     {"_theta"},
     {"model"},

@@ -14,11 +14,11 @@ Integers = NDArray[np.int64]
 _SHARD = 2048  # patterns whose masses are held on the whole support at a time
 _MOST_CELLS = 30_000_000  # of masses on the whole support, above which only windows are kept
 _LEFT_OUT = 1e-13  # mass at either end of a window that is kept
-# Draws of theta that will do where these hardly differ: what a source is not known to within, as
-# a share of its scatter, moves a toll's quantiles by no more than as much of its spread.
-_TIGHT_DRAWS = 32
-_TIGHT = 0.1
-_DEAR = 4000  # patterns for which it is worth telling
+# Draws of theta that will do where these hardly differ. Averaged over M draws, a probability is
+# off by about 0.4 r / sqrt(M), with r the share of its scatter to within which a source is known.
+_DRAWS = (8, 32, 128)
+_OFF = 0.0015
+_DEAR = 4000  # patterns for which it is worth telling apart
 
 
 def of_patterns(posterior: Posterior, thetas: Floats) -> Masses:
@@ -39,14 +39,14 @@ def of_patterns(posterior: Posterior, thetas: Floats) -> Masses:
     problem = posterior.problem
     n_patterns, n_support = problem.group.size, problem.x.size
     points = [posterior.parameters(theta) for theta in thetas]
-    some = np.linspace(0, len(points) - 1, min(_TIGHT_DRAWS, len(points))).astype(np.int64)
-    few = [points[i] for i in some]
-    tight = is_tight(posterior, thetas) if n_patterns >= _DEAR else np.zeros(n_patterns, bool)
-    tasks = [
-        (part, drawn)
-        for which, drawn in ((tight, few), (~tight, points))
-        for part in _split(np.flatnonzero(which))
-    ]
+    tasks = []
+    wanted = np.full(n_patterns, len(points))
+    if n_patterns >= _DEAR:
+        wanted = draws_needed(posterior, thetas)
+    for n_draws in np.unique(wanted).tolist():
+        some = np.linspace(0, len(points) - 1, n_draws).astype(np.int64)
+        drawn = [points[i] for i in some]
+        tasks += [(part, drawn) for part in _split(np.flatnonzero(wanted == n_draws))]
 
     def averaged(task: tuple[Integers, list[Parameters]]) -> Floats:
         return average(passes.chosen(problem, task[0]), task[1])
@@ -87,29 +87,29 @@ def trimmed(masses: Floats) -> tuple[Integers, Integers, Floats]:
     return low, high, masses[(low[:, None] <= column) & (column < high[:, None])]
 
 
-def is_tight(posterior: Posterior, thetas: Floats) -> NDArray[np.bool_]:
-    """Whether draws of theta hardly differ in what they say of a pattern, shape (n_patterns,)."""
+def draws_needed(posterior: Posterior, thetas: Floats) -> Integers:
+    """Draws of theta, of those there are, that each pattern's average needs, (n_patterns,)."""
+    n_draws = len(thetas)
     points = [posterior.parameters(theta) for theta in thetas]
-    bias, log_scatter, logit, shared = (
+    bias, log_scatter, logit, shared, mu = (
         np.array([getattr(point, name) for point in points])
-        for name in ("bias", "log_scatter", "logit_repeat", "shared")
+        for name in ("bias", "log_scatter", "logit_repeat", "shared", "mu")
     )
-    mu = np.array([point.mu for point in points])
-    scatter = np.exp(np.median(log_scatter, axis=0))
-    with np.errstate(invalid="ignore"):
-        # Log odds matter by the probability they stand for; a source that never repeats has none.
-        repeat = 1.0 / (1.0 + np.exp(-logit))
-    source = (
-        (bias.std(axis=0) < _TIGHT * scatter)
-        & (log_scatter.std(axis=0) < _TIGHT)
-        & (repeat.std(axis=0) < _TIGHT)
-    )
-    group = (mu.std(axis=0) < _TIGHT) & (shared[:, 0].std() < _TIGHT)
+    # Log odds matter by the probability they stand for; a source that never repeats has none.
+    repeat = 1.0 / (1.0 + np.exp(-np.clip(logit, -700.0, 700.0)))
+    # What all sources get wrong alike shifts tolls as a source's own bias does.
+    shift = (bias + shared[:, 2:]).std(axis=0) / np.exp(np.median(log_scatter, axis=0))
+    of_source = np.max([shift, log_scatter.std(axis=0), repeat.std(axis=0)], axis=0)
+    of_group = np.maximum(mu.std(axis=0), shared[:, 0].std()) / np.exp(shared[:, 0].mean())
     problem = posterior.problem
-    loose = ~source[problem.claim_source][problem.members]
-    n_loose = np.add.reduceat(np.append(loose, False).astype(np.int64), problem.offsets[:-1])
-    n_loose[np.diff(problem.offsets) == 0] = 0
-    return np.asarray((n_loose == 0) & group[problem.group])
+    # One more at the end, for patterns without claims there.
+    each = np.append(of_source[problem.claim_source][problem.members], 0.0)
+    known = np.maximum.reduceat(each, problem.offsets[:-1])
+    known[np.diff(problem.offsets) == 0] = 0.0
+    known = np.maximum(known, of_group[problem.group])
+    needed = np.square(0.4 * known / _OFF)
+    levels = np.array([*(n for n in _DRAWS if n < n_draws), n_draws])
+    return np.asarray(levels[np.searchsorted(levels[:-1], needed)], np.int64)
 
 
 def _split(patterns: Integers) -> list[Integers]:

@@ -24,7 +24,8 @@ from tollest.claims import Claims, ClaimsError
 from tollest.engines import ThetaDraws, _quadratic, _whitening
 from tollest.engines.laplace import ENOUGH, THINNED
 from tollest.estimation import Estimate
-from tollest.model import Frame, Likelihood, Model, Posterior
+from tollest.model import Likelihood, Model, Posterior
+from tollest.patterns import Frame
 from tollest.priors import Never
 from tollest.support import Support
 from tollest.totals import Totals

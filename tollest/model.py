@@ -1,20 +1,20 @@
 """Assumptions, and what they make of claims: a log density over the continuous unknowns."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _theta, noise, passes
-from tollest._patterns import ranks, ranks_of_runs, take_runs
 from tollest._tables import Parameters, Problem
 from tollest._theta import Coordinates, Layout
-from tollest.claims import KINDS, UNBOUNDED, Claims
+from tollest.claims import UNBOUNDED, Claims
 from tollest.noise import Family, Logistic
 from tollest.passes import threaded
+from tollest.patterns import Frame, Patterns
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.support import Support
 
@@ -91,67 +91,6 @@ class Entry:
     half: bool
     mean: int | float  # an int is the position of the entry that is the mean
     sd: int | float  # an int is the position of the entry that is the log sd
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """What all claims have in common, where they are in parts: names, and numbers in them.
-
-    Attributes
-    ----------
-    sources, groups : tuple of str
-        Sorted, over all parts.
-    n_claims : ndarray of int, shape (n_sources,)
-        Claims in evidence of each source.
-    n_locations : ndarray of int, shape (n_groups,)
-        Locations of each group.
-    largest : int
-        Largest number that a claim mentions.
-    breaks : tuple of int
-        Numbers at which a bin of the support must begin; sorted.
-    """
-
-    sources: tuple[str, ...]
-    groups: tuple[str, ...]
-    n_claims: Integers
-    n_locations: Integers
-    largest: int
-    breaks: tuple[int, ...]
-
-    @classmethod
-    def of(cls, claims: Claims) -> "Frame":
-        """Frame of claims that are all there are."""
-        numbers = [claims.lower, claims.upper[claims.upper != UNBOUNDED], claims.documented]
-        capped = claims.cap[claims.cap != UNBOUNDED]
-        verified = claims.verified[claims.verified >= 0]
-        breaks = np.concatenate([claims.documented, capped + 1, verified, verified + 1])
-        return cls(
-            claims.sources,
-            claims.groups,
-            np.bincount(claims.source_index, minlength=claims.n_sources),
-            np.bincount(claims.group_index, minlength=len(claims.groups))[: len(claims.groups)],
-            max((int(n.max()) for n in (*numbers, verified) if n.size), default=0),
-            tuple(np.unique(breaks).tolist()),
-        )
-
-    @classmethod
-    def joined(cls, parts: "Sequence[Frame]") -> "Frame":
-        """Frame of all parts together."""
-        sources, n_claims = _added([(part.sources, part.n_claims) for part in parts])
-        groups, n_locations = _added([(part.groups, part.n_locations) for part in parts])
-        breaks = sorted(set().union(*(part.breaks for part in parts)))
-        largest = max(part.largest for part in parts)
-        return cls(sources, groups, n_claims, n_locations, largest, tuple(breaks))
-
-
-def _added(parts: list[tuple[tuple[str, ...], Integers]]) -> tuple[tuple[str, ...], Integers]:
-    """Names over all parts, sorted, and the sum of each one's numbers."""
-    names = tuple(sorted(set().union(*(names for names, _ in parts))))
-    numbers = np.zeros(len(names), np.int64)
-    position = {name: i for i, name in enumerate(names)}
-    for own, counts in parts:
-        numbers[[position[name] for name in own]] += counts[: len(own)]
-    return names, numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,22 +207,26 @@ class Posterior:
         return self.model.support.bins(self.shared.largest, self.shared.breaks)
 
     @cached_property
+    def grouped(self) -> Patterns:
+        """Distinct multisets of claims, whatever the support."""
+        never = isinstance(self.model.priors.logit_repeat, Never)
+        return Patterns.of(self.claims, self.shared, repeats=not never)
+
+    @property
     def patterns(self) -> Integers:
         """Pattern of each location, shape (n_locations,)."""
-        return self._prepared[1]
+        return self.grouped.pattern
+
+    def on(self, support: Support) -> "Posterior":
+        """Sum the same posterior on another support."""
+        other = replace(self, model=replace(self.model, support=support))
+        # What does not hang on the support is not computed anew.
+        vars(other)["grouped"] = self.grouped
+        return other
 
     @cached_property
     def problem(self) -> Problem:
         """Claims and support as the compiled functions know them."""
-        return self._prepared[0]
-
-    @cached_property
-    def _prepared(self) -> tuple[Problem, Integers]:
-        claims, model, shared = self.claims, self.model, self.shared
-        source_index = _positions(claims.sources, shared.sources)[claims.source_index]
-        group_index = claims.group_index
-        if claims.groups:
-            group_index = _positions(claims.groups, shared.groups)[group_index]
         first, last = self.bins
         bin_lower, bin_upper, bin_width = noise.edges(
             first, np.append(last[:-1], UNBOUNDED), UNBOUNDED
@@ -293,47 +236,23 @@ class Posterior:
         x = np.concatenate([
             [0.0], np.where(single, np.log1p(first[1:-1]), middle), [math.log1p(first[-1])]
         ])  # fmt: skip
-        counts = claims.kind == KINDS.index("count")
-        repeats = counts & (not isinstance(model.priors.logit_repeat, Never))
-        bounded = claims.upper != UNBOUNDED
-        above = claims.upper[bounded].max(initial=0) + 1
-        claim_rank, example = ranks(
-            np.where(repeats, claims.lower, -1),
-            source_index,
-            claims.lower,
-            # One above the others: ranks of neighbouring numbers are faster.
-            np.where(bounded, claims.upper, above),
-        )
-        figures, claim_figure = np.unique(
-            np.where(repeats, claims.lower, -1)[example], return_inverse=True
-        )
-        if figures.size and figures[0] == -1:
-            figures, claim_figure = figures[1:], claim_figure - 1
-        lower, upper, width = noise.edges(claims.lower[example], claims.upper[example], UNBOUNDED)
-        figure_lower, figure_upper, figure_width = noise.edges(figures, figures, UNBOUNDED)
-        pattern, representative, members, offsets = _patterns(claims, claim_rank, example.size)
-        verified, cap = claims.verified[representative], claims.cap[representative]
-        known = verified >= 0
-        floor = np.where(known, verified, claims.documented[representative])
-        is_capped = cap != UNBOUNDED
-        end = np.where(known, verified + 1, np.where(is_capped, cap, 0) + 1)
-        first_index = np.searchsorted(first, floor, side="right") - 1
-        last_index = np.where(known | is_capped, np.searchsorted(first, end), first.size)
-        family, df = noise.code(model.noise)
-        toll_family, toll_df = noise.code(model.toll)
-        problem = Problem(
+        grouped = self.grouped
+        is_bounded = grouped.end != UNBOUNDED
+        begin = np.searchsorted(first, grouped.floor, side="right") - 1
+        end = np.where(is_bounded, np.searchsorted(first, grouped.end), first.size)
+        family, df = noise.code(self.model.noise)
+        toll_family, toll_df = noise.code(self.model.toll)
+        return Problem(
             family=family, df=df, toll_family=toll_family, toll_df=toll_df,
             x=x, bin_lower=bin_lower, bin_upper=bin_upper, bin_width=bin_width,
-            claim_source=source_index[example], claim_lower=lower, claim_upper=upper,
-            claim_width=width, claim_figure=claim_figure.astype(np.int64),
-            figure_lower=figure_lower, figure_upper=figure_upper, figure_width=figure_width,
-            offsets=offsets, members=members,
-            group=group_index[representative],
-            first=first_index.astype(np.int64), last=last_index.astype(np.int64),
-            cap_edge=np.where(is_capped, np.log1p(np.where(is_capped, cap, 0) + 0.5), np.inf),
-            multiplicity=np.bincount(pattern).astype(np.float64),
+            claim_source=grouped.claim_source, claim_lower=grouped.claim_edges[0],
+            claim_upper=grouped.claim_edges[1], claim_width=grouped.claim_edges[2],
+            claim_figure=grouped.claim_figure, figure_lower=grouped.figure_edges[0],
+            figure_upper=grouped.figure_edges[1], figure_width=grouped.figure_edges[2],
+            offsets=grouped.offsets, members=grouped.members, group=grouped.group,
+            first=begin.astype(np.int64), last=end.astype(np.int64),
+            cap_edge=grouped.cap_edge, multiplicity=grouped.multiplicity,
         )  # fmt: skip
-        return problem, pattern
 
     def parameters(self, theta: Floats) -> Parameters:
         """Parameters of the likelihood at `theta`, shape (n_theta,)."""
@@ -468,12 +387,6 @@ class Posterior:
         ])  # fmt: skip
 
 
-def _positions(names: tuple[str, ...], among: tuple[str, ...]) -> Integers:
-    """Position of each of some sorted names among all of them, sorted too."""
-    position = {name: i for i, name in enumerate(among)}
-    return np.array([position[name] for name in names], np.int64)
-
-
 @dataclass(frozen=True, eq=False)
 class Likelihood:
     """The marginal likelihood of theta, wherever the claims are that it sums over.
@@ -537,29 +450,6 @@ class Likelihood:
         if curvature:
             matrix[np.ix_(index[free], index[free])] = sums.curvature[np.ix_(free, free)]
         return values, slopes, matrix
-
-
-def _patterns(
-    claims: Claims, claim_rank: Integers, n_distinct: int
-) -> tuple[Integers, Integers, Integers, Integers]:
-    """Pattern of each location, a location of each pattern, and the patterns' distinct claims.
-
-    Patterns are ordered by what they hold, not by where they stand in the table, so that
-    the order of the rows cannot change a sum's rounding; and first by group, then by distinct
-    claims, so that neighbours share rows of the tables.
-    """
-    # Distinct claims are ordered by figure, so sorting puts those of one side by side.
-    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets)) * n_distinct
-    members = np.sort(location + claim_rank) - location
-    pattern, representative = ranks(
-        claims.group_index,
-        ranks_of_runs(members, claims.offsets),
-        claims.documented,
-        claims.verified,
-        claims.cap,
-    )
-    chosen, offsets = take_runs(claims.offsets, representative)
-    return pattern, representative, members[chosen], offsets
 
 
 @dataclass(frozen=True)

@@ -159,10 +159,22 @@ class StoredMasses:
             masses[low:high] = self.flat[start : start + high - low]
         return TollMasses(self.first, self.last, out)
 
+    def _closely(self, part: slice) -> TollMasses:
+        """Mass functions of a block on as much of the support as they need."""
+        low, high = self.low[part], self.high[part]
+        # A bin more on either side, which slopes look at.
+        a, b = max(int(low.min()) - 1, 0), min(int(high.max()) + 1, len(self.first))
+        out = np.zeros((len(low), b - a))
+        column = np.arange(a, b)
+        inside = (low[:, None] <= column) & (column < high[:, None])
+        at = self.start[part][:, None] + column - low[:, None]
+        out[inside] = self.flat[at[inside]]
+        return TollMasses(self.first[a:b], self.last[a:b], out)
+
     def _in_blocks[Answer](self, of: Callable[[TollMasses, slice], Answer]) -> list[Answer]:
         n = len(self.low)
         slices = [slice(a, min(a + _BLOCK, n)) for a in range(0, n, _BLOCK)]
-        return [of(self.rows(np.arange(n)[part]), part) for part in slices]
+        return [of(self._closely(part), part) for part in slices]
 
     def quantile(self, q: float | Floats) -> Integers:
         """See `TollMasses.quantile`."""
@@ -171,8 +183,11 @@ class StoredMasses:
 
     def at_least(self, k: int | Integers) -> Floats:
         """See `TollMasses.at_least`."""
-        each = np.broadcast_to(k, len(self.low))
-        return np.concatenate(self._in_blocks(lambda m, part: m.at_least(each[part])))
+        n = len(self.low)
+        each = np.broadcast_to(k, n)
+        blocks = [np.arange(a, min(a + _BLOCK, n)) for a in range(0, n, _BLOCK)]
+        # On the whole support: any number may be asked for.
+        return np.concatenate([self.rows(block).at_least(each[block]) for block in blocks])
 
     def mean(self) -> Floats:
         """See `TollMasses.mean`."""

@@ -7,7 +7,7 @@ the inverse root of the Hessian, or by the mean and covariance of draws.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -129,7 +129,7 @@ def settled_for_tolls(posterior: Posterior, theta: Floats) -> Posterior:
 
 def replace_support(posterior: Posterior, support: Support) -> Posterior:
     """Sum the same posterior on another support."""
-    return replace(posterior, model=replace(posterior.model, support=support))
+    return posterior.on(support)
 
 
 def coarse(posterior: Posterior) -> Support:
