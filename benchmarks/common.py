@@ -6,12 +6,17 @@ from pathlib import Path
 import pandas as pd
 
 from tollest.claims import Claims
-from tollest.simulation import simulate
+from tollest.simulation import Simulation, simulate
+
+
+def world(n_locations: int, n_sources: int, seed: int = 0) -> Simulation:
+    """Simulate claims, about three a location, and keep the truth behind them."""
+    return simulate(n_locations, n_sources, claims_per_location=3.0, rng=seed)
 
 
 def problem(n_locations: int, n_sources: int, seed: int = 0) -> Claims:
-    """Simulate claims, about three a location."""
-    return simulate(n_locations, n_sources, claims_per_location=3.0, rng=seed).claims
+    """Claims of `world`."""
+    return world(n_locations, n_sources, seed).claims
 
 
 def processor() -> str:

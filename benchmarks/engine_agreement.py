@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from arviz_stats.base.array import array_stats
+from scipy.stats import beta
 
 from benchmarks.common import problem
 from benchmarks.engine_grid import processor
@@ -35,6 +36,7 @@ PROBLEMS = "1x2,1x3,1x5,3x3,10x8,30x5,100x8,coast,1000x8"
 TEXTBOOK = "1x2,1x3,1x5,3x3,10x8,30x5,coast"
 OUTPUT = Path(__file__).with_name("engine_agreement.md")
 QUANTILES = (0.05, 0.5, 0.95)
+SIXTHS = (0.1586553, 0.8413447)  # a standard deviation either way
 MOST_LOCATIONS = 10  # whose tolls are compared
 QUIET = Reporter(False)
 
@@ -62,6 +64,19 @@ class Draws:
         variance = square.mean(axis=0)
         # Kenney and Keeping's: the variance of squares over four times that of the draws.
         return np.sqrt(variance), np.sqrt(square.var(axis=0) / (4.0 * variance * self.ess))
+
+    def quantile(self, prob):
+        """Give quantiles and their MCSE."""
+        columns = np.moveaxis(self.values, -1, 0)
+        quantiles = np.quantile(columns.reshape(len(columns), -1), prob, axis=1)
+        if self.ess is None:
+            mcse = [float(array_stats.mcse(x, method="quantile", prob=prob)) for x in columns]
+            return quantiles, np.array(mcse)
+        # As of chains: half of what lies between the orders that a sixth of samples fall short
+        # of and a sixth exceed.
+        ends = beta.ppf(SIXTHS, self.ess * prob + 1.0, self.ess * (1.0 - prob) + 1.0)
+        low, high = np.quantile(columns.reshape(len(columns), -1), ends, axis=1)
+        return quantiles, (high - low) / 2
 
     def _mcse(self, method):
         columns = np.moveaxis(self.values, -1, 0)

@@ -1,0 +1,98 @@
+"""One case of `benchmarks.growth`: claims written to a file, then the whole way to the tolls."""
+
+import time
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+import tollest as te
+from benchmarks.common import problem
+from benchmarks.measuring import peak_mib
+from tollest.engines import NUTS
+from tollest.simulation import draw_truth, simulate
+from tollest.support import Support
+
+_MOST = 10_000_000_000  # no claim is as large
+_LARGE = {"mu": 15.0, "tau": 0.7, "repeat": 1e-6}  # numbers enough for a million that all differ
+
+
+def simulated(path, n_locations, n_sources, claims_per_location, different, seed):
+    """Write simulated claims; of those that are `different` no two have the same count."""
+    rng = np.random.default_rng(seed)
+    truth = draw_truth(n_sources, rng=rng, **(_LARGE if different else {}))
+    claims = simulate(
+        n_locations, n_sources, claims_per_location=claims_per_location, truth=truth, rng=rng
+    ).claims
+    location = np.repeat(np.arange(n_locations), np.diff(claims.offsets))
+    count = claims.lower.copy()
+    if different:
+        order, steps = np.argsort(count, kind="stable"), np.arange(count.size)
+        # The least that each has to rise to be above the one before.
+        count[order] = np.maximum.accumulate(count[order] - steps) + steps
+    table = pd.DataFrame(
+        {
+            "location": np.array(claims.locations, dtype=object)[location],
+            "source": np.array(claims.sources, dtype=object)[claims.source_index],
+            "count": count,
+        }
+    )
+    table[count < _MOST].to_parquet(path, index=False)
+    return {}
+
+
+def events(path, csv, most, seed):
+    """Write events as ranges of one source: from the low to the high estimate of each."""
+    table = pd.read_csv(csv, usecols=["id", "low_death", "high_death"])
+    if most is not None and len(table) > most:
+        table = table.sample(most, random_state=seed)
+    # In some rows the high estimate is below the low.
+    bounds = np.sort(table[["low_death", "high_death"]].to_numpy().astype(np.int64), axis=1)
+    ranges = pd.DataFrame(
+        {
+            "location": table["id"].astype(np.int64).astype(str).to_numpy(),
+            "source": "coders",
+            "kind": "range",
+            "lower": bounds[:, 0],
+            "upper": bounds[:, 1],
+        }
+    )
+    ranges.to_parquet(path, index=False)
+    return {}
+
+
+def _warm_up(seed):
+    """Compile, and import what is imported late, outside the clock."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "claims.parquet"
+        simulated(path, 400, 8, 3.0, False, seed)
+        te.estimate(te.Claims.read(path), rng=seed, progress=False).table().to_parquet(path)
+    te.estimate(problem(3, 3, seed), engine=NUTS(draws=20, runs=1), rng=seed, progress=False)
+
+
+def whole_way(path, output, width, seed):
+    """Seconds and memory from claims on disk to tolls on disk."""
+    warnings.simplefilter("ignore", te.DoubtfulEstimate)  # the summary says as much
+    _warm_up(seed)
+    model = te.Model(support=Support(width=width) if width else Support())
+    before, marks = peak_mib(), [time.perf_counter()]
+    claims = te.Claims.read(path)
+    marks.append(time.perf_counter())
+    estimate = te.estimate(claims, model=model, rng=seed, progress=False)
+    marks.append(time.perf_counter())
+    table = estimate.table()
+    marks.append(time.perf_counter())
+    table.to_parquet(output)
+    marks.append(time.perf_counter())
+    steps = dict(zip(("read", "estimate", "table", "write"), np.diff(marks).tolist(), strict=True))
+    posterior = estimate.posterior
+    return {
+        "n_claims": claims.n_claims, "n_locations": claims.n_locations,
+        "n_patterns": int(posterior.problem.group.size),
+        "n_support": int(posterior.problem.x.size), "width": posterior.model.support.width,
+        "n_theta": posterior.n_theta, **steps, "whole": marks[-1] - marks[0],
+        "before": before, "peak": peak_mib(), "theta": estimate.theta.summary,
+        "n_evaluations": estimate.theta.n_evaluations, "n_doubts": len(estimate.doubts),
+    }  # fmt: skip
