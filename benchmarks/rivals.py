@@ -106,8 +106,8 @@ def page(store: Store, options) -> list[str]:
         f"sources, about three claims a location, simulated with seed {SEED}.", "",
         "### Effective draws a second", "",
         "ESS: the smallest bulk ESS over the biases and log scatters of all sources; of "
-        "importance draws that of their weights. Seconds are of draws of theta alone, compilation of a PyMC "
-        "model included, since each new table of claims is a new model. The textbook is "
+        "importance draws that of their weights. Seconds are of draws of theta alone, compilation "
+        "of a PyMC model included, since each new table of claims is a new model. The textbook is "
         "`tests/textbook.py`, the package's model written densely in PyTensor, on a support of "
         f"{SUPPORT['dense']} whole numbers and bins of {SUPPORT['width']:.0%}. The model written "
         "first has a continuous log toll for every location and a normal error for every source; "
@@ -132,9 +132,9 @@ def page(store: Store, options) -> list[str]:
         lines += [
             "### Intervals of the true tolls", "",
             "Share of true tolls inside 90 % intervals of whole numbers (± its standard error "
-            "were tolls independent), mean width and interval score on the log1p axis, half a death "
-            "outwards; a lower score is better. The claims come from this package's own model, "
-            "at sources of ordinary habits, which favours it.", "",
+            "were tolls independent), mean width and interval score on the log1p axis, half a "
+            "death outwards; a lower score is better. The claims come from this package's own "
+            "model, at sources of ordinary habits, which favours it.", "",
             *markdown(pd.DataFrame([covered(row) for row in tolls])), "",
         ]  # fmt: skip
     return lines

@@ -6,13 +6,13 @@ from scipy import stats
 
 from tollest._progress import Reporter
 from tollest.claims import Claims
-from tollest.engines import NUTS, NestedLaplace, _whitening
+from tollest.engines import NUTS, NestedLaplace, _quadratic, _whitening
 from tollest.engines._weights import smoothed, systematic
 from tollest.engines.laplace import _Proposal
 from tollest.engines.nuts import convergence
 from tollest.estimation import DoubtfulEstimate, estimate
 from tollest.model import Model
-from tollest.simulation import simulate
+from tollest.simulation import draw_truth, simulate
 from tollest.support import Support
 
 QUIET = Reporter(False)
@@ -189,3 +189,48 @@ def test_importance_draws_spread_as_far_as_those_of_nuts():
     # Of the mean over entries: seeds differ by their own error, and NUTS has one of its own.
     mcse = np.hypot(np.std(ratios, ddof=1) / 2, 1 / np.sqrt(2 * sampled.ess * 4))
     assert abs(np.mean(ratios)) < 4 * mcse
+
+
+def test_draws_by_a_quadratic_agree_with_nuts_on_the_exact_density():
+    # A few thousand patterns would take this way by themselves.
+    truth = draw_truth(3, mu=2.5, tau=0.6, rng=12)
+    posterior = Model().given(simulate(2500, 3, truth=truth, rng=13).claims)
+    coarse = _whitening.coarse(posterior)
+
+    draws = _quadratic.run(
+        lambda support: posterior.on(support).likelihood,
+        lambda support: posterior.on(support).thinned(500),
+        coarse, 300.0, np.random.default_rng(1), QUIET,
+    )  # fmt: skip
+
+    assert draws is not None
+    assert draws.pareto_k < 0.7
+    exact = NUTS(draws=400).run(posterior, np.random.default_rng(2), QUIET)
+    spread = exact.flat.std(axis=0)
+    mcse = spread * np.sqrt(1.0 / draws.ess + 1.0 / exact.ess)
+    difference = np.abs(draws.flat.mean(axis=0) - exact.flat.mean(axis=0))
+    worst = int(np.argmax(difference / mcse))
+    assert difference[worst] < 4 * mcse[worst], posterior.theta_names[worst]
+    # Kenney and Keeping: the relative error of a spread is 1 / sqrt(2 ess) for a normal.
+    ratio = np.log(draws.flat.std(axis=0) / spread)
+    assert np.abs(ratio).max() < 4.5 * np.sqrt(0.5 / draws.ess + 0.5 / exact.ess)
+
+
+def test_the_step_to_the_mode_only_climbs():
+    posterior = Model().given(simulate(300, 4, rng=2).claims)
+    likelihood = posterior.likelihood
+    mean, precision = _quadratic.marginal_prior(likelihood.entries)
+
+    found = _quadratic.towards_mode(likelihood, mean, QUIET)
+
+    def height(theta):
+        value = likelihood.log_likelihoods(theta[None])[0][0]
+        return value - 0.5 * precision @ np.square(theta - mean)
+
+    assert height(found.centre) > height(mean)
+    # Nothing within a step of any entry is higher by as much as half a unit.
+    for j in range(posterior.n_theta):
+        step = np.zeros(posterior.n_theta)
+        step[j] = 0.3 / np.sqrt(found.curvature[j, j] + precision[j])
+        assert height(found.centre + step) < height(found.centre) + 0.5
+        assert height(found.centre - step) < height(found.centre) + 0.5

@@ -1,0 +1,126 @@
+"""Sums over shards are those over all patterns, whoever computes them."""
+
+import os
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from tollest import _kernels, passes
+from tollest._tables import Parameters
+from tollest.model import Model, Posterior
+from tollest.patterns import Frame
+from tollest.simulation import simulate
+
+
+@pytest.fixture(scope="module")
+def posterior():
+    return Model().given(simulate(400, 5, rng=8).claims)
+
+
+@pytest.fixture(scope="module")
+def thetas(posterior):
+    rng = np.random.default_rng(9)
+    centre = np.array([-1.0 if e.half else 0.0 for e in posterior.entries])
+    return centre + 0.3 * rng.standard_normal((3, posterior.n_theta))
+
+
+def zeros(point):
+    return Parameters(*(np.zeros_like(array) for array in point))
+
+
+@pytest.mark.parametrize("size", [1, 7, 150])
+def test_shards_add_up_to_the_whole(posterior, thetas, size):
+    points = [posterior.parameters(theta) for theta in thetas]
+    parts = passes.shards(posterior.problem, size)
+
+    sums = passes.add(passes.run(part, points, True, False) for part in parts)
+
+    assert len(parts) == -(-posterior.problem.group.size // size)
+    for point, value, gradient in zip(points, sums.values, sums.gradients, strict=True):
+        expected = zeros(point)
+        whole = _kernels.log_likelihood(posterior.problem, point, True, expected)
+        assert_allclose(value, whole, rtol=1e-12)
+        flat = np.concatenate(expected)
+        assert_allclose(gradient, flat, rtol=1e-9, atol=1e-9 * np.abs(flat).max())
+
+
+def test_chosen_patterns_are_summed_as_they_were(posterior, thetas):
+    point, chosen = posterior.parameters(thetas[0]), np.array([3, 11, 12, 90])
+    each = np.empty(posterior.problem.group.size)
+    _kernels.log_likelihoods(posterior.problem, point, each)
+
+    part = passes.chosen(posterior.problem, chosen)
+
+    of_part = np.empty(chosen.size)
+    _kernels.log_likelihoods(part, point, of_part)
+    assert_allclose(of_part, each[chosen], rtol=1e-12)
+    assert part.claim_lower.size == np.unique(part.members).size
+
+
+def test_curvature_is_the_sum_of_outer_products_of_locations_gradients(posterior, thetas):
+    point, problem = posterior.parameters(thetas[0]), posterior.problem
+
+    sums = passes.run(problem, [point], True, True)
+
+    expected = 0.0
+    for p in range(problem.group.size):
+        own = zeros(point)
+        one = _kernels.shard(problem, p, p + 1)._replace(multiplicity=np.ones(1))
+        _kernels.log_likelihood(one, point, True, own)
+        flat = np.concatenate(own)
+        expected = expected + problem.multiplicity[p] * np.outer(flat, flat)
+    scale = np.abs(expected).max()
+    assert_allclose(sums.curvature, expected, rtol=1e-9, atol=1e-12 * scale)
+    plain = passes.run(problem, [point], True, False)
+    assert_allclose(sums.values, plain.values, rtol=1e-13)
+    assert_allclose(sums.gradients, plain.gradients, rtol=1e-9, atol=1e-9)
+
+
+def test_threads_do_not_change_a_digit(posterior, thetas, monkeypatch):
+    monkeypatch.setattr(passes, "SHARD", 40)
+    shards = passes.shards(posterior.problem, 40)
+
+    def sums(threads):
+        points = [posterior.parameters(theta) for theta in thetas]
+        parts = passes.threaded(lambda s: passes.run(s, points, True, True), shards, threads)
+        return passes.add(parts)
+
+    one, two, five = sums(1), sums(2), sums(5)
+
+    for a, b, c in zip(one, two, five, strict=True):
+        assert_array_equal(a, b)
+        assert_array_equal(a, c)
+
+
+def test_many_patterns_have_the_density_of_few(posterior, thetas):
+    sharded = Posterior(posterior.model, posterior.claims)
+    vars(sharded)["_shards"] = passes.shards(sharded.problem, 50)
+
+    value, gradient = sharded.log_density_and_gradient(thetas[1])
+
+    expected, of_whole = posterior.log_density_and_gradient(thetas[1])
+    assert_allclose(value, expected, rtol=1e-12)
+    assert_allclose(gradient, of_whole, rtol=1e-9, atol=1e-9)
+    assert_allclose(sharded.log_densities(thetas), posterior.log_densities(thetas), rtol=1e-12)
+
+
+def test_parts_of_claims_that_share_a_frame_add_up(posterior, thetas):
+    claims = posterior.claims
+    table = claims.to_frame()
+    first = table["location"].isin(claims.locations[:150])
+    own = [type(claims).from_table(table[which]) for which in (first, ~first)]
+    frame = Frame.joined([Frame.of(part) for part in own])
+
+    parts = [Posterior(posterior.model, part, frame) for part in own]
+
+    assert frame.sources == claims.sources
+    assert parts[0].theta_names == posterior.theta_names
+    total = sum(part.log_likelihoods(thetas)[0] for part in parts)
+    assert_allclose(total, posterior.log_likelihoods(thetas)[0], rtol=1e-12)
+    assert_array_equal(parts[1].n_informing, posterior.n_informing)
+
+
+def test_threads_are_as_many_as_processors(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert list(passes.threaded(lambda i: i * i, [1, 2, 3])) == [1, 4, 9]
