@@ -158,7 +158,7 @@ def page(store: Store, options) -> list[str]:
         "theta that the claims were simulated from. The floor is a bare compiled pass over the "
         "same windows of the same patterns: one exponential (the package's own, in vector "
         "registers) and three multiply-adds a cell. The two take turns in one process, and the "
-        "least time of each counts. The gradient takes no exponential in its cells, but finds its windows, "
-        "tabulates the masses of distinct claims and multiplies rows of them.", "",
+        "least time of each counts. The gradient takes no exponential in its cells, but finds its "
+        "windows, tabulates the masses of distinct claims and multiplies rows of them.", "",
         *(markdown(table) if len(table) else ["Not measured yet."]), "",
     ]  # fmt: skip

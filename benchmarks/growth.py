@@ -14,6 +14,7 @@ PLAIN = {"n_locations": 10_000, "n_sources": 8, "claims_per_location": 3.0, "wid
 FAMILIES = {
     "locations": "Locations, at 8 sources and about 3 claims a location",
     "sources": "Sources, at 10,000 locations and about 3 claims a location",
+    "many": "Sources, at 1,000,000 locations and about 3 claims a location",
     "claims": "Claims a location, at 10,000 locations and 40 sources",
     "support": "Width of the bins of tolls, at 10,000 locations and 8 sources",
     "different": "Claims of all-different counts, about 3 a location by 8 sources",
@@ -36,6 +37,8 @@ def cases(quick: bool) -> dict[str, dict[str, object]]:
         out[f"locations.{n}"] = plain | {"n_locations": n}
     for n in (3, 8) if quick else (3, 8, 50, 200, 1000):
         out[f"sources.{n}"] = plain | {"n_sources": n}
+    for n in () if quick else (200,):
+        out[f"many.{n}"] = plain | {"n_sources": n, "n_locations": 1_000_000}
     for n in (1, 3) if quick else (1, 3, 10, 30):
         out[f"claims.{n}"] = plain | {"n_sources": 40, "claims_per_location": float(n)}
     for width in (0.04, 0.02) if quick else (0.04, 0.02, 0.01, 0.005):
