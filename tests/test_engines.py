@@ -70,7 +70,7 @@ def test_threads_do_not_change_the_draws(monkeypatch):
     posterior = Model().given(counts(5, 21))
     several = NestedLaplace().run(posterior, np.random.default_rng(7), QUIET)
 
-    monkeypatch.setattr("tollest.model.os.cpu_count", lambda: 1)
+    monkeypatch.setattr("tollest.passes.os.cpu_count", lambda: 1)
     single = NestedLaplace().run(posterior, np.random.default_rng(7), QUIET)
 
     assert_array_equal(several.theta, single.theta)
