@@ -129,6 +129,23 @@ def test_a_folder_without_files_is_an_error(tmp_path):
         te.distributed.estimate(tmp_path, progress=False)
 
 
+@pytest.mark.parametrize(
+    ("files", "error", "says"),
+    [
+        ([], ValueError, "files is empty"),
+        (["nowhere.parquet"], FileNotFoundError, "no file 'nowhere.parquet'"),
+        (["a/x.parquet", "b/x.parquet"], ValueError, "the same name"),
+    ],
+)
+def test_files_that_cannot_be_meant_are_errors(files, error, says, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.parquet").write_bytes(b"")
+
+    with pytest.raises(error, match=says):
+        te.distributed.estimate([tmp_path / name for name in files], progress=False)
+
+
 def test_where_the_quadratic_is_no_good_the_other_function_is_named(table, tmp_path, monkeypatch):
     table.iloc[:6].to_parquet(tmp_path / "a.parquet")
     monkeypatch.setattr(te.distributed._quadratic, "run", lambda *_: None)

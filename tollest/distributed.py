@@ -73,8 +73,8 @@ def estimate(
     FileNotFoundError
         If there is no such file, or no Parquet file in the folder.
     ValueError
-        If there are so few claims that one process does better; read them together, and use
-        `tollest.estimate`.
+        If no file is named, or two have the same name; or if there are so few claims that one
+        process does better: read them together, and use `tollest.estimate`.
 
     Examples
     --------
@@ -313,6 +313,11 @@ def _paths(files: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
                 raise FileNotFoundError(f"there is no Parquet file in {folder.name!r}.")
             return found
         files = [files]
+    if not files:
+        raise ValueError("files is empty; name one Parquet file or more, or a folder of them.")
+    missing = [Path(path).name for path in files if not Path(path).is_file()]
+    if missing:
+        raise FileNotFoundError(f"there is no file {', '.join(map(repr, missing))}.")
     paths = tuple(str(Path(path).resolve()) for path in files)
     names = [Path(path).name for path in paths]
     if len(set(names)) < len(names):
