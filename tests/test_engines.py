@@ -12,7 +12,7 @@ from tollest.engines.laplace import _Proposal
 from tollest.engines.nuts import convergence
 from tollest.estimation import DoubtfulEstimate, estimate
 from tollest.model import Model
-from tollest.simulation import draw_truth, simulate
+from tollest.simulation import simulate
 from tollest.support import Support
 
 QUIET = Reporter(False)
@@ -189,32 +189,6 @@ def test_importance_draws_spread_as_far_as_those_of_nuts():
     # Of the mean over entries: seeds differ by their own error, and NUTS has one of its own.
     mcse = np.hypot(np.std(ratios, ddof=1) / 2, 1 / np.sqrt(2 * sampled.ess * 4))
     assert abs(np.mean(ratios)) < 4 * mcse
-
-
-@pytest.mark.slow
-def test_draws_by_a_quadratic_agree_with_nuts_on_the_exact_density():
-    # Thousands of patterns would take this way by themselves; small tolls have few.
-    truth = draw_truth(3, mu=1.2, tau=0.5, rng=4)
-    posterior = Model().given(simulate(12_000, 3, truth=truth, rng=5).claims)
-    coarse = _whitening.coarse(posterior)
-
-    draws = _quadratic.run(
-        lambda support: posterior.on(support).likelihood,
-        lambda support: posterior.on(support).thinned(500),
-        coarse, 200.0, np.random.default_rng(1), QUIET,
-    )  # fmt: skip
-
-    assert draws is not None
-    assert draws.pareto_k < 0.7
-    exact = NUTS(draws=400).run(posterior, np.random.default_rng(2), QUIET)
-    spread = exact.flat.std(axis=0)
-    mcse = spread * np.sqrt(1.0 / draws.ess + 1.0 / exact.ess)
-    difference = np.abs(draws.flat.mean(axis=0) - exact.flat.mean(axis=0))
-    worst = int(np.argmax(difference / mcse))
-    assert difference[worst] < 4 * mcse[worst], posterior.theta_names[worst]
-    # Kenney and Keeping: the relative error of a spread is 1 / sqrt(2 ess) for a normal.
-    ratio = np.log(draws.flat.std(axis=0) / spread)
-    assert np.abs(ratio).max() < 4.5 * np.sqrt(0.5 / draws.ess + 0.5 / exact.ess)
 
 
 def test_the_step_to_the_mode_only_climbs():
