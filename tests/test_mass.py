@@ -156,13 +156,35 @@ def test_rows_are_made_of_cells(family, lower, upper):
     a, b, w = noise.edges(np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN)
     rows = np.empty((3, x.size))
 
-    _mass.claim_row(*code, x, m, s, a[0], b[0], w[0], True, *rows)
+    _mass.claim_row(*code, x, m, s, a[0], b[0], w[0], *rows)
 
     cells = np.array([cell(family, lower, upper, v + m, s) for v in x]).T
     # Masses, not logs: a log of -300 keeps no more digits than these.
     assert_allclose(rows[0], np.exp(cells[0]), rtol=1e-13, atol=1e-300)
     assert_allclose(rows[1] * s, cells[1], rtol=1e-12, atol=1e-14)
     assert_allclose(rows[2], cells[2], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(("lower", "upper"), [(1, 1), (8, 8), (5, 11), (90_000, 90_000)])
+@pytest.mark.parametrize("s", [0.03, 0.3, 40.0])
+def test_rows_by_shared_powers_are_made_of_cells(lower, upper, s):
+    m, x = 0.2, np.log1p(np.arange(0.0, 100_000.0, 997.0))
+    a, _, w = noise.edges(np.array([lower]), np.array([upper]), OPEN)
+    middle, power = 0.5 * x[-1], np.empty(x.size)
+    rows, only = np.full((3, x.size), np.nan), np.full((3, x.size), np.nan)
+
+    _mass.powers(x, middle, s, power)
+    start = math.exp((a[0] - m - middle) / s)
+    _mass.narrow_rows(x, 0, power, 0, x.size, start, (a[0] - m) / s, s, w[0] / s, rows, 1, 0)
+    _mass.narrow_masses(power, 0, x.size, start, w[0] / s, only, 0)
+
+    cells = np.array([cell("logistic", lower, upper, v + m, s) for v in x]).T
+    held = cells[0] > np.log(1e-136)  # below, masses stop
+    assert_allclose(rows[0, held], np.exp(cells[0, held]), rtol=1e-12)
+    assert np.all(rows[0, ~held] < 2e-136)
+    assert_allclose(rows[1] * s, cells[1], rtol=1e-12, atol=1e-12)
+    assert_allclose(rows[2], cells[2], rtol=1e-10, atol=1e-11)
+    assert_allclose(only[0], rows[0], rtol=1e-13)
 
 
 @pytest.mark.parametrize("family", list(CODES))

@@ -33,7 +33,9 @@ FAST = {"contract", "nsz"}
 SUMS = {"contract", "nsz", "reassoc"}
 
 # Standardised widths below which an interval's edges share one exponential.
-_WIDE = 30.0
+WIDE = 30.0
+# Standardised half width of the support above which no `powers` of it are made.
+STEEP = 300.0
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
@@ -152,39 +154,55 @@ def _logistic(
     return log_mass, below - above, -(w / c * ratio + lower * (above - below))
 
 
-@njit(inline="always", error_model="numpy")
-def _narrow(lower: float, w: float, c: float, shrink: float) -> tuple[float, float, float]:
-    """Mass of ``[lower, lower + w]``, and ``s`` d/dm and d/dlog s of its log.
+@njit(cache=True, fastmath=FAST, error_model="numpy")
+def powers(x: Floats, middle: float, scale: float, out: Floats) -> None:
+    """``exp(-(x - middle) / scale)`` for each `x`, which all narrow intervals of a scale share."""
+    inverse = 1.0 / scale
+    for k in range(x.size):
+        out[k] = exp((middle - x[k]) * inverse)
 
-    One exponential and one division: both edges share ``exp(-|lower|)``. Of intervals of `_WIDE`
-    or more it must not be asked, whose two ends can both lie beyond the smallest exponential.
-    """
-    t = exp(-abs(lower))
-    a = t + shrink if lower < 0.0 else 1.0 + t * shrink
-    b = 1.0 + t
-    inverse = 1.0 / (a * b)
-    below = (t if lower < 0.0 else 1.0) * (b * inverse)  # F(upper)
-    above = (t if lower > 0.0 else 1.0) * (a * inverse)  # 1 - F(lower)
-    return (
-        c * t * inverse, below - above,
-        -(w / c * (shrink * b * (b * inverse)) + lower * (above - below)),
-    )  # fmt: skip
+
+@njit(inline="always", error_model="numpy")
+def _clamped(power: float) -> float:
+    """Keep away from where its square overflows, or its inverse's: masses stop at 1e-137 or below."""
+    return min(max(power, 1e-150), 1e150)
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def _narrow_masses(
-    x: Floats, centre: float, scale: float, lower: float, width: float, mass: Floats
+def narrow_masses(
+    power: Floats, at: int, n: int, start: float, w: float, table: Floats, s: int
 ) -> None:
-    """Mass of one narrow interval, without derivatives."""
-    inverse = 1.0 / scale
-    w = width * inverse
-    c = _one_minus_exp(w)
-    shrink = exp(-w)
-    for k in range(x.size):
-        z = (lower - x[k] - centre) * inverse
-        t = exp(-abs(z))
-        a = t + shrink if z < 0.0 else 1.0 + t * shrink
-        mass[k] = c * t / (a * (1.0 + t))
+    """Mass of one narrow interval in the first row of a table, without derivatives."""
+    v, mass = power[at : at + n], table[0, s : s + n]
+    c, shrink = _one_minus_exp(w), exp(-w)
+    for k in range(n):
+        vk = _clamped(start * v[k])
+        mass[k] = c * vk / ((1.0 + vk) * (shrink + vk))
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy")
+def narrow_rows(
+    x: Floats, a: int, power: Floats, at: int, n: int, start: float, z: float, scale: float,
+    w: float, table: Floats, row: int, s: int,
+) -> None:  # fmt: skip
+    """Mass of one narrow interval, and derivatives of its log in `row` and the one after it.
+
+    `z` is the interval's standardised lower edge for an `x` of 0. With ``v``, the exponential of
+    that edge for each `x`, there is one division in a cell.
+    """
+    xs, v, mass = x[a : a + n], power[at : at + n], table[0, s : s + n]
+    d_centre, d_log_scale = table[row, s : s + n], table[row + 1, s : s + n]
+    c, shrink, inverse = _one_minus_exp(w), exp(-w), 1.0 / scale
+    ratio = w / c * shrink
+    for k in range(n):
+        vk = _clamped(start * v[k])
+        below, above = 1.0 + vk, shrink + vk
+        share = 1.0 / (below * above)
+        # F(upper) less 1 - F(lower)
+        skew = (vk * below - above) * share
+        mass[k] = c * vk * share
+        d_centre[k] = skew * inverse
+        d_log_scale[k] = (z - xs[k] * inverse) * skew - ratio * (below * below * share)
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
@@ -220,14 +238,6 @@ def logistic_claim(
         w = width * inverse
         c = _one_minus_exp(w)
         shrink = exp(-w)
-        if w < _WIDE:
-            for k in range(x.size):
-                z = (lower - x[k] - centre) * inverse
-                value, d_m, d_s = _narrow(z, w, c, shrink)
-                mass[k] = value
-                d_centre[k] = d_m * inverse
-                d_log_scale[k] = d_s
-            return
         for k in range(x.size):
             z = (lower - x[k] - centre) * inverse
             value, d_m, d_s = _logistic(z, z + w, w, c, shrink)
@@ -412,19 +422,16 @@ def mass_cell(
 @njit(cache=True, error_model="numpy")
 def claim_row(
     family: int, df: float, x: Floats, centre: float, scale: float,
-    lower: float, upper: float, width: float, derivatives: bool,
+    lower: float, upper: float, width: float,
     mass: Floats, d_centre: Floats, d_log_scale: Floats,
 ) -> None:  # fmt: skip
     """Fill the mass of one interval at locations ``x + centre``, and derivatives of its log.
 
     `x`, `mass`, `d_centre` and `d_log_scale` have shape (n_support,). Masses may underflow;
-    derivatives, which are filled if `derivatives` says so, do not.
+    derivatives do not.
     """
     if family == LOGISTIC:
-        if derivatives or width >= _WIDE * scale:
-            logistic_claim(x, centre, scale, lower, upper, width, mass, d_centre, d_log_scale)
-        else:
-            _narrow_masses(x, centre, scale, lower, width, mass)
+        logistic_claim(x, centre, scale, lower, upper, width, mass, d_centre, d_log_scale)
         return
     w = width / scale
     for k in range(x.size):

@@ -27,8 +27,9 @@ from numba import njit
 from tollest._mass import FAST, SUMS, mass_cell
 from tollest._tables import Floats, Grid, Integers, Parameters, Problem, softplus
 
-# A sum of products below this may have lost terms to underflow.
-LEAST = 1e-200
+# A sum of products below this may have lost terms to underflow, or have masses in it that stop
+# at 1e-137.
+LEAST = 1e-120
 
 
 # Rows of the work space: the joint; the product of own masses; the probability that no claimed

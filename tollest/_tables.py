@@ -16,7 +16,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tollest._mass import FAST, LOGISTIC, bin_row, claim_row, mass_cell
+from tollest._mass import (
+    FAST,
+    LOGISTIC,
+    STEEP,
+    WIDE,
+    bin_row,
+    claim_row,
+    exp,
+    mass_cell,
+    narrow_masses,
+    narrow_rows,
+    powers,
+)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -103,15 +115,17 @@ def _log_peak(family: int, df: float, w: float) -> float:
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def _scaled(scale: float, odds: float, mass: Floats, either: Floats) -> None:
-    for k in range(mass.size):
+def _scaled(scale: float, odds: float, table: Floats, s: int, n: int) -> None:
+    mass, either = table[0, s : s + n], table[1, s : s + n]
+    for k in range(n):
         mass[k] *= scale
         either[k] = mass[k] + odds
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def _share(odds: float, either: Floats, share: Floats) -> None:
-    for k in range(either.size):
+def _share(odds: float, table: Floats, s: int, n: int) -> None:
+    either, share = table[1, s : s + n], table[4, s : s + n]
+    for k in range(n):
         share[k] = odds / either[k]
 
 
@@ -164,6 +178,50 @@ def _prior_table(
 
 
 @njit(cache=True, error_model="numpy")
+def _powers(
+    family: int, x: Floats, scale: Floats, wanted: Integers
+) -> tuple[Floats, Integers, float]:  # fmt: skip
+    """`powers` of the support for each scale that is wanted; where each row ends; their middle.
+
+    Rows are laid side by side. Of scales too small for them there are none, and their end is 0.
+    """
+    middle = 0.5 * (x[0] + x[-1])
+    end = np.zeros(scale.size, np.int64)
+    n = 0
+    for i in range(scale.size):
+        if family == LOGISTIC and wanted[i] > 0 and x[-1] - middle < STEEP * scale[i]:
+            n += x.size
+            end[i] = n
+    table = np.empty(n)
+    for i in range(scale.size):
+        if end[i] > 0:
+            powers(x, middle, scale[i], table[end[i] - x.size : end[i]])
+    return table, end, middle
+
+
+@njit(cache=True, error_model="numpy")
+def _interval(
+    family: int, df: float, x: Floats, a: int, n: int, power: Floats, power_end: int,
+    middle: float, centre: float, scale: float, lower: float, upper: float, width: float,
+    derivatives: bool, table: Floats, row: int, s: int,
+) -> None:  # fmt: skip
+    """Masses of an interval over `n` points from `a`, and from `row` on the derivatives."""
+    if power_end == 0 or not width < WIDE * scale:
+        e = s + n
+        claim_row(
+            family, df, x[a : a + n], centre, scale, lower, upper, width, table[0, s:e],
+            table[row, s:e], table[row + 1, s:e],
+        )  # fmt: skip
+        return
+    start, at = exp((lower - centre - middle) / scale), power_end - x.size + a
+    if derivatives:
+        z = (lower - centre) / scale
+        narrow_rows(x, a, power, at, n, start, z, scale, width / scale, table, row, s)
+    else:
+        narrow_masses(power, at, n, start, width / scale, table, s)
+
+
+@njit(cache=True, error_model="numpy")
 def _figure_table(
     problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
     derivatives: bool,
@@ -177,12 +235,12 @@ def _figure_table(
     start, size = _starts(a, b)
     table = np.empty((3, size))
     scatter, common_bias = math.exp(parameters.shared[1]), parameters.shared[2]
+    power, power_end, middle = _powers(family, x, np.full(1, scatter), np.full(1, lower.size))
     for v in range(a.size):
         if b[v] > a[v]:
-            s, e = start[v], start[v] + b[v] - a[v]
-            claim_row(
-                family, df, x[a[v] : b[v]], common_bias, scatter, lower[v], upper[v], width[v],
-                derivatives, table[0, s:e], table[1, s:e], table[2, s:e],
+            _interval(
+                family, df, x, a[v], b[v] - a[v], power, power_end[0], middle, common_bias,
+                scatter, lower[v], upper[v], width[v], derivatives, table, 1, start[v],
             )  # fmt: skip
     return table, start - a
 
@@ -206,13 +264,17 @@ def _claim_table(
     constant = np.zeros(n_claims)
     scatter = np.exp(parameters.log_scatter)
     log_own = np.array([-softplus(value) for value in logit])
+    n_of_source = np.zeros(scatter.size, np.int64)
+    for j in range(n_claims):
+        n_of_source[source[j]] += b[j] > a[j]
+    power, power_end, middle = _powers(family, x, scatter, n_of_source)
     for j in range(n_claims):
         if b[j] <= a[j]:
             continue
-        s, e, i = start[j], start[j] + b[j] - a[j], source[j]
-        claim_row(
-            family, df, x[a[j] : b[j]], common_bias + bias[i], scatter[i], lower[j], upper[j],
-            width[j], derivatives, table[0, s:e], table[2, s:e], table[3, s:e],
+        s, n, i = start[j], b[j] - a[j], source[j]
+        _interval(
+            family, df, x, a[j], n, power, power_end[i], middle, common_bias + bias[i], scatter[i],
+            lower[j], upper[j], width[j], derivatives, table, 2, s,
         )  # fmt: skip
         log_scale = _log_peak(family, df, width[j] / scatter[i])
         odds = 0.0
@@ -223,9 +285,9 @@ def _claim_table(
             constant[j] = log_scale + log_own[i]
             odds = math.exp(logit[i] - log_scale)
         # Where the most that a claim can be is no number a float holds, logs are summed instead.
-        _scaled(math.exp(min(-log_scale, 700.0)), odds, table[0, s:e], table[1, s:e])
+        _scaled(math.exp(min(-log_scale, 700.0)), odds, table, s, n)
         if derivatives and claim_figure[j] >= 0:
-            _share(odds, table[1, s:e], table[4, s:e])
+            _share(odds, table, s, n)
     return table, start - a, constant
 
 
