@@ -164,7 +164,7 @@ def powers(x: Floats, middle: float, scale: float, out: Floats) -> None:
 
 @njit(inline="always", error_model="numpy")
 def _clamped(power: float) -> float:
-    """Keep away from where its square overflows, or its inverse's: masses stop at 1e-137 or below."""
+    """Keep its square, and the inverse of that, from overflowing: masses stop below 1e-136."""
     return min(max(power, 1e-150), 1e150)
 
 
