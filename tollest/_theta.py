@@ -12,7 +12,10 @@ Samplers and importance draws work in coordinates `u`, in which a pooled effect 
 
 with :math:`\lambda_j, \hat\theta_j` what the claims say of it. That is the non-centred form
 where they say nothing and the centred one where they say much, so that the funnel between
-effects and their population's spread is gone at either end [1]_.
+effects and their population's spread is gone at either end [1]_. What claims say of a source's
+bias they say of its sum with the common bias: that sum stands for :math:`\theta_j`, and the
+common bias is part of the mean :math:`\mu`. Else the sum, though known well, would be a bent
+ridge between the two and the spread of biases.
 
 References
 ----------
@@ -40,6 +43,7 @@ class Layout(NamedTuple):
     mean: Floats  # (n_theta,) the mean where it is constant
     log_sd_index: Integers  # (n_theta,) entry that is the log of the sd, an earlier one
     sd: Floats  # (n_theta,) the sd where it is constant
+    shift_index: Integers  # (n_theta,) entry that claims see added to a pooled one
     position: Parameters  # entries of theta, as floats, in the shape of the parameters
     fixed: Parameters  # values where the position is -1
 
@@ -213,9 +217,13 @@ def _half_inverse(value: float) -> float:
 def _given_population(
     layout: Layout, coordinates: Coordinates, theta: Floats, j: int
 ) -> tuple[float, float, float, float]:
-    """Mean and precision of a pooled effect's population; precision and centre of its `u`."""
-    i = layout.mean_index[j]
+    """Mean and precision of a pooled effect's population; precision and centre of its `u`.
+
+    Mean and centre are those of the effect with what claims see added to it.
+    """
+    i, o = layout.mean_index[j], layout.shift_index[j]
     mean = theta[i] if i >= 0 else layout.mean[j]
+    mean += theta[o] if o >= 0 else 0.0
     v = math.exp(-2.0 * theta[layout.log_sd_index[j]])
     q = coordinates.precision[j] + v
     centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
@@ -227,7 +235,12 @@ def to_theta(layout: Layout, coordinates: Coordinates, u: Floats, theta: Floats)
     """Overwrite `theta` with the image of `u`; return the log Jacobian."""
     log_jacobian = 0.0
     for j in range(u.size):
-        k = layout.log_sd_index[j]
+        # What is added to others comes after them.
+        o = layout.shift_index[j]
+        if o >= 0:
+            theta[o] = coordinates.centre[o] + coordinates.scale[o] * u[o]
+    for j in range(u.size):
+        k, o = layout.log_sd_index[j], layout.shift_index[j]
         if layout.half[j]:
             value, log_slope, _, _ = _half(u[j])
             theta[j] = math.log(layout.sd[j]) + value
@@ -238,7 +251,7 @@ def to_theta(layout: Layout, coordinates: Coordinates, u: Floats, theta: Floats)
             log_jacobian += math.log(coordinates.scale[j])
             continue
         _, _, q, centre = _given_population(layout, coordinates, theta, j)
-        theta[j] = centre + u[j] / math.sqrt(q)
+        theta[j] = centre - (theta[o] if o >= 0 else 0.0) + u[j] / math.sqrt(q)
         log_jacobian -= 0.5 * math.log(q)
     return log_jacobian
 
@@ -255,7 +268,8 @@ def to_u(layout: Layout, coordinates: Coordinates, theta: Floats, u: Floats) -> 
             u[j] = (theta[j] - coordinates.centre[j]) / coordinates.scale[j]
             continue
         _, _, q, centre = _given_population(layout, coordinates, theta, j)
-        u[j] = (theta[j] - centre) * math.sqrt(q)
+        o = layout.shift_index[j]
+        u[j] = (theta[j] + (theta[o] if o >= 0 else 0.0) - centre) * math.sqrt(q)
 
 
 @njit(cache=True, error_model="numpy")
@@ -274,9 +288,11 @@ def _pull_back(
             out[j] *= coordinates.scale[j]
             continue
         mean, v, q, centre = _given_population(layout, coordinates, theta, j)
-        i = layout.mean_index[j]
+        i, o = layout.mean_index[j], layout.shift_index[j]
         if i >= 0:
             out[i] += out[j] * v / q
+        if o >= 0:  # by its coordinate already
+            out[o] += coordinates.scale[o] * out[j] * (v / q - 1.0)
         out[k] += out[j] * -2.0 * v * ((mean - centre) / q - 0.5 * u[j] * q**-1.5) + v / q
         out[j] /= math.sqrt(q)
 

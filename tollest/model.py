@@ -180,12 +180,16 @@ class Posterior:
         index = [np.array([p.index for p in ps], dtype=np.float64) for ps in positions]
         fixed = [np.array([p.value for p in ps], dtype=np.float64) for ps in positions]
         entries = builder.entries
+        shift = [
+            common_bias.index if e.name == "bias" and type(e.sd) is int else -1 for e in entries
+        ]
         layout = Layout(
             half=np.array([e.half for e in entries], dtype=np.bool_),
             mean_index=np.array([e.mean if type(e.mean) is int else -1 for e in entries]),
             mean=np.array([0.0 if type(e.mean) is int else e.mean for e in entries]),
             log_sd_index=np.array([e.sd if type(e.sd) is int else -1 for e in entries]),
             sd=np.array([1.0 if type(e.sd) is int else e.sd for e in entries]),
+            shift_index=np.array(shift, dtype=np.int64),
             position=Parameters(*index),
             fixed=Parameters(*fixed),
         )

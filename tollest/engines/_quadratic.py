@@ -219,7 +219,8 @@ def _weighed(
     reporter: Reporter,
 ) -> ThetaDraws | None:  # fmt: skip
     """Weigh draws until their ESS will do; None if it does not."""
-    base = NUTS().run_on(quadratic, rng, reporter)
+    # What a quadratic says of an effect it says everywhere.
+    base = NUTS().run_on(quadratic, rng, reporter, share_of_curvature=1.0, share_of_spread=1.0)
     if base.doubts:
         return None
     # Rounds are spread over all chains, and no draw is weighed twice.

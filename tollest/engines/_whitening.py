@@ -224,12 +224,13 @@ def _recentred(
     layout = posterior.layout
     pull = centre.copy()
     for j in range(theta.size):
-        k, i = layout.log_sd_index[j], layout.mean_index[j]
+        k, i, o = layout.log_sd_index[j], layout.mean_index[j], layout.shift_index[j]
         if k < 0 or precision[j] < 1e-8:
             continue
         v = math.exp(-2.0 * theta[k])
-        mean = theta[i] if i >= 0 else layout.mean[j]
-        pull[j] = ((precision[j] + v) * centre[j] - v * mean) / precision[j]
+        shift = theta[o] if o >= 0 else 0.0
+        mean = (theta[i] if i >= 0 else layout.mean[j]) + shift
+        pull[j] = ((precision[j] + v) * (centre[j] + shift) - v * mean) / precision[j]
     return Coordinates(precision, pull, scale)
 
 
@@ -246,6 +247,7 @@ def _from_curvature(
     hessian = _hessian(Gradient(posterior, None), theta)
     hyper = {j for j, entry in enumerate(posterior.entries) if entry.half}
     hyper |= {int(i) for i in layout.mean_index[layout.log_sd_index >= 0]} - {0}
+    hyper |= set(layout.shift_index.tolist())
     keep = np.array([j for j in range(theta.size) if j not in hyper])
     sd = np.where(layout.log_sd_index >= 0, np.exp(theta[layout.log_sd_index]), layout.sd)
     values, vectors = np.linalg.eigh(hessian[np.ix_(keep, keep)])
@@ -284,11 +286,13 @@ def from_draws(posterior: Density, theta: Floats, share: float) -> Whitening:
     middle = np.median(theta, axis=0)
     precision = np.zeros(centre.size)
     for j in range(centre.size):
-        k, i = layout.log_sd_index[j], layout.mean_index[j]
+        k, i, o = layout.log_sd_index[j], layout.mean_index[j], layout.shift_index[j]
         if k >= 0:
-            deviation = theta[:, j] - (theta[:, i] if i >= 0 else layout.mean[j])
+            given = theta[:, [c for c in (i, o) if c >= 0]] - centre[[c for c in (i, o) if c >= 0]]
+            deviation = theta[:, j] - centre[j]
+            deviation -= given @ np.linalg.lstsq(given, deviation)[0]
             # 0.4549 is the median of a chi-square with one degree of freedom.
-            core = np.median((deviation - deviation.mean()) ** 2) / 0.4549
+            core = np.median(deviation**2) / 0.4549
             precision[j] = share * max(1.0 / core - math.exp(-2.0 * middle[k]), 0.0)
     precision *= _is_informed(posterior)
     coordinates = _recentred(posterior, middle, centre, precision, spread)

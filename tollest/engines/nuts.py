@@ -17,9 +17,9 @@ from tollest.model import Posterior
 Floats = NDArray[np.float64]
 
 # How far effects are centred, as shares of the precision seen in a curvature at the mode and
-# in the spread of draws: the smallest ESS over sizes from 10x8 to 300x20 was best there.
-_SHARE_OF_CURVATURE = 0.1
-_SHARE_OF_SPREAD = 0.25
+# in the spread of draws: the smallest ESS over sizes from 3x3 to 200x8 was best there.
+_SHARE_OF_CURVATURE = 0.5
+_SHARE_OF_SPREAD = 0.5
 _TUNE = 300
 _MOST_DIVERGENT = 0.005
 
@@ -77,10 +77,17 @@ class NUTS:
         assert draws is not None  # this engine always gives draws
         return draws
 
-    def run_on(self, working: Density, rng: np.random.Generator, reporter: Reporter) -> ThetaDraws:
-        """Draw theta from a density as it is, on one support."""
+    def run_on(
+        self, working: Density, rng: np.random.Generator, reporter: Reporter,
+        share_of_curvature: float = _SHARE_OF_CURVATURE, share_of_spread: float = _SHARE_OF_SPREAD,
+    ) -> ThetaDraws:  # fmt: skip
+        """Draw theta from a density as it is, on one support.
+
+        The shares say how far effects are centred on what claims say of them, by the curvature
+        at the mode at first, by the spread of draws in later runs.
+        """
         reporter.update("Looking for the mode", 0.0)
-        whitening = _whitening.from_laplace(working, _SHARE_OF_CURVATURE)
+        whitening = _whitening.from_laplace(working, share_of_curvature)
         total = 0
         for run in range(self.runs):
             longer = replace(self, draws=self.draws * 2**run)
@@ -92,7 +99,7 @@ class NUTS:
             if rhat <= MOST_RHAT and ess >= LEAST_ESS:
                 break
             flat = theta.reshape(-1, theta.shape[-1])
-            whitening = _whitening.from_draws(working, flat, _SHARE_OF_SPREAD)
+            whitening = _whitening.from_draws(working, flat, share_of_spread)
         n_chains, n_draws = theta.shape[:2]
         doubts = []
         if rhat > MOST_RHAT or ess < LEAST_ESS:
