@@ -28,10 +28,10 @@ WORLDS = {
     "Student t(3) noise": Design(**SIZE, noise=noise.StudentT(3)),
     "normal noise": Design(**SIZE, noise=noise.Normal()),
     "log-normal tolls": Design(**SIZE, toll=noise.Normal()),
-    "repeaters jitter by 2 %": Design(**SIZE, faults=(Jitter(0.02),)),
     "one source off by 3": Design(**SIZE, faults=(OffSource(3.0),)),
     "half the sources copy, undeclared": Design(**SIZE, faults=(Copying(0.5),)),
     "rounded to one digit": Design(**SIZE, faults=(Rounding(1),)),
+    "repeaters jitter by 2 %": Design(**SIZE, faults=(Jitter(0.02),)),
 }
 SEED = 20_261_123
 OUTPUT = Path(__file__).with_name("misspecification.md")

@@ -16,7 +16,6 @@ from numba import njit
 
 from tollest._mass import mass_cell
 from tollest._products import (
-    EACH,
     FIRST,
     JOINT,
     LEAST,
@@ -26,7 +25,7 @@ from tollest._products import (
     logarithms,
     products,
 )
-from tollest._tables import Floats, Grid, Integers, Parameters, Problem, tabulate
+from tollest._tables import Floats, Grid, Integers, Parameters, Problem, extent, tabulate
 
 # Natural-log units below a pattern's peak at which its window of support ends.
 DEPTH = 32.0
@@ -50,20 +49,8 @@ def _cap(problem: Problem, parameters: Parameters, p: int) -> tuple[float, float
 @njit(cache=True, error_model="numpy")
 def _work(problem: Problem, low: Integers, high: Integers) -> Floats:
     """Space for the pattern with the widest window, and for that with the most figures."""
-    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    most = 0
-    for p in range(offsets.size - 1):
-        n_figures, current = 0, -1
-        for m in range(offsets[p], offsets[p + 1]):
-            v = claim_figure[members[m]]
-            if v >= 0 and v != current:
-                n_figures += 1
-                current = v
-        most = max(most, n_figures)
-    widest = 0
-    for p in range(low.size):
-        widest = max(widest, high[p] - low[p])
-    return np.empty((FIRST + EACH * most, widest))
+    most, widest = extent(problem, low, high)
+    return np.empty((FIRST + most, widest))
 
 
 @njit(cache=True, error_model="numpy")
@@ -101,7 +88,7 @@ def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integer
         problem.x[columns], problem.bin_lower[columns], problem.bin_upper[columns],
         problem.bin_width[columns],
     )  # fmt: skip
-    prior, prior_base, figure, figure_base, claim, claim_base, _ = tabulate(
+    prior, prior_base, figure, figure_base, claim, claim_base, _, _ = tabulate(
         problem, parameters, grid, low, high, False
     )
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
@@ -172,10 +159,13 @@ def _grid(problem: Problem) -> Grid:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_likelihood(
-    problem: Problem, parameters: Parameters, gradient: bool, gradients: Parameters
-) -> float:
+def evaluate(
+    problem: Problem, parameters: Parameters, gradient: bool, gradients: Parameters,
+    matrix: Floats,
+) -> float:  # fmt: skip
     """Log marginal likelihood of all claims, tolls and figures summed out.
+
+    The one compiled function for it, with or without derivatives: each would be compiled whole.
 
     Parameters
     ----------
@@ -187,6 +177,9 @@ def log_likelihood(
         Whether to fill `gradients`.
     gradients : Parameters
         Overwritten with the derivatives by `parameters`, of the same shapes.
+    matrix : ndarray of float, shape (n_parameters, n_parameters) or (0, 0)
+        The sum over locations of outer products of their gradients is added to it; rows and
+        columns are those of ``mu, bias, log_scatter, logit_repeat, shared`` one after the other.
 
     Returns
     -------
@@ -195,121 +188,107 @@ def log_likelihood(
     """
     low, high = windows(problem, parameters)
     grid = _grid(problem)
-    prior, prior_base, figure, figure_base, claim, claim_base, constant = tabulate(
+    prior, prior_base, figure, figure_base, claim, claim_base, spare, constant = tabulate(
         problem, parameters, grid, low, high, gradient
     )
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     claim_source, group, multiplicity = problem.claim_source, problem.group, problem.multiplicity
     cap_edge = problem.cap_edge
+    n_groups, n_sources, each = parameters.mu.size, parameters.bias.size, matrix.size > 0
+    # Gradients of one location, zero but where it has something to say.
+    own = np.zeros(n_groups + 3 * n_sources + 3)
+    ends = n_groups + n_sources * np.arange(4)
     mu, bias, log_scatter, repeat, shared = gradients
     if gradient:
         for array in gradients:
             array[:] = 0.0
-    work = _work(problem, low, high)
+    if each:
+        mu, bias, log_scatter = own[:n_groups], own[ends[0] : ends[1]], own[ends[1] : ends[2]]
+        repeat, shared = own[ends[2] : ends[3]], own[ends[3] :]
+    touched = np.empty(own.size, np.int64)
+    work, omega = _work(problem, low, high), 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
     value = 0.0
     for p in range(low.size):
         a, n, times = low[p], high[p] - low[p], multiplicity[p]
         total, log_unit = products(
-            p, a, n, gradient, offsets, members, claim_figure, group, prior, prior_base, figure,
-            figure_base, claim, claim_base, constant, work,
+            p, a, n, offsets, members, claim_figure, group, prior, prior_base, figure,
+            figure_base, claim, claim_base, constant, spare, work,
         )  # fmt: skip
         if LEAST < total < np.inf:
             log_unit += math.log(total)
         else:
             total, log_unit = 1.0, logarithms(problem, parameters, grid, p, a, n, work)
+        weight = 1.0 if each else times
         if cap_edge[p] < np.inf:
             log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
             log_unit -= log_inside
             if gradient:
-                mu[group[p]] -= times * d_mu
-                shared[0] -= times * d_log_tau
+                mu[group[p]] -= weight * d_mu
+                shared[0] -= weight * d_log_tau
         value += times * log_unit
         if gradient:
             add_gradient(
-                p, a, n, times, times / total, offsets, members, claim_figure, claim_source,
-                group, prior, prior_base, figure, figure_base, claim, claim_base,
-                parameters.logit_repeat, work, mu, bias, log_scatter, repeat, shared,
+                p, a, n, weight, weight / total, offsets, members, claim_figure, claim_source,
+                group, prior, prior_base, figure, figure_base, claim, claim_base, omega, work,
+                mu, bias, log_scatter, repeat, shared,
             )  # fmt: skip
+        if each:
+            n_touched = _touched(p, offsets, members, claim_source, group, ends, touched)
+            _add_outer_product(times, own, touched[:n_touched], matrix)
+            _move(times, own, touched[:n_touched], gradients, ends)
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def outer_products(
-    problem: Problem, parameters: Parameters, gradients: Parameters, matrix: Floats
-) -> float:
-    """`log_likelihood` with its gradient, and the outer products of locations' gradients.
+@njit(cache=True, error_model="numpy")
+def _touched(
+    p: int, offsets: Integers, members: Integers, claim_source: Integers, group: Integers,
+    ends: Integers, touched: Integers,
+) -> int:  # fmt: skip
+    """Entries of the parameters that a location speaks of, each once; how many they are."""
+    touched[0] = group[p]
+    touched[1:4] = ends[3] + np.arange(3)
+    n = 4
+    for m in range(offsets[p], offsets[p + 1]):
+        for end in ends[:3]:
+            touched[n] = end + claim_source[members[m]]
+            n += 1
+    return n
 
-    Parameters
-    ----------
-    problem, parameters, gradients
-        As in `log_likelihood`.
-    matrix : ndarray of float, shape (n_parameters, n_parameters)
-        The sum of outer products over locations is added to it; rows and columns are those of
-        ``mu, bias, log_scatter, logit_repeat, shared`` one after the other.
-    """
-    n_groups, n_sources = parameters.mu.size, parameters.bias.size
-    value = 0.0
-    for array in gradients:
-        array[:] = 0.0
-    low, high = windows(problem, parameters)
-    grid = _grid(problem)
-    prior, prior_base, figure, figure_base, claim, claim_base, constant = tabulate(
-        problem, parameters, grid, low, high, True
-    )
-    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    claim_source, group, multiplicity = problem.claim_source, problem.group, problem.multiplicity
-    cap_edge = problem.cap_edge
-    # Gradients of one location, zero but where it has something to say.
-    own = np.zeros(n_groups + 3 * n_sources + 3)
-    ends = n_groups + n_sources * np.arange(4)
-    mu, bias = own[:n_groups], own[ends[0] : ends[1]]
-    log_scatter, repeat, shared = own[ends[1] : ends[2]], own[ends[2] : ends[3]], own[ends[3] :]
-    touched = np.empty(own.size, np.int64)
-    work = _work(problem, low, high)
-    for p in range(low.size):
-        a, n, times = low[p], high[p] - low[p], multiplicity[p]
-        total, log_unit = products(
-            p, a, n, True, offsets, members, claim_figure, group, prior, prior_base, figure,
-            figure_base, claim, claim_base, constant, work,
-        )  # fmt: skip
-        if LEAST < total < np.inf:
-            log_unit += math.log(total)
+
+@njit(cache=True, error_model="numpy")
+def _add_outer_product(times: float, own: Floats, touched: Integers, matrix: Floats) -> None:
+    for i in touched:
+        scaled = times * own[i]
+        for j in touched:
+            matrix[i, j] += scaled * own[j]
+
+
+@njit(cache=True, error_model="numpy")
+def _move(
+    times: float, own: Floats, touched: Integers, gradients: Parameters, ends: Integers
+) -> None:
+    """Add a location's gradient to that of all, and leave zeros."""
+    mu, bias, log_scatter, repeat, shared = gradients
+    for i in touched:
+        value = times * own[i]
+        own[i] = 0.0
+        if i < ends[0]:
+            mu[i] += value
+        elif i < ends[1]:
+            bias[i - ends[0]] += value
+        elif i < ends[2]:
+            log_scatter[i - ends[1]] += value
+        elif i < ends[3]:
+            repeat[i - ends[2]] += value
         else:
-            total, log_unit = 1.0, logarithms(problem, parameters, grid, p, a, n, work)
-        add_gradient(
-            p, a, n, 1.0, 1.0 / total, offsets, members, claim_figure, claim_source,
-            group, prior, prior_base, figure, figure_base, claim, claim_base,
-            parameters.logit_repeat, work, mu, bias, log_scatter, repeat, shared,
-        )  # fmt: skip
-        if cap_edge[p] < np.inf:
-            log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
-            log_unit -= log_inside
-            mu[group[p]] -= d_mu
-            shared[0] -= d_log_tau
-        value += times * log_unit
-        n_touched = 4
-        touched[0] = group[p]
-        touched[1:4] = ends[3] + np.arange(3)
-        for m in range(offsets[p], offsets[p + 1]):
-            source = claim_source[members[m]]
-            for end in ends[:3]:
-                touched[n_touched] = end + source
-                n_touched += 1
-        for i in range(n_touched):
-            scaled = times * own[touched[i]]
-            for j in range(n_touched):
-                matrix[touched[i], touched[j]] += scaled * own[touched[j]]
-        gradients.mu[group[p]] += times * mu[group[p]]
-        for i in range(3):
-            gradients.shared[i] += times * shared[i]
-        for m in range(offsets[p], offsets[p + 1]):
-            source = claim_source[members[m]]
-            gradients.bias[source] += times * bias[source]
-            gradients.log_scatter[source] += times * log_scatter[source]
-            gradients.logit_repeat[source] += times * repeat[source]
-        for i in range(n_touched):
-            own[touched[i]] = 0.0
-    return value
+            shared[i - ends[3]] += value
+
+
+def log_likelihood(
+    problem: Problem, parameters: Parameters, gradient: bool, gradients: Parameters
+) -> float:
+    """`evaluate` without outer products."""
+    return evaluate(problem, parameters, gradient, gradients, np.empty((0, 0)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -323,8 +302,9 @@ def tolls(
     uniform: Floats,
     index: Integers,
     within: Floats,
+    logs: Floats,
 ) -> None:
-    """Tolls given theta: mass functions, and one joint draw.
+    """Tolls given theta: mass functions, one joint draw, and how likely the claims are.
 
     Parameters
     ----------
@@ -344,10 +324,12 @@ def tolls(
         Overwritten with the bin drawn.
     within : ndarray of float, shape (n_locations,)
         Overwritten with a uniform number in [0, 1): the position inside the bin.
+    logs : ndarray of float, shape (n_patterns,), or (0,)
+        Overwritten with the log marginal likelihood of each pattern, as one location's.
     """
     low, high = windows(problem, parameters)
     grid = _grid(problem)
-    prior, prior_base, figure, figure_base, claim, claim_base, constant = tabulate(
+    prior, prior_base, figure, figure_base, claim, claim_base, spare, constant = tabulate(
         problem, parameters, grid, low, high, False
     )
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
@@ -357,15 +339,18 @@ def tolls(
     for p in range(low.size):
         a, n = low[p], high[p] - low[p]
         is_drawn = at < order.size and pattern[order[at]] == p
-        if masses.size == 0 and not is_drawn:
+        if masses.size == 0 and logs.size == 0 and not is_drawn:
             continue
-        total, _ = products(
-            p, a, n, False, offsets, members, claim_figure, group, prior, prior_base, figure,
-            figure_base, claim, claim_base, constant, work,
+        total, log_unit = products(
+            p, a, n, offsets, members, claim_figure, group, prior, prior_base, figure,
+            figure_base, claim, claim_base, constant, spare, work,
         )  # fmt: skip
-        if not LEAST < total < np.inf:
-            logarithms(problem, parameters, grid, p, a, n, work)
-            total = 1.0
+        if LEAST < total < np.inf:
+            log_unit += math.log(total)
+        else:
+            total, log_unit = 1.0, logarithms(problem, parameters, grid, p, a, n, work)
+        if logs.size > 0:
+            logs[p] = log_unit - _cap(problem, parameters, p)[0]
         if masses.size > 0:
             add_masses(masses, p, a, n, work, total, weight)
         if not is_drawn:
@@ -389,7 +374,17 @@ def add_toll_masses(
 ) -> None:
     """Add `weight` times each pattern's mass function to `masses`, (n_patterns, n_support)."""
     none, nothing = np.empty(0, np.int64), np.empty(0)
-    tolls(problem, parameters, weight, masses, none, none, nothing, none, nothing)
+    tolls(problem, parameters, weight, masses, none, none, nothing, none, nothing, nothing)
+
+
+def log_likelihoods(problem: Problem, parameters: Parameters, out: Floats) -> None:
+    """Log marginal likelihood of each pattern, as one location's: multiplicity aside.
+
+    `out`, of shape (n_patterns,), is overwritten. Summed with the multiplicities it is
+    `log_likelihood`.
+    """
+    none, nothing = np.empty(0, np.int64), np.empty(0)
+    tolls(problem, parameters, 0.0, np.empty((0, 0)), none, none, nothing, none, nothing, out)
 
 
 def draw_bins(
@@ -398,7 +393,10 @@ def draw_bins(
     """Draw every location's toll: its bin, and the position in [0, 1) inside the bin."""
     index, within = np.empty(pattern.size, np.int64), np.empty(pattern.size)
     order = np.argsort(pattern, kind="stable")
-    tolls(problem, parameters, 0.0, np.empty((0, 0)), pattern, order, uniform, index, within)
+    tolls(
+        problem, parameters, 0.0, np.empty((0, 0)), pattern, order, uniform, index, within,
+        np.empty(0),
+    )  # fmt: skip
     return index, within
 
 
@@ -414,34 +412,3 @@ def shard(problem: Problem, start: int, stop: int) -> Problem:
         cap_edge=problem.cap_edge[start:stop],
         multiplicity=problem.multiplicity[start:stop],
     )
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def log_likelihoods(problem: Problem, parameters: Parameters, out: Floats) -> None:
-    """Log marginal likelihood of each pattern, as one location's: multiplicity aside.
-
-    Parameters
-    ----------
-    problem, parameters : Problem, Parameters
-        The claims, and the point to evaluate at.
-    out : ndarray of float, shape (n_patterns,)
-        Overwritten. Summed with the multiplicities it is `log_likelihood`.
-    """
-    low, high = windows(problem, parameters)
-    grid = _grid(problem)
-    prior, prior_base, figure, figure_base, claim, claim_base, constant = tabulate(
-        problem, parameters, grid, low, high, False
-    )
-    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    group, work = problem.group, _work(problem, low, high)
-    for p in range(low.size):
-        a, n = low[p], high[p] - low[p]
-        total, log_unit = products(
-            p, a, n, False, offsets, members, claim_figure, group, prior, prior_base, figure,
-            figure_base, claim, claim_base, constant, work,
-        )  # fmt: skip
-        if LEAST < total < np.inf:
-            log_unit += math.log(total)
-        else:
-            log_unit = logarithms(problem, parameters, grid, p, a, n, work)
-        out[p] = log_unit - _cap(problem, parameters, p)[0]

@@ -33,34 +33,28 @@ LEAST = 1e-120
 
 
 # Rows of the work space: the joint; the product of own masses; the probability that no claimed
-# number is the figure; a sum or product on the way; then three rows for each figure: its claims'
-# own masses, those with the odds of repeating, and its part of the joint.
-JOINT, NONE, REST, WAY, FIRST, EACH = 0, 1, 2, 3, 4, 3
+# number is the figure; a sum or product on the way; then each figure's part of the joint.
+JOINT, NONE, REST, WAY, FIRST = 0, 1, 2, 3, 4
 
+# A figure is three rows: its claims' own masses, and the same with the odds of repeating, which
+# are rows 0 and 1 of the claims' table from `s` on, in spare columns where claims share a figure;
+# and the probability that it is the one that does the rounds, row 0 of the figures' from `t` on.
+#
 # These loops make their own views: made by the caller they would be counted, atomically.
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def _start(work: Floats, n: int, prior: Floats, s: int) -> None:
-    none, rest, way, mass = work[NONE, :n], work[REST, :n], work[WAY, :n], prior[0, s : s + n]
+def _own_claim(claim: Floats, out: int, n: int, start: Floats, s: int, t: int) -> None:
+    """Multiply what a pattern starts with by a claim that cannot repeat the figure."""
+    product, begun, mass = claim[0, out : out + n], start[0, s : s + n], claim[0, t : t + n]
     for k in range(n):
-        none[k] = mass[k]
-        rest[k] = 1.0
-        way[k] = 0.0
+        product[k] = begun[k] * mass[k]
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def _own_claim(work: Floats, n: int, claim: Floats, s: int) -> None:
-    """Multiply by a claim that cannot repeat the figure."""
-    none, mass = work[NONE, :n], claim[0, s : s + n]
-    for k in range(n):
-        none[k] *= mass[k]
-
-
-@njit(cache=True, fastmath=FAST, error_model="numpy")
-def _two_claims(work: Floats, row: int, n: int, claim: Floats, s: int, t: int) -> None:
+def _two_claims(claim: Floats, out: int, n: int, s: int, t: int) -> None:
     """Products of two claims of the same figure."""
-    own, both = work[row, :n], work[row + 1, :n]
+    own, both = claim[0, out : out + n], claim[1, out : out + n]
     mass, either = claim[0, s : s + n], claim[1, s : s + n]
     other_mass, other_either = claim[0, t : t + n], claim[1, t : t + n]
     for k in range(n):
@@ -69,49 +63,112 @@ def _two_claims(work: Floats, row: int, n: int, claim: Floats, s: int, t: int) -
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def _one_more(work: Floats, row: int, n: int, claim: Floats, s: int) -> None:
-    """Multiply by one more claim of the same figure."""
-    own, both = work[row, :n], work[row + 1, :n]
-    mass, either = claim[0, s : s + n], claim[1, s : s + n]
+def _times(claim: Floats, row: int, out: int, n: int, s: int) -> None:
+    """Multiply a product in `row` by one more claim."""
+    product, mass = claim[row, out : out + n], claim[row, s : s + n]
     for k in range(n):
-        own[k] *= mass[k]
-        both[k] *= either[k]
-
-
-@njit(cache=True, fastmath=FAST, error_model="numpy")
-def _add_figure(
-    work: Floats, n: int, table: Floats, row: int, s: int, figure: Floats, t: int
-) -> None:
-    """Take a figure in: the sum of terms so far times its own masses, and its term.
-
-    Its claims' products are rows `row` and ``row + 1`` of `table`.
-    """
-    none, rest, way = work[NONE, :n], work[REST, :n], work[WAY, :n]
-    own, either, free = table[row, s : s + n], table[row + 1, s : s + n], figure[0, t : t + n]
-    for k in range(n):
-        way[k] = way[k] * own[k] + none[k] * (free[k] * either[k])
-        none[k] *= own[k]
-        rest[k] -= free[k]
+        product[k] *= mass[k]
 
 
 @njit(cache=True, fastmath=SUMS, error_model="numpy")
-def _sum_up(work: Floats, n: int) -> float:
-    """Joint from the sum of all terms; its sum."""
-    joint, none, rest, way = work[JOINT, :n], work[NONE, :n], work[REST, :n], work[WAY, :n]
+def _no_figure(work: Floats, n: int, start: Floats, a: int) -> float:
+    joint, none, begun = work[JOINT, :n], work[NONE, :n], start[0, a : a + n]
     total = 0.0
     for k in range(n):
-        joint[k] = max(rest[k], 0.0) * none[k] + way[k]
-        total += joint[k]
+        joint[k] = begun[k]
+        none[k] = begun[k]
+        total += begun[k]
     return total
 
 
+@njit(cache=True, fastmath=SUMS, error_model="numpy")
+def _one_figure(
+    work: Floats, n: int, start: Floats, a: int, claim: Floats, s: int, figure: Floats, t: int
+) -> float:
+    joint, none, term = work[JOINT, :n], work[NONE, :n], work[FIRST, :n]
+    begun, own, either = start[0, a : a + n], claim[0, s : s + n], claim[1, s : s + n]
+    free = figure[0, t : t + n]
+    total = 0.0
+    for k in range(n):
+        product, part = begun[k] * own[k], begun[k] * (free[k] * either[k])
+        value = max(1.0 - free[k], 0.0) * product + part
+        none[k] = product
+        term[k] = part
+        joint[k] = value
+        total += value
+    return total
+
+
+@njit(cache=True, fastmath=SUMS, error_model="numpy")
+def _two_figures(
+    work: Floats, n: int, start: Floats, a: int, claim: Floats, s1: int, s2: int,
+    figure: Floats, t1: int, t2: int,
+) -> float:  # fmt: skip
+    joint, none = work[JOINT, :n], work[NONE, :n]
+    term1, term2 = work[FIRST, :n], work[FIRST + 1, :n]
+    begun = start[0, a : a + n]
+    own1, either1, free1 = claim[0, s1 : s1 + n], claim[1, s1 : s1 + n], figure[0, t1 : t1 + n]
+    own2, either2, free2 = claim[0, s2 : s2 + n], claim[1, s2 : s2 + n], figure[0, t2 : t2 + n]
+    total = 0.0
+    for k in range(n):
+        first, second = begun[k] * own1[k], begun[k] * own2[k]
+        product = first * own2[k]
+        part1, part2 = second * (free1[k] * either1[k]), first * (free2[k] * either2[k])
+        value = max(1.0 - free1[k] - free2[k], 0.0) * product + part1 + part2
+        none[k] = product
+        term1[k] = part1
+        term2[k] = part2
+        joint[k] = value
+        total += value
+    return total
+
+
+@njit(cache=True, fastmath=SUMS, error_model="numpy")
+def _three_figures(
+    work: Floats, n: int, start: Floats, a: int, claim: Floats, s1: int, s2: int, s3: int,
+    figure: Floats, t1: int, t2: int, t3: int,
+) -> float:  # fmt: skip
+    joint, none = work[JOINT, :n], work[NONE, :n]
+    term1, term2, term3 = work[FIRST, :n], work[FIRST + 1, :n], work[FIRST + 2, :n]
+    begun = start[0, a : a + n]
+    own1, either1, free1 = claim[0, s1 : s1 + n], claim[1, s1 : s1 + n], figure[0, t1 : t1 + n]
+    own2, either2, free2 = claim[0, s2 : s2 + n], claim[1, s2 : s2 + n], figure[0, t2 : t2 + n]
+    own3, either3, free3 = claim[0, s3 : s3 + n], claim[1, s3 : s3 + n], figure[0, t3 : t3 + n]
+    total = 0.0
+    for k in range(n):
+        first, last = begun[k] * own1[k], begun[k] * own3[k]
+        both = first * own2[k]
+        product = both * own3[k]
+        part1 = last * own2[k] * (free1[k] * either1[k])
+        part2 = last * own1[k] * (free2[k] * either2[k])
+        part3 = both * (free3[k] * either3[k])
+        rest = 1.0 - free1[k] - free2[k] - free3[k]
+        value = max(rest, 0.0) * product + part1 + part2 + part3
+        none[k] = product
+        term1[k] = part1
+        term2[k] = part2
+        term3[k] = part3
+        joint[k] = value
+        total += value
+    return total
+
+
+# Of more figures, one at a time: forwards, then backwards.
+
+
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def _before(
-    work: Floats, term_row: int, n: int, table: Floats, row: int, s: int, figure: Floats, t: int
-) -> None:
+def _begin(work: Floats, n: int, start: Floats, a: int) -> None:
+    none, rest, begun = work[NONE, :n], work[REST, :n], start[0, a : a + n]
+    for k in range(n):
+        none[k] = begun[k]
+        rest[k] = 1.0
+
+
+@njit(cache=True, fastmath=FAST, error_model="numpy")
+def _before(work: Floats, row: int, n: int, claim: Floats, s: int, figure: Floats, t: int) -> None:
     """Keep the own masses of all before a figure as the start of its term; add its own."""
-    none, rest, term = work[NONE, :n], work[REST, :n], work[term_row, :n]
-    own, free = table[row, s : s + n], figure[0, t : t + n]
+    none, rest, term = work[NONE, :n], work[REST, :n], work[row, :n]
+    own, free = claim[0, s : s + n], figure[0, t : t + n]
     for k in range(n):
         term[k] = none[k]
         none[k] *= own[k]
@@ -131,12 +188,10 @@ def _turn(work: Floats, n: int) -> float:
 
 
 @njit(cache=True, fastmath=SUMS, error_model="numpy")
-def _after(
-    work: Floats, term_row: int, n: int, table: Floats, row: int, s: int, figure: Floats, t: int
-) -> float:
+def _after(work: Floats, row: int, n: int, claim: Floats, s: int, figure: Floats, t: int) -> float:
     """Complete a figure's term by its claims and the own masses of all after it; its sum."""
-    joint, way, term = work[JOINT, :n], work[WAY, :n], work[term_row, :n]
-    own, either, free = table[row, s : s + n], table[row + 1, s : s + n], figure[0, t : t + n]
+    joint, way, term = work[JOINT, :n], work[WAY, :n], work[row, :n]
+    own, either, free = claim[0, s : s + n], claim[1, s : s + n], figure[0, t : t + n]
     total = 0.0
     for k in range(n):
         part = (free[k] * either[k]) * (term[k] * way[k])
@@ -187,6 +242,27 @@ def _claim_dots(
     return one, other, repeats
 
 
+@njit(cache=True, fastmath=SUMS, error_model="numpy")
+def _lone_dots(
+    work: Floats, row: int, n: int, claim: Floats, s: int, figure: Floats, t: int
+) -> tuple[float, float, float, float, float]:
+    """`_claim_dots` and `_figure_dots` at once, of a figure that one claim states."""
+    joint, none, term, share = work[JOINT, :n], work[NONE, :n], work[row, :n], claim[4, s : s + n]
+    a, b = claim[2, s : s + n], claim[3, s : s + n]
+    mass, c, d = figure[0, t : t + n], figure[1, t : t + n], figure[2, t : t + n]
+    one = other = repeats = centre = scale = 0.0
+    for k in range(n):
+        repeat = term[k] * share[k]
+        own = joint[k] - repeat
+        weight = term[k] - mass[k] * none[k]
+        one += own * a[k]
+        other += own * b[k]
+        repeats += repeat
+        centre += weight * c[k]
+        scale += weight * d[k]
+    return one, other, repeats, centre, scale
+
+
 @njit(cache=True, fastmath=FAST, error_model="numpy")
 def add_masses(
     masses: Floats, p: int, a: int, n: int, work: Floats, total: float, weight: float
@@ -198,51 +274,86 @@ def add_masses(
 
 @njit(cache=True, error_model="numpy")
 def products(
-    p: int, a: int, n: int, with_terms: bool,
+    p: int, a: int, n: int,
     offsets: Integers, members: Integers, claim_figure: Integers, group: Integers,
     prior: Floats, prior_base: Integers, figure: Floats, figure_base: Integers,
-    claim: Floats, claim_base: Integers, constant: Floats, work: Floats,
+    claim: Floats, claim_base: Integers, constant: Floats, spare: int, work: Floats,
 ) -> tuple[float, float]:  # fmt: skip
     """Joint of pattern `p` over `n` points of support from `a`: its sum, and the log of its unit.
 
-    On leaving, `work` holds the joint and the product of all own masses; if `with_terms`, also
-    the part of the joint in which each figure does the rounds.
+    On leaving, `work` holds the joint, the product of all own masses, and the part of the joint
+    in which each figure does the rounds.
     """
-    _start(work, n, prior, prior_base[group[p]] + a)
-    row, log_unit = FIRST, 0.0
+    log_unit = 0.0
+    begun, slot, n_figures = prior_base[group[p]] + a, spare, 0
+    in_prior = True
+    s1 = s2 = s3 = t1 = t2 = t3 = 0
     m, end = offsets[p], offsets[p + 1]
     while m < end:
         j = members[m]
         log_unit += constant[j]
-        s = claim_base[j] + a
-        v = claim_figure[j]
+        s, v = claim_base[j] + a, claim_figure[j]
         m += 1
         if v < 0:
-            _own_claim(work, n, claim, s)
+            if in_prior:
+                _own_claim(claim, slot, n, prior, begun, s)
+                begun = slot
+                slot += n
+                in_prior = False
+            else:
+                _times(claim, 0, begun, n, s)
             continue
-        t = figure_base[v] + a
         alone = True
         while m < end and claim_figure[members[m]] == v:
             i = members[m]
             log_unit += constant[i]
             if alone:
-                _two_claims(work, row, n, claim, s, claim_base[i] + a)
+                _two_claims(claim, slot, n, s, claim_base[i] + a)
             else:
-                _one_more(work, row, n, claim, claim_base[i] + a)
+                _times(claim, 0, slot, n, claim_base[i] + a)
+                _times(claim, 1, slot, n, claim_base[i] + a)
+            s = slot
             alone = False
             m += 1
-        if with_terms:
-            if alone:
-                _before(work, row + 2, n, claim, 0, s, figure, t)
-            else:
-                _before(work, row + 2, n, work, row, 0, figure, t)
-            row += EACH
-        elif alone:
-            _add_figure(work, n, claim, 0, s, figure, t)
-        else:
-            _add_figure(work, n, work, row, 0, figure, t)
-    if not with_terms:
-        return _sum_up(work, n), log_unit
+        if not alone:
+            slot += n
+        n_figures += 1
+        if n_figures == 1:
+            s1, t1 = s, figure_base[v] + a
+        elif n_figures == 2:
+            s2, t2 = s, figure_base[v] + a
+        elif n_figures == 3:
+            s3, t3 = s, figure_base[v] + a
+    start = prior if in_prior else claim
+    if n_figures == 0:
+        return _no_figure(work, n, start, begun), log_unit
+    if n_figures == 1:
+        return _one_figure(work, n, start, begun, claim, s1, figure, t1), log_unit
+    if n_figures == 2:
+        total = _two_figures(work, n, start, begun, claim, s1, s2, figure, t1, t2)
+        return total, log_unit
+    if n_figures == 3:
+        total = _three_figures(work, n, start, begun, claim, s1, s2, s3, figure, t1, t2, t3)
+        return total, log_unit
+    _begin(work, n, start, begun)
+    # Products stand where they were left: after what the pattern starts with.
+    at = spare if in_prior else spare + n
+    row, m = FIRST, offsets[p]
+    while m < end:
+        j = members[m]
+        v = claim_figure[j]
+        m += 1
+        if v < 0:
+            continue
+        alone = True
+        while m < end and claim_figure[members[m]] == v:
+            alone = False
+            m += 1
+        _before(
+            work, row, n, claim, claim_base[j] + a if alone else at, figure, figure_base[v] + a
+        )
+        at += 0 if alone else n
+        row += 1
     total = _turn(work, n)
     begin = offsets[p]
     m = end - 1
@@ -256,12 +367,11 @@ def products(
         while m >= begin and claim_figure[members[m]] == v:
             alone = False
             m -= 1
-        row -= EACH
-        t = figure_base[v] + a
-        if alone:
-            total += _after(work, row + 2, n, claim, 0, claim_base[j] + a, figure, t)
-        else:
-            total += _after(work, row + 2, n, work, row, 0, figure, t)
+        row -= 1
+        at -= 0 if alone else n
+        total += _after(
+            work, row, n, claim, claim_base[j] + a if alone else at, figure, figure_base[v] + a
+        )
     return total, log_unit
 
 
@@ -300,7 +410,7 @@ def add_gradient(
     p: int, a: int, n: int, times: float, scale: float,
     offsets: Integers, members: Integers, claim_figure: Integers, claim_source: Integers,
     group: Integers, prior: Floats, prior_base: Integers, figure: Floats, figure_base: Integers,
-    claim: Floats, claim_base: Integers, logit_repeat: Floats, work: Floats,
+    claim: Floats, claim_base: Integers, omega: Floats, work: Floats,
     mu: Floats, bias: Floats, log_scatter: Floats, repeat: Floats, shared: Floats,
 ) -> None:  # fmt: skip
     """Add the posterior mean of the complete-data gradient; `work` is in units of `scale`."""
@@ -308,23 +418,30 @@ def add_gradient(
     one, other = _dots(work, n, prior, 1, prior_base[g] + a)
     mu[g] += scale * one
     shared[0] += scale * other
-    row, current = FIRST + 2 - EACH, -1
-    for m in range(offsets[p], offsets[p + 1]):
+    row, current, end = FIRST - 1, -1, offsets[p + 1]
+    for m in range(offsets[p], end):
         j = members[m]
         source, v = claim_source[j], claim_figure[j]
         s = claim_base[j] + a
         if v < 0:
             one, other = _dots(work, n, claim, 2, s)
         else:
-            if v != current:
-                current = v
-                row += EACH
-                one, other = _figure_dots(work, row, n, figure, figure_base[v] + a)
-                shared[2] += scale * one
-                shared[1] += scale * other
-            one, other, repeats = _claim_dots(work, row, n, claim, s)
-            omega = 1.0 / (1.0 + math.exp(-logit_repeat[source]))
-            repeat[source] += scale * repeats - times * omega
+            if v != current and (m + 1 == end or claim_figure[members[m + 1]] != v):
+                row += 1
+                one, other, repeats, centre, spread = _lone_dots(
+                    work, row, n, claim, s, figure, figure_base[v] + a
+                )
+                shared[2] += scale * centre
+                shared[1] += scale * spread
+            else:
+                if v != current:
+                    row += 1
+                    centre, spread = _figure_dots(work, row, n, figure, figure_base[v] + a)
+                    shared[2] += scale * centre
+                    shared[1] += scale * spread
+                one, other, repeats = _claim_dots(work, row, n, claim, s)
+            current = v
+            repeat[source] += scale * repeats - times * omega[source]
         bias[source] += scale * one
         shared[2] += scale * one
         log_scatter[source] += scale * other
@@ -380,7 +497,7 @@ def logarithms(
         for g in range(n_figures):
             total += math.exp(logs[g] - largest)
         for g in range(n_figures):
-            work[FIRST + EACH * g + 2, k] = math.exp(logs[g] - largest) / total
+            work[FIRST + g, k] = math.exp(logs[g] - largest) / total
         work[NONE, k] = math.exp(-largest) / total
         work[JOINT, k] = log_joint + largest + math.log(total)
         peak = max(peak, work[JOINT, k])
@@ -391,7 +508,7 @@ def logarithms(
     for k in range(n):
         work[JOINT, k] /= total
         work[NONE, k] *= work[JOINT, k]
-        for row in range(FIRST + 2, FIRST + EACH * n_figures, EACH):
+        for row in range(FIRST, FIRST + n_figures):
             work[row, k] *= work[JOINT, k]
     log_unit = peak + math.log(total)
     for m in range(problem.offsets[p], problem.offsets[p + 1]):

@@ -95,6 +95,7 @@ class Tables(NamedTuple):
     # of a repeat where the figure is the claim's
     claim: Floats
     claim_base: Integers  # (n_claims,)
+    spare: int  # column of the claims' table from which on patterns keep products
     constant: Floats  # (n_claims,) log of (1 - omega) times the scale that masses are in
 
 
@@ -246,10 +247,27 @@ def _figure_table(
 
 
 @njit(cache=True, error_model="numpy")
+def extent(problem: Problem, low: Integers, high: Integers) -> tuple[int, int]:
+    """Most figures of a pattern, and the widest window."""
+    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
+    most = widest = 0
+    for p in range(low.size):
+        widest = max(widest, high[p] - low[p])
+        n_figures, current = 0, -1
+        for m in range(offsets[p], offsets[p + 1]):
+            v = claim_figure[members[m]]
+            if v >= 0 and v != current:
+                n_figures += 1
+                current = v
+        most = max(most, n_figures)
+    return most, widest
+
+
+@njit(cache=True, error_model="numpy")
 def _claim_table(
     problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
     derivatives: bool,
-) -> tuple[Floats, Integers, Floats]:  # fmt: skip
+) -> tuple[Floats, Integers, int, Floats]:  # fmt: skip
     lower, upper, width = problem.claim_lower, problem.claim_upper, problem.claim_width
     source, claim_figure = problem.claim_source, problem.claim_figure
     family, df, x = problem.family, problem.df, grid.x
@@ -260,7 +278,8 @@ def _claim_table(
         np.arange(n_claims), problem.offsets, problem.members, low, high, n_claims, x.size
     )
     start, size = _starts(a, b)
-    table = np.empty((5, size))
+    most, widest = extent(problem, low, high)
+    table = np.empty((5, size + (most + 1) * widest))
     constant = np.zeros(n_claims)
     scatter = np.exp(parameters.log_scatter)
     log_own = np.array([-softplus(value) for value in logit])
@@ -288,7 +307,7 @@ def _claim_table(
         _scaled(math.exp(min(-log_scale, 700.0)), odds, table, s, n)
         if derivatives and claim_figure[j] >= 0:
             _share(odds, table, s, n)
-    return table, start - a, constant
+    return table, start - a, size, constant
 
 
 @njit(cache=True, error_model="numpy")
@@ -299,5 +318,7 @@ def tabulate(
     """Tables over the windows ``low:high`` of each pattern, on the points of `grid`."""
     prior, prior_base = _prior_table(problem, parameters, grid, low, high)
     figure, figure_base = _figure_table(problem, parameters, grid, low, high, derivatives)
-    claim, claim_base, constant = _claim_table(problem, parameters, grid, low, high, derivatives)
-    return Tables(prior, prior_base, figure, figure_base, claim, claim_base, constant)
+    claim, claim_base, spare, constant = _claim_table(
+        problem, parameters, grid, low, high, derivatives
+    )
+    return Tables(prior, prior_base, figure, figure_base, claim, claim_base, spare, constant)

@@ -31,7 +31,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tollest._kernels import log_likelihood
+from tollest._kernels import evaluate
 from tollest._tables import Floats, Integers, Parameters, Problem
 
 
@@ -163,7 +163,7 @@ def _log_density(
         np.zeros_like(parameters.logit_repeat),
         np.zeros_like(parameters.shared),
     )
-    value += log_likelihood(problem, parameters, gradient, gradients)
+    value += evaluate(problem, parameters, gradient, gradients, np.empty((0, 0)))
     if gradient:
         scatter(layout, gradients, out)
     return value

@@ -194,7 +194,7 @@ class Estimate:
             for i in range(first, n_used, _SHARDS):
                 _kernels.tolls(
                     problem, points[i], 1.0 / n_used, part, posterior.patterns, order,
-                    self._uniform(i), index[i], within[i],
+                    self._uniform(i), index[i], within[i], np.empty(0),
                 )  # fmt: skip
             return part
 

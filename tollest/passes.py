@@ -60,10 +60,10 @@ def run(problem: Problem, points: list[Parameters], gradient: bool, curvature: b
     matrix = np.zeros((size, size) if curvature else (0, 0))
     for i, point in enumerate(points):
         of_point = Parameters(*(np.zeros_like(array) for array in point))
-        if curvature and i == 0:
-            values[i] = _kernels.outer_products(problem, point, of_point, matrix)
-        else:
-            values[i] = _kernels.log_likelihood(problem, point, gradient, of_point)
+        first = curvature and i == 0
+        values[i] = _kernels.evaluate(
+            problem, point, gradient or first, of_point, matrix if first else np.empty((0, 0))
+        )
         if gradient:
             gradients[i] = np.concatenate(of_point)
     return Sums(values, gradients, matrix)

@@ -100,6 +100,11 @@ def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
     return current
 
 
+def is_settled(posterior: Posterior, theta: Floats, support: Support) -> bool:
+    """Whether `support` is fine enough at the median of draws, shape (n_draws, n_theta)."""
+    return settled(posterior, np.median(theta, axis=0), support).model.support == support
+
+
 def settled_for_tolls(posterior: Posterior, theta: Floats) -> Posterior:
     """Double the model's support until no pattern's likelihood moves, for sums over single tolls.
 

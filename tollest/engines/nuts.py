@@ -64,27 +64,35 @@ class NUTS:
 
     draws: int = 500
     chains: int = 4
-    runs: int = 4
+    runs: int = 3
     target_accept: float = 0.85
 
     def run(
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
-        draws = _whitening.on_settled_support(
-            posterior, lambda working: self.run_on(working, rng, reporter)
-        )
+
+        def on(working: Posterior) -> ThetaDraws:
+            def fits(theta: Floats) -> bool:
+                return _whitening.is_settled(posterior, theta, working.model.support)
+
+            return self.run_on(working, rng, reporter, fits=fits)
+
+        draws = _whitening.on_settled_support(posterior, on)
         assert draws is not None  # this engine always gives draws
         return draws
 
     def run_on(
         self, working: Density, rng: np.random.Generator, reporter: Reporter,
         share_of_curvature: float = _SHARE_OF_CURVATURE, share_of_spread: float = _SHARE_OF_SPREAD,
+        fits: Callable[[Floats], bool] = lambda theta: True,
     ) -> ThetaDraws:  # fmt: skip
         """Draw theta from a density as it is, on one support.
 
         The shares say how far effects are centred on what claims say of them, by the curvature
-        at the mode at first, by the spread of draws in later runs.
+        at the mode at first, by the spread of draws in later runs. Where the support does not
+        fit the draws there are no more runs: on bins wider than scatters the density has
+        ripples that chains get stuck in.
         """
         reporter.update("Looking for the mode", 0.0)
         whitening = _whitening.from_laplace(working, share_of_curvature)
@@ -96,9 +104,9 @@ class NUTS:
             )
             total += n
             rhat, ess = convergence(theta)
-            if rhat <= MOST_RHAT and ess >= LEAST_ESS:
-                break
             flat = theta.reshape(-1, theta.shape[-1])
+            if (rhat <= MOST_RHAT and ess >= LEAST_ESS) or not fits(flat):
+                break
             whitening = _whitening.from_draws(working, flat, share_of_spread)
         n_chains, n_draws = theta.shape[:2]
         doubts = []
