@@ -32,6 +32,7 @@ Integers = NDArray[np.int64]
 
 _STEPS = 20  # most steps towards the mode
 _CLOSE = 0.3  # standard deviations within which the mode is found
+_SECANTS = 6  # latest steps that correct the curvature
 _ROUND = 100  # draws weighed at a time
 _ROUNDS = 8
 _EVEN = 0.5  # effective share of draws below which a better curvature is worth its passes
@@ -127,6 +128,8 @@ def towards_mode(likelihood: Likelihood, theta: Floats, reporter: Reporter) -> Q
         return of.value - 0.5 * float(precision @ np.square(of.centre - mean))
 
     quadratic = at(likelihood, theta)
+    secants: list[tuple[Floats, Floats]] = []
+    trust = 1.0
     for _ in range(_STEPS):
         reporter.update("Looking for the mode", 0.0)
         curvature = quadratic.curvature + np.diag(precision)
@@ -136,14 +139,27 @@ def towards_mode(likelihood: Likelihood, theta: Floats, reporter: Reporter) -> Q
         if distance <= _CLOSE:
             break
         # As much as a standard deviation of the prior: further the quadratic tells nothing.
-        step /= max(1.0, float(np.abs(step * np.sqrt(precision)).max()))
+        step *= trust / max(1.0, float(np.abs(step * np.sqrt(precision)).max()))
         found = at(likelihood, quadratic.centre + step)
-        # A quadratic may promise what is not there.
-        while height(found) < height(quadratic) and np.abs(step).max() > 1e-6:
-            step = step / 3.0
-            found = at(likelihood, quadratic.centre + step)
-        quadratic = found
+        # Outer products miss what a step has shown of the curvature, whether or not it is taken.
+        secants = [*secants, (found.centre - quadratic.centre, quadratic.slope - found.slope)]
+        is_lower = height(found) < height(quadratic)
+        trust = trust / 3.0 if is_lower else 1.0
+        if is_lower:
+            found = quadratic
+        quadratic = replace(found, curvature=_with_secants(found.curvature, secants[-_SECANTS:]))
     return quadratic
+
+
+def _with_secants(curvature: Floats, secants: list[tuple[Floats, Floats]]) -> Floats:
+    """Correct a curvature by steps and the falls of slope along them (BFGS updates)."""
+    for step, fall in secants:
+        bent, along = curvature @ step, float(fall @ step)
+        # Where the slope rose, the log likelihood is no hill.
+        if along > 1e-3 * float(step @ bent) > 0.0:
+            curvature = curvature + np.outer(fall, fall) / along
+            curvature = curvature - np.outer(bent, bent) / float(step @ bent)
+    return curvature
 
 
 def run(
