@@ -209,3 +209,46 @@ def test_the_step_to_the_mode_only_climbs():
         step[j] = 0.3 / np.sqrt(found.curvature[j, j] + precision[j])
         assert height(found.centre + step) < height(found.centre) + 0.5
         assert height(found.centre - step) < height(found.centre) + 0.5
+
+
+def test_secants_teach_the_curvature_along_the_steps_they_are_of():
+    rng = np.random.default_rng(4)
+    root = rng.standard_normal((6, 6))
+    true, found = root @ root.T + np.eye(6), 3.0 * np.eye(6)
+
+    # Steps that do not disturb what the others have shown.
+    for step in np.linalg.eigh(true)[1].T:
+        found = _quadratic._with_secants(found, [(step, true @ step)])
+        assert_allclose(found @ step, true @ step)
+
+    assert_allclose(found, true)
+
+
+def test_a_step_along_which_the_slope_rises_teaches_nothing():
+    step = np.array([1.0, 0.0])
+    assert_array_equal(_quadratic._with_secants(np.eye(2), [(step, -step)]), np.eye(2))
+
+
+def test_chains_leave_a_support_that_does_not_fit():
+    posterior = Model().given(counts(36, 40, 44)).on(Support(dense=5, width=0.5))
+    runs = []
+
+    def fits(theta):
+        runs.append(theta.shape)
+        return False
+
+    engine = NUTS(draws=10, chains=2)
+    draws = engine.run_on(posterior, np.random.default_rng(1), QUIET, fits=fits)
+
+    assert runs == [(20, posterior.n_theta)]
+    assert draws.flat.shape == runs[0]
+    assert draws.doubts
+
+
+def test_a_support_fits_where_its_bins_are_no_wider_than_scatters():
+    posterior = Model().given(counts(360, 400, 440))
+    theta = np.stack([np.log(0.1) * np.array([n == "log_figure_scatter" or n.startswith("log_sc")
+                     for n in posterior.theta_names])])  # fmt: skip
+
+    assert not _whitening.is_settled(posterior, theta, Support(dense=5, width=0.5))
+    assert _whitening.is_settled(posterior, theta, Support(dense=100, width=0.01))
