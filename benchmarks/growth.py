@@ -214,8 +214,9 @@ def _one(axis, label: str, height: str, results) -> None:
 
 def _finish(axis, label: str, height: str, points) -> None:
     """Log axes, and a line of growth in proportion through the last point."""
-    axis.set(xscale="log", yscale="log", xlabel=label, ylabel=height)
+    axis.set(xlabel=label, ylabel=height)
     axis.grid(color="0.9")
     if points:
+        axis.set(xscale="log", yscale="log")
         (n, y), first = points[-1], points[0][0]
         axis.plot([first, n], [y * first / n, y], linestyle=(0, (1, 3)), color="0.6", zorder=0)

@@ -22,6 +22,8 @@ Integers = NDArray[np.int64]
 
 # Patterns of a shard: fewer would tabulate the same claims again, more would leave the cache.
 SHARD = 8192
+# Patterns from which on there are shards enough for two threads.
+SHARED = 4096
 
 
 class Sums(NamedTuple):
@@ -80,9 +82,10 @@ def add(parts: Iterable[Sums]) -> Sums:
 def shards(problem: Problem, size: int = SHARD) -> list[Problem]:
     """Cut a problem into stretches of patterns, each with the claims it needs and no others."""
     n_patterns = problem.group.size
-    if n_patterns <= size:
+    if n_patterns <= min(size, SHARED):
         return [problem]
-    bounds = np.linspace(0, n_patterns, -(-n_patterns // size) + 1).astype(np.int64)
+    n_shards = max(-(-n_patterns // size), 2)
+    bounds = np.linspace(0, n_patterns, n_shards + 1).astype(np.int64)
     return [_cut(problem, a, b) for a, b in itertools.pairwise(bounds.tolist())]
 
 
