@@ -177,7 +177,9 @@ def narrow_masses(
     c, shrink = _one_minus_exp(w), exp(-w)
     for k in range(n):
         vk = _clamped(start * v[k])
-        mass[k] = c * vk / ((1.0 + vk) * (shrink + vk))
+        # As `narrow_rows` has it, to the last digit.
+        share = 1.0 / ((1.0 + vk) * (shrink + vk))
+        mass[k] = c * vk * share
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")

@@ -214,6 +214,13 @@ def _half_inverse(value: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
+def _shift(layout: Layout, theta: Floats, j: int) -> float:
+    """Look up what claims see added to a pooled effect."""
+    o = layout.shift_index[j]
+    return float(theta[o]) if o >= 0 else 0.0
+
+
+@njit(cache=True, error_model="numpy")
 def _given_population(
     layout: Layout, coordinates: Coordinates, theta: Floats, j: int
 ) -> tuple[float, float, float, float]:
@@ -221,9 +228,8 @@ def _given_population(
 
     Mean and centre are those of the effect with what claims see added to it.
     """
-    i, o = layout.mean_index[j], layout.shift_index[j]
-    mean = theta[i] if i >= 0 else layout.mean[j]
-    mean += theta[o] if o >= 0 else 0.0
+    i = layout.mean_index[j]
+    mean = (theta[i] if i >= 0 else layout.mean[j]) + _shift(layout, theta, j)
     v = math.exp(-2.0 * theta[layout.log_sd_index[j]])
     q = coordinates.precision[j] + v
     centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
@@ -240,7 +246,7 @@ def to_theta(layout: Layout, coordinates: Coordinates, u: Floats, theta: Floats)
         if o >= 0:
             theta[o] = coordinates.centre[o] + coordinates.scale[o] * u[o]
     for j in range(u.size):
-        k, o = layout.log_sd_index[j], layout.shift_index[j]
+        k = layout.log_sd_index[j]
         if layout.half[j]:
             value, log_slope, _, _ = _half(u[j])
             theta[j] = math.log(layout.sd[j]) + value
@@ -251,7 +257,7 @@ def to_theta(layout: Layout, coordinates: Coordinates, u: Floats, theta: Floats)
             log_jacobian += math.log(coordinates.scale[j])
             continue
         _, _, q, centre = _given_population(layout, coordinates, theta, j)
-        theta[j] = centre - (theta[o] if o >= 0 else 0.0) + u[j] / math.sqrt(q)
+        theta[j] = centre - _shift(layout, theta, j) + u[j] / math.sqrt(q)
         log_jacobian -= 0.5 * math.log(q)
     return log_jacobian
 
@@ -268,8 +274,7 @@ def to_u(layout: Layout, coordinates: Coordinates, theta: Floats, u: Floats) -> 
             u[j] = (theta[j] - coordinates.centre[j]) / coordinates.scale[j]
             continue
         _, _, q, centre = _given_population(layout, coordinates, theta, j)
-        o = layout.shift_index[j]
-        u[j] = (theta[j] + (theta[o] if o >= 0 else 0.0) - centre) * math.sqrt(q)
+        u[j] = (theta[j] + _shift(layout, theta, j) - centre) * math.sqrt(q)
 
 
 @njit(cache=True, error_model="numpy")
