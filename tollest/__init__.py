@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         faults,
         noise,
         priors,
+        readers,
         simulation,
     )
     from tollest._sensitivity import Sensitivity, sensitivity, usual_alternatives
@@ -42,6 +43,7 @@ __all__ = [
     "faults",
     "noise",
     "priors",
+    "readers",
     "sensitivity",
     "simulation",
     "usual_alternatives",

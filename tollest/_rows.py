@@ -53,6 +53,7 @@ _HOLDS = {
     "lower": "a lower bound is a whole number, 0 or more",
     "upper": "an upper bound is a whole number, 0 or more; left blank, there is none",
     "cap": "a cap is a whole number, 0 or more; left blank, there is none",
+    "documented": "a number of documented deaths is whole, 0 or more",
 }
 _NEEDS = {
     COUNT: "a count",
