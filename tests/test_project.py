@@ -25,7 +25,7 @@ ROWS = [
     {"engines"},
     {"tolls", "archive"},
     {"averages", "habits"},
-    {"totals", "identification"},
+    {"totals", "identification", "audit"},
     {"estimation"},
     {"simulation", "_sensitivity"},
     {"predictive"},

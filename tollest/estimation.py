@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _kernels, _text, archive, averages, habits
+from tollest import audit as audits
 from tollest._progress import Reporter
 from tollest.claims import KINDS, UNBOUNDED, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
@@ -543,6 +544,45 @@ class Estimate:
             If `by` leaves locations without a label, or has another length.
         """
         return identify(self.posterior, self.theta, self._used, self.total(by))
+
+    def audit(self, location: str, ci_prob: float = 0.9, level: float = 0.01) -> audits.Audit:
+        """Ask what each claim on a location does to its toll, leaving out one at a time.
+
+        No claim is refitted: draws are weighed anew, for this location alone.
+
+        Parameters
+        ----------
+        location : str
+            One of ``claims.locations``.
+        ci_prob : float
+            Probability inside the equal-tailed credible intervals.
+        level : float
+            A claim is in conflict with the others on the location where the two-sided tail
+            probability that they give it is below this.
+
+        Returns
+        -------
+        Audit
+            Its ``table()`` has a row for each claim on the location, those set aside included.
+
+        Raises
+        ------
+        KeyError
+            If there is no such location.
+        ValueError
+            If `ci_prob` or `level` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> rows = [("Arden", "press", 30), ("Arden", "radio", 30), ("Arden", "clinic", 11)]
+        >>> table = pd.DataFrame(rows, columns=["location", "source", "count"])
+        >>> audit = estimate(Claims.from_table(table), rng=1).audit("Arden").table()
+        >>> bool(audit.loc[2, "median_shift"] < 0), audit["status"].tolist()
+        (True, ['used', 'used', 'used'])
+        """
+        place = self._position(location)
+        return audits.audit(self.posterior, self.theta, self._used, place, ci_prob, level)
 
     def to_datatree(self) -> "xr.DataTree":
         """Draws of all unknowns and tolls, with the claims, in ArviZ's conventions.
