@@ -25,7 +25,7 @@ ROWS = [
     {"engines"},
     {"tolls", "archive"},
     {"averages", "habits"},
-    {"totals", "identification", "audit"},
+    {"totals", "identification", "audit", "baselines"},
     {"estimation"},
     {"simulation", "_sensitivity"},
     {"predictive"},

@@ -287,7 +287,7 @@ class _Evidence:
         """Rows of the table with documented and verified deaths."""
         rows, standing = self.claims._rows, self.claims._standing
         here = self.all_rows
-        return here[(rows.kind[here] >= DOCUMENTED) & (standing[here] == _EVIDENCE)]
+        return np.asarray(here[(rows.kind[here] >= DOCUMENTED) & (standing[here] == _EVIDENCE)])
 
     @cached_property
     def rows(self) -> Integers:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tollest import _kernels, _text, archive, averages, habits
 from tollest import audit as audits
+from tollest import baselines as rules
 from tollest._progress import Reporter
 from tollest.claims import KINDS, UNBOUNDED, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
@@ -583,6 +584,38 @@ class Estimate:
         """
         place = self._position(location)
         return audits.audit(self.posterior, self.theta, self._used, place, ci_prob, level)
+
+    def baselines(self, ci_prob: float = 0.9) -> "pd.DataFrame":
+        """Code each location by the rules of data sets of violence, beside the estimate.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the estimate's equal-tailed credible interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by location. ``lowest``, ``median_claim``, ``majority``, ``low, best, high``
+            and ``minimum, maximum`` are rules, defined with their sources in
+            `tollest.baselines`; none of them is an estimate, and no stated probability lies
+            between two of them. ``n_sources`` counts those with a claim in evidence.
+            ``estimate``, ``estimate_lower`` and ``estimate_upper`` are the posterior median
+            and its interval. ``attrs`` has the rules' definitions and the interval's level.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` is not between 0 and 1.
+        """
+        tolls = self.table(ci_prob)
+        table = rules.table(self.claims)
+        for name, column in zip(
+            ("", "_lower", "_upper"), ("median", "lower", "upper"), strict=True
+        ):
+            table[f"estimate{name}"] = tolls[column]
+        table.attrs |= tolls.attrs
+        return table
 
     def to_datatree(self) -> "xr.DataTree":
         """Draws of all unknowns and tolls, with the claims, in ArviZ's conventions.
