@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from tollest.totals import Totals, labelled
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from narwhals.typing import IntoDataFrame
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -616,6 +617,82 @@ class Estimate:
             table[f"estimate{name}"] = tolls[column]
         table.attrs |= tolls.attrs
         return table
+
+    def imputations(self, m: int = 20) -> "pd.DataFrame":
+        """Joint draws of all tolls as multiple imputations, for `pool`.
+
+        Parameters
+        ----------
+        m : int
+            Imputations, evenly spaced over the joint draws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by location, a column for each imputation, from 0. The same at every call.
+
+        Raises
+        ------
+        ValueError
+            If `m` is not a whole number of 2 or more.
+
+        Notes
+        -----
+        Imputations know what claims and the model say of a toll. An analysis that relates
+        tolls to something the model does not know of, in a regression on it or of it, is drawn
+        towards no relation, the more so the larger ``prior_share`` is in `table` [1]_. Groups
+        in the claims make the model know.
+
+        References
+        ----------
+        .. [1] Meng, X.-L. (1994). Multiple-imputation inferences with uncongenial sources of
+           input. *Statistical Science* 9(4), 538-558. https://doi.org/10.1214/ss/1177010269
+        """
+        import pandas as pd
+
+        m, n_draws = whole(m, least=2), len(self._used)
+        at = np.arange(m) if m > n_draws else np.arange(m) * n_draws // m
+        draws = np.concatenate([self._draws_between(i, i + 1) for i in at.tolist()])
+        index = pd.Index(self.claims.locations, name="location")
+        return pd.DataFrame(draws.T, index=index, columns=pd.RangeIndex(m, name="imputation"))
+
+    def draws_frame(
+        self, n: int | None = None, *, backend: Literal["pandas", "polars", "pyarrow"] = "pandas"
+    ) -> "IntoDataFrame":
+        """Joint draws of all tolls as a long dataframe.
+
+        Parameters
+        ----------
+        n : int, optional
+            Number of draws, as in `draws`.
+        backend : {"pandas", "polars", "pyarrow"}
+            The library whose dataframe is wanted.
+
+        Returns
+        -------
+        dataframe of `backend`
+            Columns ``draw`` (from 0), ``location`` and ``toll``, a row for each draw of each
+            location. For xarray see `to_datatree`.
+
+        Raises
+        ------
+        ValueError
+            If `n` is not a positive whole number, or `backend` is unknown.
+        ImportError
+            If `backend` is not installed.
+        """
+        import narwhals as nw
+
+        draws = self.draws(n)
+        n_draws, n_locations = draws.shape
+        position = np.tile(np.arange(n_locations), n_draws)
+        names = nw.new_series("location", list(self.claims.locations), nw.String, backend=backend)
+        draw = np.repeat(np.arange(n_draws), n_locations)
+        columns = {"draw": draw, "toll": draws.ravel()}
+        frame = nw.from_dict(columns, backend=backend)
+        frame = frame.with_columns(names[position].alias("location"))
+        out: IntoDataFrame = frame.select("draw", "location", "toll").to_native()
+        return out
 
     def to_datatree(self) -> "xr.DataTree":
         """Draws of all unknowns and tolls, with the claims, in ArviZ's conventions.
