@@ -25,7 +25,7 @@ ROWS = [
     {"engines"},
     {"tolls", "archive"},
     {"averages", "habits"},
-    {"totals", "identification"},
+    {"totals", "identification", "audit", "baselines", "imputation"},
     {"estimation"},
     {"simulation", "_sensitivity"},
     {"predictive"},
@@ -62,7 +62,7 @@ def test_public_names_are_pinned():
     assert dir(te) == [
         "Claims", "ClaimsError", "DoubtfulEstimate", "Estimate", "Model", "Sensitivity",
         "calibration", "datasets", "diagnostics", "distributed", "engines", "estimate", "faults",
-        "noise", "priors", "readers", "sensitivity", "simulation", "usual_alternatives",
+        "noise", "pool", "priors", "readers", "sensitivity", "simulation", "usual_alternatives",
     ]  # fmt: skip
     assert all(getattr(te, name) is not None for name in dir(te))
     with pytest.raises(AttributeError, match="module 'tollest' has no attribute 'guess'"):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tollest._sensitivity import Sensitivity, sensitivity, usual_alternatives
     from tollest.claims import Claims, ClaimsError
     from tollest.estimation import DoubtfulEstimate, Estimate, estimate
+    from tollest.imputation import pool
     from tollest.model import Model
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "estimate",
     "faults",
     "noise",
+    "pool",
     "priors",
     "readers",
     "sensitivity",
@@ -58,6 +60,7 @@ _HOMES = {
     "Model": "model",
     "Sensitivity": "_sensitivity",
     "estimate": "estimation",
+    "pool": "imputation",
     "sensitivity": "_sensitivity",
     "usual_alternatives": "_sensitivity",
 }
