@@ -89,7 +89,7 @@ def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integer
         problem.bin_width[columns],
     )  # fmt: skip
     prior, prior_base, figure, figure_base, claim, claim_base, _, _ = tabulate(
-        problem, parameters, grid, low, high, False
+        problem, parameters, grid, low, high, np.bool_(False)
     )
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     group, firsts, lasts = problem.group, problem.first, problem.last
@@ -114,33 +114,32 @@ def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integer
         middle = modes[group[p]]
         left = min(max(min(inner, middle) // STRIDE, begin), end - 1)
         right = min(max(max(outer, middle) // STRIDE + 1, left), end - 1)
-        peak = 0.0
-        for k in range(left, right + 1):
-            value = joint_at(
+        reach, right, peak = right, left - 1, 0.0
+        while True:
+            if right < reach:
+                right += 1
+                k = right
+            elif left > begin and at_column[left] >= peak * depth:
+                left -= 1
+                k = left
+            elif right < end - 1 and at_column[right] >= peak * depth:
+                right += 1
+                k = right
+            else:
+                break
+            # The one call: compiled at each place, this is most of the function.
+            at_column[k] = joint_at(
                 p, k, offsets, members, claim_figure, group, prior, prior_base, figure,
                 figure_base, claim, claim_base,
             )  # fmt: skip
-            at_column[k] = value
-            peak = max(peak, value)
-        while left > begin and at_column[left] >= peak * depth:
-            left -= 1
-            at_column[left] = joint_at(
-                p, left, offsets, members, claim_figure, group, prior, prior_base, figure,
-                figure_base, claim, claim_base,
-            )  # fmt: skip
-            peak = max(peak, at_column[left])
-        while right < end - 1 and at_column[right] >= peak * depth:
-            right += 1
-            at_column[right] = joint_at(
-                p, right, offsets, members, claim_figure, group, prior, prior_base, figure,
-                figure_base, claim, claim_base,
-            )  # fmt: skip
-            peak = max(peak, at_column[right])
+            peak = max(peak, at_column[k])
         if not LEAST < peak < np.inf:
             left, right = begin, end - 1
             logarithms(problem, parameters, grid, p, begin, end - begin, work)
-            at_column[begin:end] = work[JOINT, : end - begin]
-            peak = at_column[begin:end].max()
+            peak = -np.inf
+            for k in range(begin, end):
+                at_column[k] = work[JOINT, k - begin]
+                peak = max(peak, at_column[k])
         while at_column[left] < peak * depth:
             left += 1
         while at_column[right] < peak * depth:
@@ -246,11 +245,13 @@ def _touched(
 ) -> int:  # fmt: skip
     """Entries of the parameters that a location speaks of, each once; how many they are."""
     touched[0] = group[p]
-    touched[1:4] = ends[3] + np.arange(3)
-    n = 4
+    n = 1
+    for i in range(3):
+        touched[n] = ends[3] + i
+        n += 1
     for m in range(offsets[p], offsets[p + 1]):
-        for end in ends[:3]:
-            touched[n] = end + claim_source[members[m]]
+        for i in range(3):
+            touched[n] = ends[i] + claim_source[members[m]]
             n += 1
     return n
 
@@ -330,7 +331,7 @@ def tolls(
     low, high = windows(problem, parameters)
     grid = _grid(problem)
     prior, prior_base, figure, figure_base, claim, claim_base, spare, constant = tabulate(
-        problem, parameters, grid, low, high, False
+        problem, parameters, grid, low, high, np.bool_(False)
     )
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     group, work = problem.group, _work(problem, low, high)
