@@ -134,7 +134,12 @@ def totals_datatree(names: tuple[Hashable, ...], samples: Integers) -> "xr.DataT
 
 
 def save(
-    posterior: Posterior, theta: ThetaDraws, entropy: int, tree: "xr.DataTree", path: str | Path
+    posterior: Posterior,
+    theta: ThetaDraws,
+    entropy: int,
+    tree: "xr.DataTree",
+    path: str | Path,
+    seed: int | None = None,
 ) -> None:
     """Write `tree`, with all that `load` needs beside it, to a netCDF file."""
     import xarray as xr
@@ -152,7 +157,7 @@ def save(
     described = dataclasses.asdict(dataclasses.replace(theta, theta=np.zeros((0, 0, 0))))
     described.pop("theta")
     header = {
-        "format": _FORMAT, "version": version("tollest"), "entropy": entropy,
+        "format": _FORMAT, "version": version("tollest"), "entropy": entropy, "seed": seed,
         "model": _encoded(posterior.model), "theta": described, "claims": plain,
         "known_by": known_by, "left_out": list(claims._left_out),
     }  # fmt: skip
@@ -185,7 +190,7 @@ def check_path(path: str | Path, ending: str = ".nc") -> None:
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}; make it first.")
 
 
-def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int]:
+def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int, int | None]:
     """Read what `save` wrote.
 
     Raises
@@ -218,7 +223,8 @@ def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int]:
     claims = Claims._resolve(Rows(**values), known_by, tuple(header["left_out"]))
     described = header["theta"] | {"doubts": tuple(header["theta"]["doubts"])}
     theta = ThetaDraws(state["theta"].to_numpy(), **described)
-    return Posterior(_decoded(header["model"]), claims), theta, header["entropy"]
+    posterior = Posterior(_decoded(header["model"]), claims)
+    return posterior, theta, header["entropy"], header.get("seed")
 
 
 def _encoded(value: Any) -> Any:  # noqa: ANN401 - a tree of dataclasses and numbers
