@@ -45,21 +45,10 @@ def simulated(path, n_locations, n_sources, claims_per_location, different, seed
 
 def events(path, csv, most, seed):
     """Write events as ranges of one source: from the low to the high estimate of each."""
-    table = pd.read_csv(csv, usecols=["id", "low_death", "high_death"])
-    if most is not None and len(table) > most:
-        table = table.sample(most, random_state=seed)
-    # In some rows the high estimate is below the low.
-    bounds = np.sort(table[["low_death", "high_death"]].to_numpy().astype(np.int64), axis=1)
-    ranges = pd.DataFrame(
-        {
-            "location": table["id"].astype(np.int64).astype(str).to_numpy(),
-            "source": "coders",
-            "kind": "range",
-            "lower": bounds[:, 0],
-            "upper": bounds[:, 1],
-        }
-    )
-    ranges.to_parquet(path, index=False)
+    ranges = te.readers.ucdp_ged(csv, disordered=te.readers.Span()).to_frame()
+    if most is not None and len(ranges) > most:
+        ranges = ranges.sample(most, random_state=seed)
+    ranges[["location", "source", "lower", "upper"]].to_parquet(path, index=False)
     return {}
 
 

@@ -47,7 +47,7 @@ def parsed() -> Options:
     parser.add_argument("--limit", type=float, default=3600.0, help="seconds a case")
     parser.add_argument(
         "--ged", type=Path, default=os.environ.get("TOLLEST_GED"),
-        help="CSV of events with low_death and high_death; by default $TOLLEST_GED",
+        help="file of UCDP GED, which te.readers reads; by default $TOLLEST_GED",
     )  # fmt: skip
     parser.add_argument("--chains", type=int, default=2, help="of PyMC's models")
     parser.add_argument("--textbook-draws", type=int, default=200)

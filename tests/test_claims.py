@@ -1111,3 +1111,15 @@ def test_single_rows_left_out_leave_their_source_the_others():
     assert without.to_frame()["row"].tolist() == [1, 2]
     assert without.sources == ("p", "q")
     assert_equal(without.without("q"), claims.without("q", rows=[0]))
+
+
+def test_rows_are_left_out_for_a_reason_that_cuts_and_copies_keep():
+    claims = Claims.from_table(
+        table(("A", "p", 5), ("A", "q", 6), ("B", "p", 7), columns="location source count")
+    )
+
+    without = claims.without(rows={0: "graded discounted"}).without("p")
+
+    assert without.excluded["reason"].tolist() == ["graded discounted", "left out"]
+    assert copy.copy(without).excluded["reason"].tolist() == ["graded discounted", "left out"]
+    assert without.without("p").excluded["reason"].tolist() == ["graded discounted", "left out"]

@@ -25,12 +25,12 @@ ROWS = [
     {"engines"},
     {"tolls", "archive", "remarks"},
     {"averages", "habits"},
-    {"totals", "identification"},
+    {"totals", "identification", "audit", "baselines", "imputation"},
     {"report"},
     {"estimation"},
     {"simulation", "_sensitivity"},
     {"predictive"},
-    {"diagnostics", "calibration", "distributed"},
+    {"diagnostics", "calibration", "distributed", "readers"},
 ]
 HEAVY = ("pymc", "arviz", "arviz_base", "arviz_plots", "arviz_stats", "pandas", "matplotlib",
          "scipy.stats", "dask", "nutpie")  # fmt: skip
@@ -63,7 +63,7 @@ def test_public_names_are_pinned():
     assert dir(te) == [
         "Claims", "ClaimsError", "DoubtfulEstimate", "Estimate", "Model", "Sensitivity",
         "calibration", "datasets", "diagnostics", "distributed", "engines", "estimate", "faults",
-        "noise", "priors", "sensitivity", "simulation", "usual_alternatives",
+        "noise", "pool", "priors", "readers", "sensitivity", "simulation", "usual_alternatives",
     ]  # fmt: skip
     assert all(getattr(te, name) is not None for name in dir(te))
     with pytest.raises(AttributeError, match="module 'tollest' has no attribute 'guess'"):

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
         faults,
         noise,
         priors,
+        readers,
         simulation,
     )
     from tollest._sensitivity import Sensitivity, sensitivity, usual_alternatives
     from tollest.claims import Claims, ClaimsError
     from tollest.estimation import DoubtfulEstimate, Estimate, estimate
+    from tollest.imputation import pool
     from tollest.model import Model
 
 __all__ = [
@@ -41,7 +43,9 @@ __all__ = [
     "estimate",
     "faults",
     "noise",
+    "pool",
     "priors",
+    "readers",
     "sensitivity",
     "simulation",
     "usual_alternatives",
@@ -56,6 +60,7 @@ _HOMES = {
     "Model": "model",
     "Sensitivity": "_sensitivity",
     "estimate": "estimation",
+    "pool": "imputation",
     "sensitivity": "_sensitivity",
     "usual_alternatives": "_sensitivity",
 }

@@ -53,6 +53,7 @@ _HOLDS = {
     "lower": "a lower bound is a whole number, 0 or more",
     "upper": "an upper bound is a whole number, 0 or more; left blank, there is none",
     "cap": "a cap is a whole number, 0 or more; left blank, there is none",
+    "documented": "a number of documented deaths is whole, 0 or more",
 }
 _NEEDS = {
     COUNT: "a count",
@@ -235,7 +236,7 @@ def read_rows(
     TypeError
         `table` is not an eager dataframe, or `silent` is a single string.
     """
-    cells = _Cells(*_find_columns(table, columns))
+    cells = Cells(*_find_columns(table, columns))
     location, locations = cells.names("location")
     source, names = cells.names("source")
     for what, code in (("location", location), ("source", source)):
@@ -374,12 +375,28 @@ def _stem(name: str) -> str:
     return name.strip().casefold().removesuffix("s")
 
 
-class _Cells:
-    """The columns of one table, and what was found wrong with their cells so far."""
+class Cells:
+    """The columns of one table, by our names, and what was found wrong with their cells so far.
 
-    def __init__(self, columns: Mapping[str, "nw.Series[Any]"], n: int) -> None:
+    Parameters
+    ----------
+    columns : mapping of str to Series
+        Our name of a column to its cells.
+    n : int
+        Number of rows.
+    called : mapping of str to str, optional
+        Our name of a column to the one that errors call it by, where that differs.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, "nw.Series[Any]"],
+        n: int,
+        called: Mapping[str, str] | None = None,
+    ) -> None:
         self.columns = columns
         self.n = n
+        self.called = called or {}
         self.problems: list[tuple[int, str]] = []
         self.whole: list[Problem] = []
         self.bad = np.zeros(n, dtype=bool)
@@ -449,7 +466,7 @@ class _Cells:
 
     def numbers(self, name: str) -> NDArray[np.int64]:
         """Whole numbers of 0 or more; `BLANK` where there is none, or none that can be read."""
-        series = self.columns.get(name)
+        series, called = self.columns.get(name), self.called.get(name)
         if series is None:
             return np.full(self.n, BLANK)
         if series.dtype.is_integer() or series.dtype.is_float():
@@ -462,9 +479,11 @@ class _Cells:
                 good = (given >= 0) & (given < LARGEST)
                 if given.dtype.kind == "f":
                     good &= given == np.floor(given)
-            self.add(np.flatnonzero(~(good | blank)), lambda row: _refusal(name, given[row]))
+            self.add(
+                np.flatnonzero(~(good | blank)), lambda row: _refusal(name, given[row], called)
+            )
             return np.where(good, given, BLANK).astype(np.int64)
-        return self.read(name, lambda value: _whole(name, value), BLANK, np.dtype(np.int64))
+        return self.read(name, lambda value: whole(name, value, called), BLANK, np.dtype(np.int64))
 
     def dates(self, name: str) -> NDArray[np.datetime64]:
         """Days; ``NaT`` where there is none, or none that can be read."""
@@ -489,7 +508,7 @@ class _Cells:
         parsed = np.full(len(values), blank, dtype=dtype)
         unread: dict[int, str] = {}
         for i, value in enumerate(values):
-            if not _is_blank(value):
+            if not is_blank(value):
                 try:
                     parsed[i] = parse(value)
                 except ValueError as error:
@@ -501,7 +520,7 @@ class _Cells:
 
 
 def _encode(series: "nw.Series[Any]", *, text: bool) -> tuple[NDArray[np.int64], list[Any]]:
-    """Do as `_Cells.distinct`, without a Python object for each row."""
+    """Do as `Cells.distinct`, without a Python object for each row."""
     import pyarrow as pa
 
     native = series.to_native()
@@ -516,7 +535,7 @@ def _encode(series: "nw.Series[Any]", *, text: bool) -> tuple[NDArray[np.int64],
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
 
 
-def _is_blank(value: object) -> bool:
+def is_blank(value: object) -> bool:
     """Tell whether a cell holds nothing: null, nan, NaT, or white space."""
     if value is None or type(value).__name__ == "NAType":
         return True
@@ -527,7 +546,7 @@ def _is_blank(value: object) -> bool:
 
 def _text(value: object) -> str:
     """Turn a name into text, whole numbers without the decimal point that blanks give them."""
-    if _is_blank(value):
+    if is_blank(value):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
@@ -564,20 +583,41 @@ def _variants(what: str, names: Iterable[str]) -> list[Problem]:
     ]
 
 
-def _refusal(name: str, value: object) -> str:
+def _refusal(name: str, value: object, called: str | None = None) -> str:
     """Say why a cell is no number of people."""
+    states = f"{called or name} is {shown(value)}"
     if isinstance(value, int | float | np.number) and LARGEST <= value < np.inf:
-        return f"{name} is {shown(value)}, more than all people alive; {_HOLDS[name]}"
-    message = f"{name} is {shown(value)}; {_HOLDS[name]}"
+        return f"{states}, more than all people alive; {_HOLDS[name]}"
+    message = f"{states}; {_HOLDS[name]}"
     if isinstance(value, str) and value.strip().casefold() in _BLANKS:
         return message + "; leave the cell blank where nothing was said"
-    if name in STATING and isinstance(value, str) and not _FIGURES.fullmatch(value):
+    if name in STATING and not called and isinstance(value, str) and not _FIGURES.fullmatch(value):
         return message + "; put words into a column 'wording'"
     return message
 
 
-def _whole(name: str, value: object) -> int:
-    """Read one cell as a whole number of people."""
+def whole(name: str, value: object, called: str | None = None) -> int:
+    """Read one cell as a whole number of people.
+
+    Parameters
+    ----------
+    name : str
+        Our name of the column.
+    value : object
+        The cell, not blank.
+    called : str, optional
+        What an error calls the column, where that differs.
+
+    Returns
+    -------
+    int
+        From 0, below `LARGEST`.
+
+    Raises
+    ------
+    ValueError
+        It is no such number.
+    """
     number: int | None = None
     if isinstance(value, str):
         match = _NUMBER.fullmatch(value.strip())
@@ -590,7 +630,7 @@ def _whole(name: str, value: object) -> int:
         except (TypeError, ValueError, OverflowError):
             number = None
     if number is None or not 0 <= number < LARGEST:
-        raise ValueError(_refusal(name, value))
+        raise ValueError(_refusal(name, value, called))
     return number
 
 
@@ -637,7 +677,7 @@ def _kind(value: object) -> int:
 
 
 def _read_intervals(
-    cells: _Cells, words: wording.Words
+    cells: Cells, words: wording.Words
 ) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]:
     """Kind, lower and upper of each row, from its numbers or its wording."""
     kind = cells.read("kind", _kind, BLANK, np.dtype(np.int8))
@@ -694,7 +734,7 @@ def _read_intervals(
 
 
 def _read_wordings(
-    cells: _Cells,
+    cells: Cells,
     words: wording.Words,
     kind: NDArray[np.int8],
     count: NDArray[np.int64],
@@ -710,7 +750,7 @@ def _read_wordings(
     readings = np.full((3, len(texts)), BLANK, dtype=np.int64)
     unread: dict[int, str] = {}
     for i in np.unique(codes[usable]).tolist():
-        if not _is_blank(texts[i]):
+        if not is_blank(texts[i]):
             try:
                 reading = wording.parse(_text(texts[i]), words)
             except ValueError as error:
@@ -751,7 +791,7 @@ def _read_wordings(
 
 
 def _check_wordings(
-    cells: _Cells,
+    cells: Cells,
     rows: NDArray[np.int64],
     readings: tuple[NDArray[np.int64], ...],
     given: tuple[NDArray[np.int64] | NDArray[np.int8], ...],
@@ -804,7 +844,7 @@ def _half_units(count: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _read_origins(
-    cells: _Cells, location: NDArray[np.int64], source: NDArray[np.int64], names: Sequence[str]
+    cells: Cells, location: NDArray[np.int64], source: NDArray[np.int64], names: Sequence[str]
 ) -> NDArray[np.int64]:
     """Position of the source each claim repeats; `BLANK` for a claim of the source's own."""
     codes, origins = cells.names("origin")
@@ -852,7 +892,7 @@ def _read_origins(
 
 
 def _read_groups(
-    cells: _Cells, location: NDArray[np.int64], locations: Sequence[str]
+    cells: Cells, location: NDArray[np.int64], locations: Sequence[str]
 ) -> tuple[list[str], NDArray[np.int64]]:
     """Group of each location, the same on all its rows."""
     codes, groups = cells.names("group")
@@ -877,7 +917,7 @@ def _read_groups(
     return groups, of
 
 
-def _read_caps(cells: _Cells, location: NDArray[np.int64], n_locations: int) -> NDArray[np.int64]:
+def _read_caps(cells: Cells, location: NDArray[np.int64], n_locations: int) -> NDArray[np.int64]:
     """Read the most who can have died at each location, the same on all its rows."""
     of = np.full(n_locations, BLANK)
     _fill_by_location(
@@ -891,7 +931,7 @@ def _read_caps(cells: _Cells, location: NDArray[np.int64], n_locations: int) -> 
 
 
 def _fill_by_location(
-    cells: _Cells,
+    cells: Cells,
     location: NDArray[np.int64],
     values: NDArray[np.int64],
     of: NDArray[np.int64],

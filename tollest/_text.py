@@ -31,6 +31,17 @@ def named(what: str, names: Sequence[str]) -> str:
     return f"{what} {shown}{more}."
 
 
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Align rows of cells, the first column to the left and all others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
 def answer(
     head: str, table: "pd.DataFrame", how: str, notes: Sequence[str], doubts: Sequence[str]
 ) -> str:
@@ -58,11 +69,7 @@ def answer(
         if "verified" in row and row["verified"] >= 0:
             documented = f"= {int(row['verified']):,}"
         rows.append((short(str(name)), *numbers, documented))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for line in rows:
-        cells = [line[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        lines.append("  ".join(cells).rstrip())
+    lines += columns(rows)
     if len(table) > _SHOWN:
         lines.append(f"... and {len(table) - _SHOWN:,} more; see table().")
     lines += [note for note in notes if note]

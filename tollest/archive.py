@@ -220,7 +220,8 @@ def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int, int | None]:
             values[item.name] = state[item.name].to_numpy()
     values["date"] = values["date"].astype("datetime64[D]")
     known_by = np.datetime64(header["known_by"] or "NaT", "D")
-    claims = Claims._resolve(Rows(**values), known_by, tuple(header["left_out"]))
+    left_out = tuple((row, reason) for row, reason in header["left_out"])
+    claims = Claims._resolve(Rows(**values), known_by, left_out)
     described = header["theta"] | {"doubts": tuple(header["theta"]["doubts"])}
     theta = ThetaDraws(state["theta"].to_numpy(), **described)
     posterior = Posterior(_decoded(header["model"]), claims)

@@ -111,7 +111,7 @@ class Claims:
     _rows: Rows = field(repr=False)
     _standing: NDArray[np.int64] = field(repr=False)
     _known_by: np.datetime64 = field(repr=False)
-    _left_out: tuple[int, ...] = field(repr=False)
+    _left_out: tuple[tuple[int, str], ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         """Close the arrays to writing."""
@@ -265,7 +265,7 @@ class Claims:
             day = self._known_by
         return self._resolve(self._rows, day, self._left_out)
 
-    def without(self, *sources: str, rows: Iterable[int] = ()) -> Self:
+    def without(self, *sources: str, rows: Iterable[int] | Mapping[int, str] = ()) -> Self:
         """Leave out all claims of some sources, or single rows, to see what the others say alone.
 
         Which of the other claims are superseded or repeat another source stays as it was: what
@@ -276,13 +276,14 @@ class Claims:
         ----------
         *sources : str
             Sources that make a claim, documented and verified ones included.
-        rows : iterable of int, optional
-            Rows of the table, as the column ``row`` of `to_frame` numbers them.
+        rows : iterable of int, or mapping of int to str, optional
+            Rows of the table, as the column ``row`` of `to_frame` numbers them. A mapping gives
+            the reason of each.
 
         Returns
         -------
         Claims
-            New; the claims left out are in `excluded`.
+            New; the claims left out are in `excluded`, with their reason, or as "left out".
 
         Raises
         ------
@@ -298,13 +299,19 @@ class Claims:
                 f"no claim is by {', '.join(map(shown, unknown))}; sources are "
                 f"{', '.join(map(shown, names))}."
             )
-        single = np.array([*self._left_out, *rows], dtype=np.int64)
+        single = np.array([*rows], dtype=np.int64)
         beyond = single[(single < 0) | (single >= n_rows)]
         if beyond.size:
             raise ValueError(f"there is no row {beyond[0]}; rows are 0 to {n_rows - 1}.")
         theirs = np.isin(self._rows.source, [names.index(name) for name in sources])
-        left_out = np.union1d(single, np.flatnonzero(theirs))
-        return self._resolve(self._rows, self._known_by, tuple(left_out.tolist()))
+        reasons = rows if isinstance(rows, Mapping) else {}
+        left_out = {
+            row: reasons.get(row, "left out")
+            for row in np.union1d(single, np.flatnonzero(theirs)).tolist()
+        }
+        # A claim that was left out before keeps its first reason.
+        left_out |= self._why
+        return self._resolve(self._rows, self._known_by, tuple(sorted(left_out.items())))
 
     @property
     def n_claims(self) -> int:
@@ -422,6 +429,10 @@ class Claims:
         kept = _kept(self._rows, self._in_evidence)
         return np.where(kept, np.cumsum(kept) - 1, BLANK)[self._rows.location]
 
+    @cached_property
+    def _why(self) -> dict[int, str]:
+        return dict(self._left_out)
+
     def _reason(self, row: int) -> str:
         rows, standing = self._rows, int(self._standing[row])
         if standing >= 0:
@@ -431,7 +442,7 @@ class Claims:
         if standing == _LATER:
             return f"dated {rows.date[row]}, after {self._known_by}"
         if standing == _LEFT_OUT:
-            return "left out"
+            return self._why[row]
         return f"undated, so not known by {self._known_by}"
 
     def _frame(self, row: NDArray[np.int64]) -> "pd.DataFrame":
@@ -453,11 +464,14 @@ class Claims:
 
     @classmethod
     def _resolve(
-        cls, rows: Rows, known_by: np.datetime64 = NO_DAY, left_out: tuple[int, ...] = ()
+        cls,
+        rows: Rows,
+        known_by: np.datetime64 = NO_DAY,
+        left_out: tuple[tuple[int, str], ...] = (),
     ) -> Self:
         """Judge which rows are evidence, and lay those out by location."""
         standing = _judge(rows, known_by)
-        standing[list(left_out)] = _LEFT_OUT
+        standing[[row for row, _ in left_out]] = _LEFT_OUT
         evidence = standing == _EVIDENCE
         whole = bool(np.isnat(known_by)) and not left_out
         kept = _kept(rows, evidence)

@@ -6,12 +6,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _kernels, _text, archive, averages, habits
+from tollest import audit as audits
+from tollest import baselines as rules
 from tollest._progress import Reporter
 from tollest.claims import UNBOUNDED, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
@@ -34,6 +36,7 @@ from tollest.totals import Totals, labelled
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from narwhals.typing import IntoDataFrame
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -554,6 +557,153 @@ class Estimate:
     def report(self) -> Report:
         """The answer in words, in tables and on a page, rounded by one rule."""
         return Report(self)
+
+    def audit(self, location: str, ci_prob: float = 0.9, level: float = 0.01) -> audits.Audit:
+        """Ask what each claim on a location does to its toll, leaving out one at a time.
+
+        No claim is refitted: draws are weighed anew, for this location alone.
+
+        Parameters
+        ----------
+        location : str
+            One of ``claims.locations``.
+        ci_prob : float
+            Probability inside the equal-tailed credible intervals.
+        level : float
+            A claim is in conflict with the others on the location where the two-sided tail
+            probability that they give it is below this.
+
+        Returns
+        -------
+        Audit
+            Its ``table()`` has a row for each claim on the location, those set aside included.
+
+        Raises
+        ------
+        KeyError
+            If there is no such location.
+        ValueError
+            If `ci_prob` or `level` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> rows = [("Arden", "press", 30), ("Arden", "radio", 30), ("Arden", "clinic", 11)]
+        >>> table = pd.DataFrame(rows, columns=["location", "source", "count"])
+        >>> audit = estimate(Claims.from_table(table), rng=1).audit("Arden").table()
+        >>> bool(audit.loc[2, "median_shift"] < 0), audit["status"].tolist()
+        (True, ['used', 'used', 'used'])
+        """
+        place = self._position(location)
+        return audits.audit(self.posterior, self.theta, self._used, place, ci_prob, level)
+
+    def baselines(self, ci_prob: float = 0.9) -> "pd.DataFrame":
+        """Code each location by the rules of data sets of violence, beside the estimate.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the estimate's equal-tailed credible interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by location. ``lowest``, ``median_claim``, ``majority``, ``low, best, high``
+            and ``minimum, maximum`` are rules, defined with their sources in
+            `tollest.baselines`; none of them is an estimate, and no stated probability lies
+            between two of them. ``n_sources`` counts those with a claim in evidence.
+            ``estimate``, ``estimate_lower`` and ``estimate_upper`` are the posterior median
+            and its interval. ``attrs`` has the rules' definitions and the interval's level.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` is not between 0 and 1.
+        """
+        tolls = self.table(ci_prob)
+        table = rules.table(self.claims)
+        for name, column in zip(
+            ("", "_lower", "_upper"), ("median", "lower", "upper"), strict=True
+        ):
+            table[f"estimate{name}"] = tolls[column]
+        table.attrs |= tolls.attrs
+        return table
+
+    def imputations(self, m: int = 20) -> "pd.DataFrame":
+        """Joint draws of all tolls as multiple imputations, for `pool`.
+
+        Parameters
+        ----------
+        m : int
+            Imputations, evenly spaced over the joint draws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by location, a column for each imputation, from 0. The same at every call.
+
+        Raises
+        ------
+        ValueError
+            If `m` is not a whole number of 2 or more.
+
+        Notes
+        -----
+        Imputations know what claims and the model say of a toll. An analysis that relates
+        tolls to something the model does not know of, in a regression on it or of it, is drawn
+        towards no relation, the more so the larger ``prior_share`` is in `table` [1]_. Groups
+        in the claims make the model know.
+
+        References
+        ----------
+        .. [1] Meng, X.-L. (1994). Multiple-imputation inferences with uncongenial sources of
+           input. *Statistical Science* 9(4), 538-558. https://doi.org/10.1214/ss/1177010269
+        """
+        import pandas as pd
+
+        m, n_draws = whole(m, least=2), len(self._used)
+        at = np.arange(m) if m > n_draws else np.arange(m) * n_draws // m
+        draws = np.concatenate([self._draws_between(i, i + 1) for i in at.tolist()])
+        index = pd.Index(self.claims.locations, name="location")
+        return pd.DataFrame(draws.T, index=index, columns=pd.RangeIndex(m, name="imputation"))
+
+    def draws_frame(
+        self, n: int | None = None, *, backend: Literal["pandas", "polars", "pyarrow"] = "pandas"
+    ) -> "IntoDataFrame":
+        """Joint draws of all tolls as a long dataframe.
+
+        Parameters
+        ----------
+        n : int, optional
+            Number of draws, as in `draws`.
+        backend : {"pandas", "polars", "pyarrow"}
+            The library whose dataframe is wanted.
+
+        Returns
+        -------
+        dataframe of `backend`
+            Columns ``draw`` (from 0), ``location`` and ``toll``, a row for each draw of each
+            location. For xarray see `to_datatree`.
+
+        Raises
+        ------
+        ValueError
+            If `n` is not a positive whole number, or `backend` is unknown.
+        ImportError
+            If `backend` is not installed.
+        """
+        import narwhals as nw
+
+        draws = self.draws(n)
+        n_draws, n_locations = draws.shape
+        position = np.tile(np.arange(n_locations), n_draws)
+        names = nw.new_series("location", list(self.claims.locations), nw.String, backend=backend)
+        draw = np.repeat(np.arange(n_draws), n_locations)
+        columns = {"draw": draw, "toll": draws.ravel()}
+        frame = nw.from_dict(columns, backend=backend)
+        frame = frame.with_columns(names[position].alias("location"))
+        out: IntoDataFrame = frame.select("draw", "location", "toll").to_native()
+        return out
 
     def to_datatree(self) -> "xr.DataTree":
         """Draws of all unknowns and tolls, with the claims, in ArviZ's conventions.

@@ -7,18 +7,20 @@ from scipy.special import logsumexp
 Floats = NDArray[np.float64]
 
 
-def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
+def smoothed(log_ratios: Floats, reff: float = 1.0) -> tuple[Floats, float]:
     """Pareto-smoothed log weights that sum to one, and the Pareto k of their tail.
 
     Parameters
     ----------
     log_ratios : ndarray of float, shape (n_draws,)
         Log target minus log proposal.
+    reff : float
+        What the draws are worth, as a share of independent ones.
     """
     from arviz_stats.base.array import array_stats
 
     # psislw takes the negative: its ratios are those of leave-one-out.
-    log_weights, k = array_stats.psislw(-(log_ratios - log_ratios.max()))
+    log_weights, k = array_stats.psislw(-(log_ratios - log_ratios.max()), r_eff=reff)
     log_weights = np.asarray(log_weights)
     return log_weights - logsumexp(log_weights), float(k)
 

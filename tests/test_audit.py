@@ -1,0 +1,402 @@
+"""Leaving out one claim by weighing draws anew: against refits, brute force and planted faults."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import tollest as te
+from tests import reference
+from tests.test_kernels import DENSE, frame, row
+from tollest import _kernels
+from tollest import audit as audits
+from tollest.engines import ThetaDraws
+from tollest.estimation import Estimate
+from tollest.model import Model
+from tollest.simulation import draw_truth, simulate
+from tollest.tolls import TollMasses
+
+SEED = 3
+
+
+def claims_of(rows, columns=("location", "source", "kind", "count"), **more):
+    return te.Claims.from_table(pd.DataFrame(rows, columns=list(columns)), **more)
+
+
+def fitted(claims):
+    return te.estimate(claims, rng=1, progress=False)
+
+
+def simulated():
+    """25 locations with tolls of a hundred or so, and 4 sources with 3 claims on each."""
+    truth = draw_truth(4, mu=4.0, repeat=0.3, rng=SEED)
+    simulation = simulate(25, 4, claims_per_location=3, truth=truth, rng=SEED)
+    table = simulation.claims.to_frame().rename(columns={"lower": "count"})
+    return table[["location", "source", "kind", "count"]].values.tolist()
+
+
+PLANTED = [
+    ("Floor", "S01", "count", 40), ("Floor", "S02", "count", 52),
+    ("Floor", "names", "documented", 45), ("Floor", "church", "documented", 30),
+    ("Known", "S01", "count", 70), ("Known", "S03", "count", 61),
+    ("Known", "registry", "verified", 66),
+    ("Lone", "S02", "count", 80),
+    ("Quoted", "S01", "count", 90), ("Quoted", "S02", "count", 90),
+    ("Quoted", "S04", "count", 90), ("Quoted", "S03", "count", 60),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def estimate():
+    return fitted(claims_of(simulated() + PLANTED, locations=["Silent"]))
+
+
+def weighed(estimate, place, reff=1.0):
+    evidence = audits._Evidence(estimate.posterior, estimate.claims.locations.index(place))
+    return evidence, audits._Weighed(evidence, estimate._used, reff)
+
+
+def cdfs(posterior, problem, pattern, thetas, k):
+    """Probability of a toll of at most `k` given each theta."""
+    out = []
+    for theta in thetas:
+        masses = np.zeros((problem.group.size, problem.x.size))
+        _kernels.add_toll_masses(problem, posterior.parameters(theta), 1.0, masses)
+        out.append(masses[pattern])
+    return 1.0 - TollMasses(*posterior.bins, np.array(out)).at_least(k + 1)
+
+
+# Rows of PLANTED: a count, the floor that binds, a verified toll, one of three equal counts, and
+# the one that differs.
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [("Floor", "S01"), ("Floor", "names"), ("Known", "registry"),
+     ("Quoted", "S01"), ("Quoted", "S03")],
+)  # fmt: skip
+def test_leaving_a_claim_out_agrees_with_a_refit(estimate, place, source):
+    table = estimate.audit(place).table()
+    at = table.index[table["source"] == source][0]
+    left_out = table.loc[at]
+    refit = fitted(estimate.claims.without(rows=[at]))
+    evidence, weights = weighed(estimate, place)
+    case = 1 + evidence.rows.tolist().index(at)
+
+    assert left_out["reliable"]
+    pattern = refit.posterior.patterns[refit.claims.locations.index(place)]
+    for end in ("median", "lower", "upper"):
+        k = int(left_out[f"{end}_without"])
+        w = weights.weights[:, case]
+        ours = cdfs(evidence.posterior, evidence.problem, case, estimate._used, k)
+        theirs = cdfs(refit.posterior, refit.posterior.problem, pattern, refit._used, k)
+        error = math.hypot(
+            np.sqrt(np.square(w * (ours - w @ ours)).sum() * len(w) / estimate.theta.ess),
+            theirs.std() / math.sqrt(refit.theta.ess),
+        )
+        # Bins of two per cent, cut elsewhere, move a cumulated probability by little more.
+        assert abs(w @ ours - theirs.mean()) < 4 * error + 1e-3
+
+
+def test_the_only_claim_leaves_the_prior(estimate):
+    audit = estimate.audit("Lone")
+    table = audit.table()
+    silent = estimate.table().loc["Silent"]
+
+    assert table["median_without"].iloc[0] == pytest.approx(silent["median"], rel=0.1)
+    assert table["upper_without"].iloc[0] == pytest.approx(silent["upper"], rel=0.1)
+    assert np.isnan(table["p_value"].iloc[0])
+    assert not table["conflict"].iloc[0]
+    assert "  -" in repr(audit)
+
+
+def test_with_all_claims_it_is_the_estimate(estimate):
+    tolls = estimate.table(ci_prob=0.8)
+    for place in ("Floor", "Known", "Quoted"):
+        audit = estimate.audit(place, ci_prob=0.8)
+        expected = tolls.loc[place, ["median", "lower", "upper"]]
+        # A bin is cut where a floor without its claim begins.
+        assert_allclose([audit.median, audit.lower, audit.upper], expected.tolist(), atol=1)
+        table = audit.table()
+        assert table.attrs == {
+            "location": place, "ci_prob": 0.8, "ci_kind": "eti", "level": 0.01
+        }  # fmt: skip
+        for end in ("median", "lower", "upper"):
+            with_all = getattr(audit, end)
+            assert_array_equal(table[f"{end}_shift"], with_all - table[f"{end}_without"])
+            assert_allclose(table[f"{end}_ratio"], with_all / table[f"{end}_without"])
+
+
+def test_a_floor_that_another_covers_changes_nothing(estimate):
+    church = estimate.audit("Floor").table().set_index("source").loc["church"]
+
+    assert church["median_shift"] == church["lower_shift"] == church["upper_shift"] == 0
+    assert np.isnan(church["pareto_k"])
+    assert church["reliable"]
+
+
+def test_claims_beside_a_verified_toll_move_it_by_nothing(estimate):
+    table = estimate.audit("Known").table().set_index("source")
+
+    assert (table.loc[["S01", "S03"], "median_shift"] == 0).all()
+    assert (table.loc[["S01", "S03"], "median_ratio"] == 1).all()
+    assert table.loc["registry", "upper_shift"] < 0
+
+
+def test_a_silent_location_has_nothing_to_audit(estimate):
+    audit = estimate.audit("Silent")
+
+    assert len(audit.table()) == 0
+    assert "Claims on Silent" in repr(audit)
+
+
+def test_quoting_shows_in_the_probability_of_a_repeat(estimate):
+    table = estimate.audit("Quoted").table().set_index("source")
+
+    assert (table.loc[["S01", "S02", "S04"], "repeat"] > 0.5).all()
+    assert table.loc["S03", "repeat"] < 0.1
+
+
+def test_locations_of_one_pattern_have_the_same_audit():
+    rows = [(place, source, "count", 7) for place in ("A", "B") for source in ("press", "clinic")]
+    estimate = fitted(claims_of([*rows, ("C", "press", "count", 20)]))
+
+    first, second = (estimate.audit(place).table() for place in ("A", "B"))
+
+    assert estimate.posterior.patterns[0] == estimate.posterior.patterns[1]
+    pd.testing.assert_frame_equal(
+        first.reset_index(drop=True).drop(columns="note"),
+        second.reset_index(drop=True).drop(columns="note"),
+    )
+
+
+# ---------------------------------------------------------------- against brute force
+
+THETA = reference.Theta(
+    mu=[2.0], tau=0.8, bias=[0.1, -0.2, 0.05], scatter=[0.25, 0.4, 0.3], omega=[0.6, 0.4, 0.2],
+    figure_scatter=0.2, common_bias=0.05,
+)  # fmt: skip
+SOURCES = ("agency", "clinic", "press")
+
+
+def with_known_unknowns(rows, n_draws):
+    """An estimate whose draws of theta are all THETA."""
+    posterior = Model().given(te.Claims.from_table(frame(rows)))
+    values = {
+        "mu": THETA.mu[0], "log_tau": math.log(THETA.tau), "common_bias": THETA.common_bias,
+        "log_figure_scatter": math.log(THETA.figure_scatter),
+    }  # fmt: skip
+    for i, name in enumerate(SOURCES):
+        values[f"bias[{name}]"] = THETA.bias[i]
+        values[f"log_scatter[{name}]"] = math.log(THETA.scatter[i])
+        values[f"logit_repeat[{name}]"] = math.log(THETA.omega[i] / (1 - THETA.omega[i]))
+    theta = np.tile([values.get(name, -1.0) for name in posterior.theta_names], (1, n_draws, 1))
+    return Estimate(posterior, ThetaDraws(theta, "known", ess=n_draws, pareto_k=0.0), entropy=7)
+
+
+CAP = DENSE - 1
+BRUTE = [
+    row("Arden", "agency", "count", (12, 12), CAP),
+    row("Arden", "clinic", "count", (12, 12), CAP),
+    row("Arden", "press", "count", (20, 20), CAP),
+    row("Arden", "names", "documented", (9, 9), CAP),
+    row("Arden", "church", "documented", (5, 5), CAP),
+]  # fmt: skip
+COUNTS = [(0, 12, 12, True), (1, 12, 12, True), (2, 20, 20, True)]
+
+
+def marginal(claims, floor):
+    location = reference.Location(list(claims), cap=CAP, floor=floor)
+    return reference.log_marginal(location, THETA, range(CAP + 1))
+
+
+def test_cases_are_the_location_without_each_claim():
+    evidence, weights = weighed(with_known_unknowns(BRUTE, 2), "Arden")
+    without = [COUNTS[:j] + COUNTS[j + 1 :] for j in range(3)]
+    cases = [(COUNTS, 9), *((claims, 9) for claims in without), (COUNTS, 5), (COUNTS, 9)]
+
+    assert evidence.rows.tolist() == [0, 1, 2, 3, 4]
+    expected = [marginal(claims, floor) for claims, floor in cases]
+    assert_allclose(weights._first_pass[0][0], expected, rtol=1e-7)
+    for case, (claims, floor) in enumerate(cases):
+        location = reference.Location(claims, cap=CAP, floor=floor)
+        pmf = reference.conditional_tolls(location, THETA, range(CAP + 1))
+        assert_allclose(weights.masses.masses[case, : CAP + 1], pmf, atol=1e-8)
+
+
+def test_the_probability_of_a_repeat_is_that_of_bayes_rule():
+    repeats = weighed(with_known_unknowns(BRUTE, 2), "Arden")[1].repeats()
+
+    for j, (source, lower, upper, _) in enumerate(COUNTS):
+        alone = [*COUNTS[:j], (source, lower, upper, False), *COUNTS[j + 1 :]]
+        own = math.log1p(-THETA.omega[source]) + marginal(alone, 9)
+        assert repeats[j] == pytest.approx(-math.expm1(own - marginal(COUNTS, 9)), abs=1e-7)
+
+
+def test_only_counts_repeat():
+    rows = [row("Arden", "agency", "range", (10, 14)), row("Arden", "clinic", "count", (12, 12))]
+    rows.append(row("Brook", "press", "count", (3, 3)))
+
+    table = with_known_unknowns(rows, 400).audit("Arden").table()
+
+    assert table.loc[0, "repeat"] == 0
+    assert table.loc[1, "repeat"] > 0
+
+
+@pytest.mark.parametrize("j", [0, 1, 2])
+def test_tails_of_counts_are_those_of_their_predictive_distribution(j):
+    table = with_known_unknowns(BRUTE, 400).audit("Arden").table()
+    others, (source, count, *_) = COUNTS[:j] + COUNTS[j + 1 :], COUNTS[j]
+    base = marginal(others, 9)
+    probability = [
+        math.exp(marginal([*others, (source, y, y, True)], 9) - base) for y in range(count + 1)
+    ]
+    middle = sum(probability[:-1]) + probability[-1] / 2
+
+    # 1,600 equally likely tolls, one in each stratum.
+    assert table.loc[j, "p_value"] == pytest.approx(2 * min(middle, 1 - middle), abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers", "allowed"),
+    [("range", (15, 20), (15, 20)), ("at_least", (16, None), (16, None)),
+     ("at_most", (0, 8), (0, 8))],
+)  # fmt: skip
+def test_tails_of_intervals_take_half_of_what_they_allow(kind, numbers, allowed):
+    rows = [row("Arden", "press", kind, numbers, CAP), *BRUTE[:2]]
+    rows.append(row("Brook", "press", "count", (3, 3)))
+    table = with_known_unknowns(rows, 400).audit("Arden").table()
+    base = marginal(COUNTS[:2], 0)
+
+    def probability(lower, upper):
+        return math.exp(marginal([*COUNTS[:2], (2, lower, upper, False)], 0) - base)
+
+    below = probability(0, allowed[0] - 1) if allowed[0] else 0.0
+    middle = below + probability(*allowed) / 2
+    assert table.loc[0, "p_value"] == pytest.approx(2 * min(middle, 1 - middle), abs=2e-3)
+
+
+def test_a_floor_is_held_against_the_toll_that_others_expect():
+    table = with_known_unknowns(BRUTE, 400).audit("Arden").table()
+    location = reference.Location(COUNTS, cap=CAP, floor=5)
+    pmf = reference.conditional_tolls(location, THETA, range(CAP + 1))
+
+    assert table.loc[3, "p_value"] == pytest.approx(pmf[9:].sum(), abs=1e-7)
+
+
+# ---------------------------------------------------------------- conflict
+
+
+@pytest.fixture(scope="module")
+def misplaced():
+    """One of four claims on a location has a digit too many; gives its place and source, too."""
+    rows = simulated()
+    places = [row[0] for row in rows]
+    at = next(i for i, place in enumerate(places) if places.count(place) == 4)
+    rows[at] = [*rows[at][:3], 10 * rows[at][3]]
+    return fitted(claims_of(rows + PLANTED, locations=["Silent"])), places[at], at
+
+
+def test_a_misplaced_digit_is_in_conflict_and_sound_claims_are_not(estimate, misplaced):
+    loud, place, at = misplaced
+    sound, planted = estimate.audit(place), loud.audit(place)
+
+    assert not sound.table()["conflict"].any()
+    assert "conflict" not in repr(sound)
+    assert planted.table()["conflict"].tolist() == [True, False, False, False]
+    assert planted.table().loc[at, "p_value"] < 0.005
+    assert f"Row {at} is in conflict with the others (p below 0.01)." in repr(planted)
+
+
+def test_few_claims_of_the_model_are_in_conflict(estimate):
+    places = [place for place in estimate.claims.locations if place.startswith("L")][:12]
+    tails = pd.concat([estimate.audit(place).table()["p_value"] for place in places])
+
+    assert len(tails) >= 30
+    # Of 36 uniform ones, four below 0.05 or fewer with probability 0.96, and half below a half.
+    assert (tails < 0.01).sum() <= 2
+    assert (tails < 0.05).sum() <= 5
+    assert 0.3 < (tails < 0.5).mean() < 0.7
+
+
+def test_a_level_is_ones_own(misplaced):
+    estimate, place, _ = misplaced
+    strict = estimate.audit(place, level=1e-12)
+
+    assert not strict.table()["conflict"].any()
+    assert strict.table().attrs["level"] == 1e-12
+
+
+# ---------------------------------------------------------------- what is set aside, and names
+
+HOSTILE = 'A "town"\n<b>&amp;\t, ' + "x" * 60
+DATED = [
+    (HOSTILE, "press", "count", 12, "2025-03-01", None),
+    (HOSTILE, "press", "count", 15, "2025-03-05", None),
+    (HOSTILE, "radio", "count", 15, "2025-03-06", "press"),
+    (HOSTILE, "clinic", "count", 9, "2025-03-02", None),
+    (HOSTILE, "late", "count", 30, "2025-04-01", None),
+    (HOSTILE, "undated", "count", 31, None, None),
+    ("Brook", "press", "count", 4, "2025-03-01", None),
+    ("Brook", "clinic", "count", 5, "2025-03-01", None),
+]
+
+
+@pytest.fixture(scope="module")
+def dated():
+    columns = ("location", "source", "kind", "count", "date", "origin")
+    claims = claims_of(DATED, columns).as_of("2025-03-20")
+    return fitted(claims.without("clinic"))
+
+
+def test_claims_set_aside_stand_in_the_table_with_their_reason(dated):
+    table = dated.audit(HOSTILE).table()
+    excluded = dated.claims.excluded.set_index("row")["reason"]
+
+    assert table["status"].tolist() == [
+        "superseded", "used", "repeats another", "left out", "dated later", "undated"
+    ]  # fmt: skip
+    aside = table.index[table["status"] != "used"]
+    assert table.loc[aside, "reason"].tolist() == excluded.loc[aside].tolist()
+    assert table.loc[1, "reason"] == ""
+    for name in ("median_without", "conflict", "repeat", "p_value"):
+        assert table.loc[aside, name].isna().all()
+    assert table["median_without"].dtype == "Int64"
+    assert table["conflict"].dtype == "boolean"
+
+
+def test_text_names_every_claim_on_one_line_each(dated):
+    lines = repr(dated.audit(HOSTILE)).splitlines()
+
+    assert lines[0].startswith('Claims on A "town" <b>&amp; , xxx')
+    assert [line.split()[:2] for line in lines[2:8]] == [
+        [str(i), source]
+        for i, source in enumerate(["press", "press", "radio", "clinic", "late", "undated"])
+    ]
+    assert "repeats press" in lines[4]
+    assert lines[-1].startswith("Computed by ")
+
+
+def test_weights_that_do_not_reach_say_how_to_refit():
+    rows = [("Arden", source, "count", 900) for source in ("press", "radio")]
+    rows += [("Arden", "clinic", "count", 12), ("Arden", "ministry", "count", 11)]
+    estimate = fitted(claims_of([*rows, ("Brook", "press", "count", 4)]))
+
+    audit = estimate.audit("Arden")
+    table = audit.table()
+
+    doubtful = table.index[~table["reliable"]]
+    assert len(doubtful)
+    assert (table.loc[doubtful, "pareto_k"] > audit.good_k).all()
+    for at in doubtful:
+        assert f"estimate(claims.without(rows=[{at}]))" in table.loc[at, "note"]
+    assert "only a refit can tell" in repr(audit)
+
+
+def test_what_cannot_be_asked_is_refused(dated):
+    with pytest.raises(KeyError, match="'Brok' is none of the 2 locations; near it are 'Brook'"):
+        dated.audit("Brok")
+    with pytest.raises(ValueError, match="ci_prob is 90; it lies between 0 and 1"):
+        dated.audit("Brook", ci_prob=90)
+    with pytest.raises(ValueError, match="level is 1; it lies between 0 and 1"):
+        dated.audit("Brook", level=1)

@@ -1,0 +1,35 @@
+"""Claims from the tables that people have: event data sets, and tables with a column a source.
+
+Each function takes a dataframe or the path of a file and gives `Claims`. A whole table is read
+or none of it; rows that a layout tells to set aside are in `Claims.excluded` with their reason.
+
+>>> import pandas as pd
+>>> import tollest as te
+>>> events = pd.DataFrame({"id": [1, 2], "low": [3, 0], "best": [3, 2], "high": [3, 9]})
+>>> te.readers.ucdp_ged(events).to_frame()[["location", "kind", "lower", "upper"]]
+  location   kind  lower  upper
+0        1  count      3      3
+1        2  range      0      9
+"""
+
+from tollest.readers._acled import Vague, acled
+from tollest.readers._airwars import Gradings, airwars
+from tollest.readers._disorder import Refuse, SetAside, Span
+from tollest.readers._iraq_body_count import iraq_body_count
+from tollest.readers._ucdp_ged import Best, Range, ucdp_ged
+from tollest.readers._wide import wide
+
+__all__ = [
+    "Best",
+    "Gradings",
+    "Range",
+    "Refuse",
+    "SetAside",
+    "Span",
+    "Vague",
+    "acled",
+    "airwars",
+    "iraq_body_count",
+    "ucdp_ged",
+    "wide",
+]

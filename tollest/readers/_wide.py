@@ -1,0 +1,251 @@
+"""A table with a column a source and a row a location."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import wording
+from tollest._rows import (
+    COUNT,
+    DOCUMENTED,
+    KINDS,
+    NO_DAY,
+    Cells,
+    ClaimsError,
+    Problem,
+    is_blank,
+    shown,
+    whole,
+)
+from tollest.claims import UNBOUNDED, Claims
+from tollest.readers._columns import Layout, find_columns, listed
+from tollest.readers._events import days, spelled
+from tollest.readers._files import open_table
+
+_SILENT = -1  # the kind of a cell that has none
+
+
+def wide(
+    data: Any,  # noqa: ANN401 - a path or any dataframe
+    *,
+    location: str,
+    sources: Iterable[str] | None = None,
+    group: str | None = None,
+    date: str | None = None,
+    words: wording.Words = wording.WORDS,
+    encoding: str = "utf-8",
+) -> Claims:
+    """Read a table with a column a source: in each cell, what that source says of a location.
+
+    Parameters
+    ----------
+    data : str, Path or dataframe in memory
+        A file that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe that narwhals
+        knows. An empty cell is silence, and no claim; 0 is a claim of no deaths. Other cells are
+        whole numbers or wordings that `tollest.wording.parse` reads, such as "at least 17".
+    location : str
+        Column that names the location of each row.
+    sources : iterable of str, optional
+        Columns of sources; by default all but `location`, `group` and `date`.
+    group : str, optional
+        Column of groups that share a prior.
+    date : str, optional
+        Column with the day of all claims of a row. A location can then have several rows.
+    words : Words, optional
+        What verbal claims such as "dozens" allow.
+    encoding : str, default "utf-8"
+        That of a CSV file.
+
+    Returns
+    -------
+    Claims
+        A location of whose row all cells are empty is one that nobody reported on. Rows of
+        claims are numbered by cells that are not empty, row by row and from left to right.
+
+    Raises
+    ------
+    ClaimsError
+        Naming every column that is missing, and every cell that cannot be read by its row, its
+        source and its value.
+    FileNotFoundError, TypeError, ValueError
+        There is no such file, or it is neither of the files above nor a dataframe.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(
+    ...     {"village": ["Arden", "Brook"], "press": ["about 30", "0"], "clinic": [11, None]}
+    ... )
+    >>> wide(table, location="village").to_frame()[["location", "source", "lower", "upper"]]
+      location  source  lower  upper
+    0    Arden   press     25     35
+    1    Arden  clinic     11     11
+    2    Brook   press      0      0
+    """
+    table = open_table(data, encoding)
+    others = {"location": location, "group": group, "date": date}
+    given = {ours: name for ours, name in others.items() if name is not None}
+    if isinstance(sources, str):
+        message = f"sources is the text {shown(sources)}; give a list of columns"
+        raise TypeError(message)
+    names = list(sources) if sources is not None else _others(table.header, given.values())
+    called = find_columns(table, _NO_LAYOUT, {}, given | {f"source {n}": n for n in names})
+    problems = []
+    if not names:
+        problems.append(f"{table.name} has no columns but {listed(list(given.values()))}; give a "
+                        "column for each source.")  # fmt: skip
+    problems += [
+        f"the column {shown(name)} is named twice: a source is a column of its own."
+        for name in dict.fromkeys(called.values())
+        if list(given.values()).count(name) + names.count(name) > 1
+    ]
+    if problems:
+        raise ClaimsError([Problem(message) for message in problems])
+    frame = table.take(list(called.values()))
+    if not len(frame):
+        message = f"{table.name} has no rows; an estimate needs at least one claim."
+        raise ClaimsError([Problem(message)])
+    cells = Cells(
+        {ours: frame.get_column(theirs) for ours, theirs in called.items()}, len(frame), called
+    )
+    return _claims(cells, names, words)
+
+
+_NO_LAYOUT = Layout("a table with a column a source", {}, {})
+
+
+def _others(header: Iterable[str], given: Iterable[str]) -> list[str]:
+    """Give the columns that are those of sources where nothing else was said."""
+    taken = set(given)
+    return [name for name in header if name not in taken]
+
+
+class _Said(NamedTuple):
+    """What the cells of a table say, shape (n_rows, n_sources) each."""
+
+    kind: NDArray[np.int64]
+    lower: NDArray[np.int64]
+    upper: NDArray[np.int64]
+
+
+def _claims(cells: Cells, names: list[str], words: wording.Words) -> Claims:
+    """Make claims of all cells that are not empty."""
+    import pyarrow as pa
+
+    row, locations = cells.names("location")
+    cells.add(np.flatnonzero(row < 0), "the location is blank; name it")
+    group, groups = cells.names("group")
+    dated = "date" in cells.columns
+    day = days(cells, "date") if dated else np.full(cells.n, NO_DAY)
+    said, unread = _read(cells, names, words)
+    cells.whole += [
+        Problem(message, at, name, locations[row[at]] if row[at] >= 0 else "")
+        for at, name, message in unread
+    ]
+    cells.check(row, locations, np.full(cells.n, -1), [])
+    _check_rows(cells, row, locations, day)
+
+    at, source = np.nonzero(said.kind >= 0)
+    kind, lower, upper = (values[at, source] for values in said)
+    if not at.size:
+        message = "all cells of sources are empty; an estimate needs at least one claim."
+        raise ClaimsError([Problem(message)], cells.n)
+    columns = {
+        "location": spelled(locations, row[at]),
+        "source": spelled(names, source),
+        "kind": spelled(KINDS, kind),
+        "lower": pa.array(lower, mask=kind == COUNT),
+        "upper": pa.array(upper, mask=(kind == COUNT) | (upper == UNBOUNDED)),
+        "count": pa.array(lower, mask=kind != COUNT),
+    }
+    if groups:
+        columns["group"] = spelled(groups, group[at])
+    if dated:
+        columns["date"] = pa.array(day[at])
+    heard = np.zeros(len(locations), dtype=bool)
+    heard[row[at]] = True
+    silent = np.flatnonzero(~heard)
+    of = dict(zip(row[::-1].tolist(), group[::-1].tolist(), strict=True)) if groups else {}
+    quiet: Iterable[str] = [locations[i] for i in silent]
+    if groups:
+        quiet = {locations[i]: groups[of[i]] if of[i] >= 0 else "" for i in silent.tolist()}
+    return Claims.from_table(pa.table(columns), locations=quiet)
+
+
+def _read(
+    cells: Cells, names: list[str], words: wording.Words
+) -> tuple[_Said, list[tuple[int, str, str]]]:
+    """Read all cells of sources, and list those that cannot be: row, source, and what is wrong."""
+    said = _Said(*(np.full((cells.n, len(names)), _SILENT) for _ in range(3)))
+    unread: list[tuple[int, str, str]] = []
+    for j, name in enumerate(names):
+        series = cells.columns[f"source {name}"]
+        column = Cells({"count": series}, cells.n, {"count": "the cell"})
+        if series.dtype.is_integer() or series.dtype.is_float():
+            count = column.numbers("count")
+            said.kind[:, j] = np.where(count < 0, _SILENT, COUNT)
+            said.lower[:, j] = said.upper[:, j] = count
+        else:
+            _read_texts(column, words, said, j)
+        unread += [(row, name, message) for row, message in column.problems]
+    return said, sorted(unread)
+
+
+def _read_texts(column: Cells, words: wording.Words, said: _Said, j: int) -> None:
+    """Read a column of numbers and wordings, each distinct one once, into column `j`."""
+    codes, values = column.distinct("count")
+    parsed = np.full((3, len(values)), _SILENT)
+    unread: dict[int, str] = {}
+    for i, value in enumerate(values):
+        if not is_blank(value):
+            try:
+                parsed[:, i] = _cell(value, words)
+            except ValueError as error:
+                unread[i] = str(error)
+    for into, of_distinct in zip(said, parsed, strict=True):
+        into[:, j] = of_distinct[codes]
+    column.add(np.flatnonzero(np.isin(codes, list(unread))), lambda row: unread[int(codes[row])])
+
+
+def _cell(value: object, words: wording.Words) -> tuple[int, int, int]:
+    """Read one cell: its kind, and the least and the most that it allows."""
+    try:
+        number = whole("count", value, "the cell")
+    except ValueError as error:
+        if not isinstance(value, str):
+            raise
+        refusal = str(error)
+    else:
+        return COUNT, number, number
+    try:
+        reading = wording.parse(value, words)
+    except ValueError:
+        message = f"{refusal}, or a wording such as 'at least 17'"
+        raise ValueError(message) from None
+    kind = KINDS.index(reading.kind)
+    if kind == DOCUMENTED:
+        message = (
+            f"the cell is {shown(value)}, a floor that cannot err; make a table with a claim a "
+            "row, and say so there in a column 'kind'"
+        )
+        raise ValueError(message)
+    return kind, reading.lower, reading.upper
+
+
+def _check_rows(
+    cells: Cells, row: NDArray[np.int64], locations: list[str], day: NDArray[np.datetime64]
+) -> None:
+    """Raise where two rows are of the same location and day."""
+    order = np.lexsort((day.astype(np.int64), row))
+    same = (np.diff(row[order]) == 0) & (np.diff(day[order].astype(np.int64)) == 0)
+    if same.any():
+        first, second = (int(order[np.flatnonzero(same)[0] + i]) for i in (0, 1))
+        way_out = (
+            "and of the same day; put them into one row"
+            if "date" in cells.columns
+            else "too; put them into one row, or say which column has their days: date=..."
+        )
+        message = f"row {first} is on {shown(locations[row[second]])} {way_out}"
+        raise ClaimsError([Problem(message, second, "", locations[row[second]])], cells.n)
