@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _FORMAT = "tollest estimate 1"
+_KINDS_OF_FILE = {".nc": "netCDF", ".parquet": "Parquet", ".csv": "CSV", ".html": "HTML"}
 _OF_CLAIMS = ("claim_location", "claim_source", "claim_kind", "claim_row")
 
 # Entries of theta as users know them: scales and probabilities, not their logs.
@@ -182,7 +183,7 @@ def check_path(path: str | Path, ending: str = ".nc") -> None:
     """
     path = Path(path)
     if path.suffix != ending:
-        kind = {".nc": "netCDF", ".parquet": "Parquet"}[ending]
+        kind = _KINDS_OF_FILE[ending]
         raise ValueError(
             f"{path.name!r} does not end in {ending}, as the name of a {kind} file does."
         )

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from tollest.report import sentences
+from tollest.report import sentences, tables
+from tollest.report.files import read_csv
 from tollest.report.subject import Subject
+from tollest.report.tables import TollTable
 
-__all__ = ["Report"]
+__all__ = ["Report", "TollTable", "read_csv"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,6 +63,34 @@ class Report:
             one of less than half of the probability can.
         """
         return sentences.sentence(self.estimate, location, ci_prob, ci_kind, verb)
+
+    def table(
+        self, ci_prob: float = 0.9, ci_kind: str = "eti", *, total: bool = True
+    ) -> TollTable:
+        """Tabulate the tolls, to be read and to be computed with.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the intervals.
+        ci_kind : {"eti", "hdi"}
+            Equal tails, or the shortest interval.
+        total : bool
+            Whether to add a row for the total from joint draws, where there are several
+            locations.
+
+        Returns
+        -------
+        TollTable
+            With ``text()``, ``markdown()``, ``latex()`` and ``html()`` in rounded numbers;
+            ``frame()``, ``csv(path)`` and ``parquet(path)`` in exact ones.
+
+        Raises
+        ------
+        ValueError
+            As in `sentence`.
+        """
+        return tables.of(self.estimate, ci_prob, ci_kind, total=total)
 
     def __repr__(self) -> str:
         """Give the sentence at the default level."""
