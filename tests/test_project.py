@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # Rows of the layout: a module imports from its own row's earlier ones and from rows above.
 ROWS = [
-    {"wording", "support", "_progress", "_text", "datasets"},
+    {"wording", "support", "_progress", "_text", "datasets", "rounding"},
     {"_mass", "_moves", "_patterns", "_rows"},
     {"_tables", "_products", "_kernels", "claims", "noise", "priors", "passes"},
     {"patterns"},
@@ -23,9 +23,10 @@ ROWS = [
     {"_theta"},
     {"model"},
     {"engines"},
-    {"tolls", "archive"},
+    {"tolls", "archive", "remarks"},
     {"averages", "habits"},
     {"totals", "identification", "audit", "baselines", "imputation"},
+    {"report"},
     {"estimation"},
     {"simulation", "_sensitivity"},
     {"predictive"},

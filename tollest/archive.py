@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _FORMAT = "tollest estimate 1"
+_KINDS_OF_FILE = {".nc": "netCDF", ".parquet": "Parquet", ".csv": "CSV", ".html": "HTML"}
 _OF_CLAIMS = ("claim_location", "claim_source", "claim_kind", "claim_row")
 
 # Entries of theta as users know them: scales and probabilities, not their logs.
@@ -134,7 +135,12 @@ def totals_datatree(names: tuple[Hashable, ...], samples: Integers) -> "xr.DataT
 
 
 def save(
-    posterior: Posterior, theta: ThetaDraws, entropy: int, tree: "xr.DataTree", path: str | Path
+    posterior: Posterior,
+    theta: ThetaDraws,
+    entropy: int,
+    tree: "xr.DataTree",
+    path: str | Path,
+    seed: int | None = None,
 ) -> None:
     """Write `tree`, with all that `load` needs beside it, to a netCDF file."""
     import xarray as xr
@@ -152,7 +158,7 @@ def save(
     described = dataclasses.asdict(dataclasses.replace(theta, theta=np.zeros((0, 0, 0))))
     described.pop("theta")
     header = {
-        "format": _FORMAT, "version": version("tollest"), "entropy": entropy,
+        "format": _FORMAT, "version": version("tollest"), "entropy": entropy, "seed": seed,
         "model": _encoded(posterior.model), "theta": described, "claims": plain,
         "known_by": known_by, "left_out": list(claims._left_out),
     }  # fmt: skip
@@ -177,7 +183,7 @@ def check_path(path: str | Path, ending: str = ".nc") -> None:
     """
     path = Path(path)
     if path.suffix != ending:
-        kind = {".nc": "netCDF", ".parquet": "Parquet"}[ending]
+        kind = _KINDS_OF_FILE[ending]
         raise ValueError(
             f"{path.name!r} does not end in {ending}, as the name of a {kind} file does."
         )
@@ -185,7 +191,7 @@ def check_path(path: str | Path, ending: str = ".nc") -> None:
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}; make it first.")
 
 
-def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int]:
+def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int, int | None]:
     """Read what `save` wrote.
 
     Raises
@@ -219,7 +225,8 @@ def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int]:
     claims = Claims._resolve(Rows(**values), known_by, left_out)
     described = header["theta"] | {"doubts": tuple(header["theta"]["doubts"])}
     theta = ThetaDraws(state["theta"].to_numpy(), **described)
-    return Posterior(_decoded(header["model"]), claims), theta, header["entropy"]
+    posterior = Posterior(_decoded(header["model"]), claims)
+    return posterior, theta, header["entropy"], header.get("seed")
 
 
 def _encoded(value: Any) -> Any:  # noqa: ANN401 - a tree of dataclasses and numbers

@@ -15,7 +15,7 @@ from tollest import _kernels, _text, archive, averages, habits
 from tollest import audit as audits
 from tollest import baselines as rules
 from tollest._progress import Reporter
-from tollest.claims import KINDS, UNBOUNDED, Claims
+from tollest.claims import UNBOUNDED, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
 from tollest.engines._whitening import settled_for_tolls
 from tollest.engines.laplace import round_size
@@ -23,6 +23,8 @@ from tollest.identification import Identification, identify
 from tollest.model import Model, Posterior
 from tollest.passes import threaded
 from tollest.priors import Never
+from tollest.remarks import remarks
+from tollest.report import Report
 from tollest.tolls import (
     Masses,
     TollMasses,
@@ -42,7 +44,6 @@ Integers = NDArray[np.int64]
 _SHARDS = 32  # stretches of patterns, or of draws, that threads take one by one
 _FEW = 256  # patterns
 _MOST_DRAWS = 4_000_000  # tolls drawn in the same pass as their masses
-_DOMINATED = 0.5  # share of the prior above which an interval is called the prior's
 
 
 class DoubtfulEstimate(UserWarning):
@@ -105,7 +106,8 @@ def estimate(
         reporter.update("Tolls", 1.0)
         centre = np.median(theta.flat, axis=0)
         posterior = settled_for_tolls(posterior, centre)
-        result = Estimate(posterior, theta, entropy=int(draws_rng.integers(2**63)))
+        seed = int(rng) if isinstance(rng, int | np.integer) else None
+        result = Estimate(posterior, theta, int(draws_rng.integers(2**63)), seed)
         result._masses  # noqa: B018 - computed while progress is shown
     if theta.doubts:
         warnings.warn(" ".join(theta.doubts), DoubtfulEstimate, stacklevel=2)
@@ -144,11 +146,15 @@ class Estimate:
         Draws of the continuous unknowns, and how they were made.
     entropy : int
         Seed of the joint draws.
+    seed : int or None
+        The whole number that `estimate` was given as `rng`, from which it gives all of this
+        again; None where it was given another `rng`, or none.
     """
 
     posterior: Posterior
     theta: ThetaDraws
     entropy: int
+    seed: int | None = None
 
     @property
     def claims(self) -> Claims:
@@ -547,6 +553,11 @@ class Estimate:
         """
         return identify(self.posterior, self.theta, self._used, self.total(by))
 
+    @property
+    def report(self) -> Report:
+        """The answer in words, in tables and on a page, rounded by one rule."""
+        return Report(self)
+
     def audit(self, location: str, ci_prob: float = 0.9, level: float = 0.01) -> audits.Audit:
         """Ask what each claim on a location does to its toll, leaving out one at a time.
 
@@ -718,7 +729,8 @@ class Estimate:
             If the name does not end in ``.nc``.
         """
         archive.check_path(path)
-        archive.save(self.posterior, self.theta, self.entropy, self.to_datatree(), path)
+        tree = self.to_datatree()
+        archive.save(self.posterior, self.theta, self.entropy, tree, path, seed=self.seed)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -745,29 +757,6 @@ class Estimate:
                 + (f"; near it are {names}" if near else "")
             ) from None
 
-    @property
-    def _notes(self) -> list[str]:
-        """Remarks on locations whose claims need a second look; empty where there is none."""
-        claims = self.claims
-        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
-
-        def counted(which: NDArray[np.bool_]) -> Integers:
-            return np.bincount(location[which], minlength=claims.n_locations)
-
-        # A claim of "no more than 30" beside a denial does not soften it.
-        loose = (claims.upper > 0) & (claims.kind != KINDS.index("at_most"))
-        denied = (counted(claims.upper == 0) > 0) & (counted(loose) == 0)
-        denied &= (claims.verified < 0) & (claims.documented == 0)
-        above = counted(claims.lower > claims.cap[location]) > 0
-        marked = {
-            "Only claims of no deaths (the interval assumes that a denial errs like any other "
-            "count):": denied,
-            "Claims above the cap of": above & (claims.verified < 0),
-            "The toll is verified, not estimated:": claims.verified >= 0,
-        }
-        names = np.array(claims.locations, dtype=object)
-        return [_text.named(what, names[where].tolist()) for what, where in marked.items()]
-
     def __repr__(self) -> str:
         """Give the answer as text, with its level, its method and every warning."""
         claims = self.claims
@@ -776,14 +765,8 @@ class Estimate:
             f"{_text.plural(int(claims.claims_per_location.sum()), 'claim')}"
         )
         table = self.table()
-        dominated = table.index[(table["prior_share"] > _DOMINATED) & ~self._is_open]
         notes = [
-            _text.named("The prior dominates", dominated.tolist()),
-            _text.named(
-                "No claim or cap bounds from above, so the upper bound is the prior's:",
-                table.index[self._is_open].tolist(),
-            ),
-            *self._notes,
+            _text.named(remark.of_several, remark.locations) for remark in remarks(claims, table)
         ]
         table = table.assign(verified=claims.verified)
         return _text.answer(head, table, self.theta.summary, notes, self.doubts)

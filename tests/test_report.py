@@ -1,0 +1,139 @@
+import re
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+import tollest as te
+from tollest.report.labels import isolated, label, labels, width
+
+ROWS = [
+    ("Arden", "clinic", "documented", 111),
+    ("Arden", "press", "count", 1400),
+    ("Arden", "ministry", "count", 803),
+    ("Brook", "registry", "verified", 25),
+    ("Brook", "press", "count", 21),
+    ("Corley", "ministry", "at_least", 17),
+]
+COLUMNS = ["location", "source", "kind", "count"]
+DOUBT = "Pareto k is 0.83: intervals may be too narrow. Refit with engine=NUTS()."
+
+
+@pytest.fixture(scope="session")
+def villages():
+    claims = te.Claims.from_table(pd.DataFrame(ROWS, columns=COLUMNS), locations=["Silent"])
+    return te.estimate(claims, rng=1, progress=False)
+
+
+@pytest.fixture(scope="session")
+def alone():
+    rows = [row for row in ROWS if row[0] == "Arden"]
+    claims = te.Claims.from_table(pd.DataFrame(rows, columns=COLUMNS))
+    return te.estimate(claims, rng=1, progress=False)
+
+
+@pytest.fixture(scope="session")
+def doubtful(villages):
+    return replace(villages, theta=replace(villages.theta, doubts=(DOUBT,)))
+
+
+def numbers(text):
+    return [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", text)]
+
+
+def test_the_sentence_names_level_kind_evidence_and_the_floor_apart(alone):
+    said = alone.report.sentence(ci_prob=0.8)
+
+    found = re.fullmatch(
+        r"An estimated ([\d,]+) people were killed \(80 % equal-tailed credible interval "
+        r"([\d,]+) to ([\d,]+), (?:rounded|bounds rounded) [a-z ,]+; 3 claims, 2 figures; "
+        r"at least 111 documented by name\)\.",
+        said,
+    )
+    assert found, said
+    point, lower, upper = (numbers(part)[0] for part in found.groups())
+    exact = alone.table(ci_prob=0.8).iloc[0]
+    assert lower <= exact["lower"] <= exact["upper"] <= upper
+    assert lower <= point <= upper
+    assert "minimum" not in said
+
+
+def test_the_shortest_interval_is_named_and_refused_where_it_leaves_out_the_median(villages):
+    assert "90 % highest-density credible interval" in villages.report.sentence(ci_kind="hdi")
+    with pytest.raises(ValueError, match="cannot be printed"):
+        villages.report.sentence("Silent", ci_prob=0.1, ci_kind="hdi")
+    with pytest.raises(ValueError, match="ci_prob"):
+        villages.report.sentence(ci_prob=1.5)
+
+
+def test_of_several_locations_the_sentence_is_on_the_total_and_says_who_is_silent(villages):
+    said = villages.report.sentence()
+
+    assert "people were killed at 4 locations (90 % equal-tailed credible interval" in said
+    assert "; 6 claims; at least 136 documented by name or verified)" in said
+    assert "The total is from joint draws" in said
+    assert "Nobody reported on 1 location." in said
+    assert "At 2 locations nothing bounds the toll from above" in said
+    assert "The toll of 1 location is verified" in said
+    assert repr(villages.report) == said
+
+
+def test_a_verified_toll_has_no_interval_and_is_not_called_an_estimate(villages):
+    assert villages.report.sentence("Brook") == (
+        "Brook: 25 people were killed (2 claims, 1 figure). The toll is verified, not estimated."
+    )
+
+
+def test_where_nothing_bounds_from_above_the_upper_bound_is_called_the_priors(villages):
+    prior = "No claim or cap bounds the toll from above, so the upper bound is the prior's."
+    assert villages.report.sentence("Corley").endswith(prior)
+    silent = villages.report.sentence("Silent", verb="died")
+    assert silent.startswith("Silent: an estimated ")
+    assert " people died (" in silent
+    assert "; no claims). Nobody reported on this location. " + prior in silent
+
+
+def test_doubts_go_with_every_sentence(doubtful):
+    for location in (None, *doubtful.claims.locations):
+        said = doubtful.report.sentence(location)
+        assert said.endswith(f"The computation is doubtful: {DOUBT}")
+
+
+def test_an_unknown_location_is_an_error_that_names_its_neighbours(villages):
+    with pytest.raises(KeyError, match="'Ardn' is none of the 4 locations; near it are 'Arden'"):
+        villages.report.sentence("Ardn")
+
+
+def test_one_person_is_one_person():
+    claims = te.Claims.from_table(
+        pd.DataFrame([("Arden", "registry", "verified", 1)], columns=COLUMNS)
+    )
+    report = te.estimate(claims, rng=1, progress=False).report
+
+    assert (
+        report.sentence() == "1 person was killed (1 claim). The toll is verified, not estimated."
+    )
+    assert report.sentence(verb="died").startswith("1 person died (")
+
+
+def test_labels_are_short_distinct_and_text_alone():
+    long = "x" * 10_000
+    assert label(long) == "x" * 79 + "…"
+    assert labels([long, long + "y", "Arden"]) == [
+        "x" * 79 + "… (1)", "x" * 79 + "… (2)", "Arden",
+    ]  # fmt: skip
+    assert label("two\r\n lines\tand\x00 a \u202eturn") == "two lines and� a �turn"
+    assert label("e" + "\u0301" * 10_000) == "e" + "\u0301" * 4
+    assert not label("e\u0301" * 100).removesuffix("…").endswith("e")
+    assert width("e\u0301東") == 3
+
+
+def test_names_from_right_to_left_do_not_turn_numbers():
+    assert isolated("عربي") == "\u2068عربي\u2069"
+    assert isolated("Arden") == "Arden"
+
+
+def test_the_seed_is_kept_where_it_is_a_number_and_goes_through_a_file(villages, tmp_path):
+    assert villages.seed == 1
+    villages.save(tmp_path / "villages.nc")
+    assert te.Estimate.load(tmp_path / "villages.nc").seed == 1

@@ -1,0 +1,82 @@
+"""Tolls as they are printed: rounded, each with its interval and what it rests on."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tollest.claims import UNBOUNDED, Claims
+from tollest.report.labels import labels
+from tollest.rounding import Rounded, rounded
+from tollest.totals import ALL, Totals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS_OF_INTERVAL = {"eti": "equal-tailed", "hdi": "highest-density"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One toll, or a total, as it is printed.
+
+    Attributes
+    ----------
+    label : str
+        The location's name, on one line.
+    toll : Rounded
+        Median and interval.
+    n_claims, n_figures, documented : int
+        As in `Estimate.table`; `n_figures` is -1 for a total.
+    is_verified : bool
+        Whether the toll is known.
+    """
+
+    label: str
+    toll: Rounded
+    n_claims: int
+    n_figures: int
+    documented: int
+    is_verified: bool
+
+
+def level(ci_prob: float, ci_kind: str) -> str:
+    """Level and kind of an interval, such as ``"90 % equal-tailed credible interval"``."""
+    return f"{100 * ci_prob:g} % {KINDS_OF_INTERVAL[ci_kind]} credible interval"
+
+
+def of_tolls(claims: Claims, table: "pd.DataFrame") -> list[Row]:
+    """Rows of all tolls, from `Estimate.table`."""
+    columns = ("median", "lower", "upper", "n_claims", "n_figures", "documented")
+    printed = (
+        labels(claims.locations),
+        *(table[name].tolist() for name in columns),
+        claims.cap.tolist(),
+        claims.verified.tolist(),
+    )
+    return [
+        Row(
+            name,
+            _toll(median, lower, upper, documented, cap),
+            n_claims,
+            n_figures,
+            documented,
+            known >= 0,
+        )
+        for name, median, lower, upper, n_claims, n_figures, documented, cap, known in zip(
+            *printed, strict=True
+        )
+    ]
+
+
+def of_total(totals: Totals, table: "pd.DataFrame") -> Row:
+    """Row of the one total in `totals`, whose table is `table`."""
+    median, lower, upper = (int(table[name].iloc[0]) for name in ("median", "lower", "upper"))
+    documented = int(totals.documented[0])
+    toll = _toll(median, lower, upper, documented, UNBOUNDED)
+    return Row(ALL, toll, int(totals.n_claims[0]), -1, documented, False)
+
+
+def _toll(median: int, lower: int, upper: int, floor: int, cap: int) -> Rounded:
+    # Masses below 1e-12 count as nothing, so that an end may miss a floor or a cap by as little.
+    most = math.inf if cap == UNBOUNDED else max(cap, upper)
+    return rounded(median, lower, upper, floor=min(floor, lower), cap=most)

@@ -1,0 +1,46 @@
+"""What a report needs of an estimate: a part of `Estimate`, which comes after it."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from tollest.claims import Claims
+from tollest.engines import ThetaDraws
+from tollest.identification import Identification
+from tollest.model import Model
+from tollest.totals import Totals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Subject(Protocol):
+    """An estimate to report on; see `Estimate` for what its members are."""
+
+    @property
+    def claims(self) -> Claims: ...  # noqa: D102
+
+    @property
+    def model(self) -> Model: ...  # noqa: D102
+
+    @property
+    def theta(self) -> ThetaDraws: ...  # noqa: D102
+
+    @property
+    def seed(self) -> int | None: ...  # noqa: D102
+
+    @property
+    def doubts(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def table(self, ci_prob: float = 0.9, ci_kind: str = "eti") -> "pd.DataFrame": ...  # noqa: D102
+
+    def sources(self, ci_prob: float = 0.9) -> "pd.DataFrame": ...  # noqa: D102
+
+    def total(  # noqa: D102
+        self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
+    ) -> Totals: ...
+
+    def identification(  # noqa: D102
+        self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
+    ) -> Identification: ...
+
+    def _position(self, location: str) -> int: ...
