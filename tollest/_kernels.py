@@ -89,7 +89,7 @@ def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integer
         problem.bin_width[columns],
     )  # fmt: skip
     prior, prior_base, figure, figure_base, claim, claim_base, _, _ = tabulate(
-        problem, parameters, grid, low, high, np.bool_(False)
+        problem, parameters, grid, low, high, bool(np.bool_(False))
     )
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     group, firsts, lasts = problem.group, problem.first, problem.last
@@ -331,7 +331,7 @@ def tolls(
     low, high = windows(problem, parameters)
     grid = _grid(problem)
     prior, prior_base, figure, figure_base, claim, claim_base, spare, constant = tabulate(
-        problem, parameters, grid, low, high, np.bool_(False)
+        problem, parameters, grid, low, high, bool(np.bool_(False))
     )
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     group, work = problem.group, _work(problem, low, high)

@@ -241,7 +241,8 @@ def _figure_table(
         if b[v] > a[v]:
             _interval(
                 family, df, x, a[v], b[v] - a[v], power, power_end[0], middle, common_bias,
-                scatter, lower[v], upper[v], width[v], derivatives, table, np.int64(1), start[v],
+                scatter, lower[v], upper[v], width[v], derivatives, table, int(np.int64(1)),
+                start[v],
             )  # fmt: skip
     return table, start - a
 
@@ -293,7 +294,7 @@ def _claim_table(
         s, n, i = start[j], b[j] - a[j], source[j]
         _interval(
             family, df, x, a[j], n, power, power_end[i], middle, common_bias + bias[i], scatter[i],
-            lower[j], upper[j], width[j], derivatives, table, np.int64(2), s,
+            lower[j], upper[j], width[j], derivatives, table, int(np.int64(2)), s,
         )  # fmt: skip
         log_scale = _log_peak(family, df, width[j] / scatter[i])
         odds = 0.0
@@ -317,8 +318,8 @@ def tabulate(
 ) -> Tables:  # fmt: skip
     """Tables over the windows ``low:high`` of each pattern, on the points of `grid`.
 
-    Callers give flags and rows as `np.bool_(False)` and `np.int64(1)`: for a literal all of this
-    would be compiled anew.
+    Callers turn a flag that is a constant into a value, as in `bool(np.bool_(False))`: for a
+    literal all of this would be compiled anew.
     """
     prior, prior_base = _prior_table(problem, parameters, grid, low, high)
     figure, figure_base = _figure_table(problem, parameters, grid, low, high, derivatives)
