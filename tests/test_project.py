@@ -30,6 +30,7 @@ ROWS = [
     {"simulation", "_sensitivity"},
     {"predictive"},
     {"diagnostics", "calibration", "distributed"},
+    {"plots"},
 ]
 HEAVY = ("pymc", "arviz", "arviz_base", "arviz_plots", "arviz_stats", "pandas", "matplotlib",
          "scipy.stats", "dask", "nutpie")  # fmt: skip
@@ -62,7 +63,8 @@ def test_public_names_are_pinned():
     assert dir(te) == [
         "Claims", "ClaimsError", "DoubtfulEstimate", "Estimate", "Model", "Sensitivity",
         "calibration", "datasets", "diagnostics", "distributed", "engines", "estimate", "faults",
-        "noise", "priors", "sensitivity", "simulation", "usual_alternatives",
+        "noise", "plots", "priors", "sensitivity", "simulation",
+        "usual_alternatives",
     ]  # fmt: skip
     assert all(getattr(te, name) is not None for name in dir(te))
     with pytest.raises(AttributeError, match="module 'tollest' has no attribute 'guess'"):

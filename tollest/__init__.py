@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         engines,
         faults,
         noise,
+        plots,
         priors,
         simulation,
     )
@@ -41,6 +42,7 @@ __all__ = [
     "estimate",
     "faults",
     "noise",
+    "plots",
     "priors",
     "sensitivity",
     "simulation",
