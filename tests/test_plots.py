@@ -1,5 +1,6 @@
 import io
 import re
+import sys
 
 import numpy as np
 import pandas as pd
@@ -198,7 +199,7 @@ def test_the_mass_of_a_toll_has_its_probability_as_area(estimate):
     plots = te.plots.toll(estimate, "Arden", ci_prob=0.9)
 
     line = plots.get_viz("mass")
-    edges, height = line.get_data()
+    edges, height = line.get_data()  # steps, from 0 back to 0
     area = np.sum(np.diff(np.log1p(edges)) * height[:-1])
     assert 0.998 < area <= 1.0
     shaded = plots.get_viz("inside").get_paths()[0].vertices[:, 0]
@@ -221,6 +222,10 @@ def test_a_toll_shows_superseded_claims_too_and_says_so(estimate):
 @pytest.mark.parametrize("location", ["Brook", "Corley", "Dorn", "Elm", HOSTILE, LONG])
 def test_every_toll_can_be_drawn(estimate, location):
     assert te.plots.alt_text(te.plots.toll(estimate, location)).startswith("Posterior mass")
+
+
+def test_a_verified_toll_is_called_so(estimate):
+    assert "median 7; 7 deaths, verified." in te.plots.alt_text(te.plots.toll(estimate, "Dorn"))
 
 
 def test_tolls_of_no_location_are_refused(estimate):
@@ -446,6 +451,13 @@ def test_settings_of_matplotlib_are_neither_changed_nor_needed(states):
     axes = plots.get_target("deaths", {"panel": "tolls"})
     assert axes.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
     assert axes.get_yticklabels()[0].get_fontsize() < 10
+
+
+def test_without_the_packages_for_figures_it_says_what_to_install(states, monkeypatch):
+    monkeypatch.setitem(sys.modules, "arviz_plots", None)
+
+    with pytest.raises(ModuleNotFoundError, match=r"pip install \"tollest\[plots\]\""):
+        te.plots.forest(states[max(states)])
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,11 @@ They need ``pip install "tollest[plots]"``.
 
 from tollest.plots._calibrated import calibration
 from tollest.plots._canvas import alt_text
+from tollest.plots._forest import forest
 from tollest.plots._habits import prior_posterior, sources
 from tollest.plots._repeats import repeats
 from tollest.plots._timeline import as_of, timeline
-from tollest.plots._tolls import forest, toll
+from tollest.plots._toll import toll
 
 __all__ = [
     "alt_text",

@@ -39,10 +39,20 @@ _VARIABLE = "deaths"  # the one variable of the data that collections hold
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in the style of these figures, and leave matplotlib's settings as they were."""
-    import arviz_plots  # noqa: F401 - registers styles, which must not be undone at the end
-    import matplotlib.style
-    from matplotlib.font_manager import fontManager
+    """Draw in the style of these figures, and leave matplotlib's settings as they were.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If the packages for figures are not installed.
+    """
+    try:
+        import arviz_plots  # noqa: F401 - registers styles, which must not be undone at the end
+        import matplotlib.style
+        from matplotlib.font_manager import fontManager
+    except ModuleNotFoundError as error:
+        message = 'figures need arviz-plots and matplotlib: pip install "tollest[plots]"'
+        raise ModuleNotFoundError(message) from error
 
     installed = {font.name for font in fontManager.ttflist}
     families = ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed)]
@@ -151,6 +161,14 @@ def deaths_ticks(lower: float, upper: float, inches: float, *, upright: bool = F
         if ticks and len(ticks) <= 9 and _fit(ticks, per_unit, upright):
             return ticks
     return [start]
+
+
+def apart(at: Floats, share: float, length: float, first: int = 0) -> NDArray[np.bool_]:
+    """Choose ticks at least a share of the axis apart, `first` among them."""
+    chosen = np.zeros(len(at), dtype=bool)
+    for i in np.argsort(np.abs(at - at[first]), kind="stable") if len(at) else ():
+        chosen[i] = not np.any(np.abs(at[chosen] - at[i]) < share * length)
+    return chosen
 
 
 def _fit(ticks: list[int], per_unit: float, upright: bool) -> bool:

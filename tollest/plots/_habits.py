@@ -126,10 +126,9 @@ def _habit_axis(target: "Axes", name: str, values: Floats) -> None:
     nearer = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.25])
     steps = nearer if high / low < 2 else steps
     ticks = steps[(steps >= low) & (steps <= high)]
-    # Some three on either side leave the labels room.
-    while len(ticks) > 4:
-        middle = int(np.abs(np.log(ticks)).argmin()) if name == "bias" else 0
-        ticks = ticks[middle % 2 :: 2]
+    at = np.log(ticks)
+    first = int(np.abs(at).argmin()) if name == "bias" else 0
+    ticks = ticks[_canvas.apart(at, 0.27, float(np.log(high / low)), first)]
     target.set_xscale("log")
     target.set_xlim(low, high)
     sign = _TIMES if name == "bias" else ""
@@ -273,11 +272,8 @@ def _unknown_ticks(unit: str, low: float, high: float) -> tuple[Floats, list[str
         return ticks, [f"{tick:g}" for tick in ticks]
     at = inverse(nice)
     nice, at = nice[(at > low) & (at < high)], at[(at > low) & (at < high)]
-    apart = np.ones(len(at), dtype=bool)
-    last = -np.inf
-    for i, position in enumerate(at):
-        apart[i] = position - last > 0.22 * (high - low)
-        last = position if apart[i] else last
+    first = int(np.abs(nice - 1.0).argmin()) if unit == "factor" and len(nice) else 0
+    apart = _canvas.apart(at, 0.22, high - low, first)
     sign = _TIMES if unit == "factor" else ""
     return at[apart], [f"{sign}{value:g}" for value in nice[apart]]
 

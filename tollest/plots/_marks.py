@@ -1,7 +1,7 @@
 """How a claim is drawn: what it allows gives the mark, who makes it a letter beside it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from tollest.plots._key import Sample
 if TYPE_CHECKING:
     import pandas as pd
     from arviz_plots.plot_collection import PlotCollection
+
+Floats = NDArray[np.float64]
 
 ARROW = 0.3  # inches
 
@@ -96,67 +98,84 @@ def ends(frame: "pd.DataFrame") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def draw(
-    plots: "PlotCollection",
-    panel: str,
-    frame: "pd.DataFrame",
-    y: NDArray[np.float64],
-    per_inch: float,
+    plots: "PlotCollection", panel: str, frame: "pd.DataFrame", y: Floats, per_inch: float
 ) -> None:
     """Draw claims at heights `y`; `per_inch` is the length of an inch on the log1p axis."""
     from arviz_plots import visuals
 
     lower, upper = ends(frame)
-    forms = frame["form"].to_numpy()
     arrow = np.zeros(len(frame))
     arrow[(frame["upper"] == UNBOUNDED) & (frame["kind"] != "documented")] = 1.0
     arrow[frame["kind"] == "at_most"] = -1.0
     tips = np.maximum(np.expm1(np.log1p(lower) + arrow * ARROW * per_inch), -0.45)
     for form in FORMS:
-        which = forms == form
-        if not which.any():
-            continue
-        color = FAINT if form in ("declared", "superseded") else CLAIM
-        width = 1.0 if form in ("declared", "superseded") else 1.5
-        if form in _POINTS:
+        which = (frame["form"] == form).to_numpy()
+        if form in _POINTS and which.any():
             _canvas.draw(
                 plots, panel, form, visuals.scatter_xy, lower[which], y=y[which], zorder=4,
                 **_POINTS[form],
             )  # fmt: skip
-        spread = which & (upper > lower)
-        if spread.any():
-            name = form if form not in _POINTS else f"{form}_spread"
-            bars = np.column_stack([lower, upper])[spread]
-            _canvas.draw(
-                plots, panel, name, _canvas.segments, bars, y=y[spread], color=color,
-                linewidth=width, linestyle=_line(form), zorder=3,
-            )  # fmt: skip
-            _canvas.draw(
-                plots, panel, f"{name}_ends", visuals.scatter_xy, bars.ravel(),
-                y=np.repeat(y[spread], 2), marker="|", color=color, size=30, width=width, zorder=3,
-            )  # fmt: skip
-        narrow = which & (upper == lower) & (arrow == 0)
-        if narrow.any() and form not in _POINTS:
-            _canvas.draw(
-                plots, panel, f"{form}_point", visuals.scatter_xy, lower[narrow], y=y[narrow],
-                marker="|", color=color, size=40, width=2.5, zorder=3,
-            )  # fmt: skip
+        # A bar of no length, such as about 1,383, is a tick.
+        bar = which & (arrow == 0) & ((upper > lower) | (form not in _POINTS))
+        name = f"{form}_bar" if form in _POINTS else form
+        if bar.any():
+            _bars(plots, panel, name, np.column_stack([lower, upper])[bar], y[bar], form)
         for sign, head in ((1.0, ">"), (-1.0, "<")):
-            open_ended = which & (arrow == sign)
-            if not open_ended.any():
-                continue
-            name = form if form in ("at_least", "at_most") else f"{form}{head}"
-            shafts = np.column_stack([lower, tips])[open_ended]
-            _canvas.draw(
-                plots, panel, f"{name}_shaft", _canvas.segments, shafts, y=y[open_ended],
-                color=color, linewidth=width, zorder=3,
-            )  # fmt: skip
-            for label, x, marker, size in (
-                (name, shafts[:, 0], "|", 40), (f"{name}_head", shafts[:, 1], head, 16),
-            ):  # fmt: skip
-                _canvas.draw(
-                    plots, panel, label, visuals.scatter_xy, x, y=y[open_ended], marker=marker,
-                    color=color, size=size, zorder=3,
-                )  # fmt: skip
+            ray = which & (arrow == sign)
+            if ray.any():
+                shafts = np.column_stack([lower, tips])[ray]
+                label = f"{name}{head}" if form in _POINTS else name
+                _arrows(plots, panel, label, shafts, y[ray], form, head)
+
+
+def _bars(
+    plots: "PlotCollection", panel: str, name: str, bars: Floats, y: Floats, form: str
+) -> None:
+    """Draw bars from end to end, with a tick at either."""
+    from arviz_plots import visuals
+
+    look = _look(form)
+    _canvas.draw(
+        plots, panel, name, _canvas.segments, bars, y=y, color=look["color"],
+        linewidth=look["width"], linestyle=_line(form), zorder=3,
+    )  # fmt: skip
+    _canvas.draw(
+        plots, panel, f"{name}_ends", visuals.scatter_xy, bars.ravel(), y=np.repeat(y, 2),
+        marker="|", size=30, zorder=3, **look,
+    )  # fmt: skip
+
+
+def _arrows(
+    plots: "PlotCollection",
+    panel: str,
+    name: str,
+    shafts: Floats,
+    y: Floats,
+    form: str,
+    head: str,
+) -> None:
+    """Draw arrows, with a tick at the bound that they start from."""
+    from arviz_plots import visuals
+
+    look = _look(form)
+    _canvas.draw(
+        plots, panel, f"{name}_shaft", _canvas.segments, shafts, y=y, color=look["color"],
+        linewidth=look["width"], zorder=3,
+    )  # fmt: skip
+    _canvas.draw(
+        plots, panel, name, visuals.scatter_xy, shafts[:, 0], y=y, marker="|", size=40, zorder=3,
+        **look,
+    )  # fmt: skip
+    _canvas.draw(
+        plots, panel, f"{name}_head", visuals.scatter_xy, shafts[:, 1], y=y, marker=head, size=16,
+        zorder=3, color=look["color"],
+    )  # fmt: skip
+
+
+def _look(form: str) -> dict[str, Any]:
+    """Give colour and width of lines: pale and thin for what is no evidence."""
+    is_evidence = form not in ("declared", "superseded")
+    return {"color": CLAIM, "width": 1.5} if is_evidence else {"color": FAINT, "width": 1.0}
 
 
 def key(forms: Sequence[str]) -> list[tuple[Sample, str]]:

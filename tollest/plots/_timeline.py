@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tollest import _text
 from tollest._progress import Reporter
@@ -16,7 +17,7 @@ from tollest.engines import AbstractEngine
 from tollest.estimation import DoubtfulEstimate, Estimate, estimate
 from tollest.model import Model
 from tollest.plots import _canvas, _key, _words
-from tollest.plots._canvas import CLAIM, INK, POSTERIOR
+from tollest.plots._canvas import CLAIM, POSTERIOR
 from tollest.plots._key import Sample
 from tollest.totals import Totals
 
@@ -24,10 +25,20 @@ if TYPE_CHECKING:
     import pandas as pd
     from arviz_plots.plot_collection import PlotCollection
 
+Floats = NDArray[np.float64]
 Date = str | dt.date | np.datetime64
 
 _POINT = {"marker": "D", "facecolor": POSTERIOR, "edgecolor": "white", "size": 28, "width": 0.7}
 _DOUBTFUL = {"marker": "D", "facecolor": "white", "edgecolor": POSTERIOR, "size": 28, "width": 1.2}
+# What is counted beside the deaths, each with its line and its points.
+_KNOWN: dict[str, tuple[str, dict[str, object]]] = {
+    "claims": (
+        "-", {"marker": "o", "facecolor": CLAIM, "edgecolor": CLAIM, "size": 16, "width": 1.1}
+    ),
+    "locations": (
+        "--", {"marker": "s", "facecolor": "white", "edgecolor": CLAIM, "size": 16, "width": 1.1}
+    ),
+}  # fmt: skip
 
 
 def as_of(
@@ -175,7 +186,8 @@ def _over_time(
     import pandas as pd
 
     rows, doubtful = {}, []
-    for day, state in sorted((_day(date), state) for date, state in states.items()):
+    by_day = {_day(date): state for date, state in states.items()}
+    for day, state in sorted(by_day.items(), key=lambda item: item[0]):
         totals = of is None and isinstance(state, Estimate)
         table = (state.total() if totals else state).table(ci_prob, ci_kind)  # type: ignore[union-attr]
         if of is None and len(table) > 1:
@@ -196,20 +208,28 @@ def _over_time(
 
 
 def _timeline(table: "pd.DataFrame", levels: str) -> "PlotCollection":
-    from arviz_plots import visuals
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.dates import date2num
 
     x = date2num(list(table.index))
     plots = _canvas.collection(
         ["deaths", "known"], (6.9, 4.6), height_ratios=[2.6, 1.0], sharex=True
     )
-    deaths, known = (_canvas.axes(plots, panel) for panel in ("deaths", "known"))
+    samples = _deaths(plots, table, x, levels)
+    _key.add(plots, [samples, _known(plots, table, x)])
+    return plots
+
+
+def _deaths(
+    plots: "PlotCollection", table: "pd.DataFrame", x: Floats, levels: str
+) -> list[tuple[Sample, str]]:
+    """Draw intervals and medians over time, and give samples of them."""
+    from arviz_plots import visuals
+
     bounds = table[["lower", "upper"]].to_numpy(float)
+    median, hollow = table["median"].to_numpy(float), table["doubtful"].to_numpy(bool)
     _canvas.draw(
         plots, "deaths", "interval", _upright, bounds, x=x, color=POSTERIOR, linewidth=2.2
     )
-    median, hollow = table["median"].to_numpy(float), table["doubtful"].to_numpy(bool)
     _canvas.draw(
         plots, "deaths", "path", visuals.line_xy, median, x=x, color=POSTERIOR, linestyle=":",
         width=0.9, drawstyle="steps-post",
@@ -220,43 +240,47 @@ def _timeline(table: "pd.DataFrame", levels: str) -> "PlotCollection":
                 plots, "deaths", name, visuals.scatter_xy, median[which], x=x[which], zorder=4,
                 **look,
             )  # fmt: skip
+    target = _canvas.axes(plots, "deaths")
     low, high = _canvas.limits(float(bounds.min()), float(bounds.max()), pad=0.08)
-    _canvas.log1p_axis(deaths, low, high, 2.4, upright=True)
-    deaths.set_ylabel("deaths, axis log(1 + deaths)")
-    deaths.grid(axis="y", color="#dddddd", linewidth=0.5)
-    series = {"claims": ("o", "-"), "locations": ("s", "--")}
-    samples = [
-        (Sample(line={"color": POSTERIOR, "linewidth": 2.2}, points=((0.5, _POINT),)),
-         f"median and {levels}")
-    ]  # fmt: skip
+    _canvas.log1p_axis(target, low, high, 2.4, upright=True)
+    target.set_ylabel("deaths, axis log(1 + deaths)")
+    target.grid(axis="y", color="#dddddd", linewidth=0.5)
+    line = {"color": POSTERIOR, "linewidth": 2.2}
+    samples = [(Sample(line=line, points=((0.5, _POINT),)), f"median and {levels}")]
     if hollow.any():
         samples.append((Sample(points=((0.5, _DOUBTFUL),)), "doubtful computation"))
-    others = []
-    for name, (marker, dash) in series.items():
-        column = f"n_{name}"
-        if column not in table:
+    return samples
+
+
+def _known(plots: "PlotCollection", table: "pd.DataFrame", x: Floats) -> list[tuple[Sample, str]]:
+    """Draw how much was known over time, on an axis of days, and give samples of that."""
+    from arviz_plots import visuals
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.ticker import MaxNLocator
+
+    target, samples, most = _canvas.axes(plots, "known"), [], 1.0
+    for name, (dash, look) in _KNOWN.items():
+        if f"n_{name}" not in table:
             continue
-        look = {"marker": marker, "facecolor": CLAIM if marker == "o" else "white",
-                "edgecolor": CLAIM, "size": 16, "width": 1.1}  # fmt: skip
-        n = table[column].to_numpy(float)
+        n = table[f"n_{name}"].to_numpy(float)
+        most = max(most, n.max())
         _canvas.draw(
             plots, "known", f"{name}_path", visuals.line_xy, n, x=x, color=CLAIM, linestyle=dash,
             width=1.1, drawstyle="steps-post",
         )  # fmt: skip
         _canvas.draw(plots, "known", name, visuals.scatter_xy, n, x=x, zorder=3, **look)
         line = {"color": CLAIM, "linewidth": 1.1, "linestyle": dash}
-        others.append((Sample(line=line, points=((0.5, look),)), f"{name} known"))
-    known.set_ylim(0.0, 1.15 * float(table["n_claims"].max()))
-    known.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    known.set_ylabel("number")
+        samples.append((Sample(line=line, points=((0.5, look),)), f"{name} known"))
+    target.set_ylim(0.0, 1.15 * most)
+    target.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    target.set_ylabel("number")
     room = max(0.04 * float(np.ptp(x)), 0.6)
-    known.set_xlim(x.min() - room, x.max() + room)
+    target.set_xlim(x.min() - room, x.max() + room)
     locator = AutoDateLocator(minticks=2, maxticks=8)
-    known.xaxis.set_major_locator(locator)
-    known.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    known.set_xlabel("known by", color=INK)
-    _key.add(plots, [samples, others])
-    return plots
+    target.xaxis.set_major_locator(locator)
+    target.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    target.set_xlabel("known by")
+    return samples
 
 
 def _upright(da: object, target: "object", x: object, **kwargs: object) -> object:

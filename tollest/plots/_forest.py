@@ -1,28 +1,31 @@
-"""Tolls with their intervals and the claims they rest on: many locations, or one."""
+"""Many tolls with their intervals, and the claims they rest on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tollest import _text
 from tollest.estimation import Estimate
 from tollest.plots import _canvas, _key, _marks, _words
-from tollest.plots._canvas import FAINT, INK, POSTERIOR, SHADE, SMALL
+from tollest.plots._canvas import INK, POSTERIOR, SMALL
 from tollest.plots._key import Sample
-from tollest.tolls import check_interval, whole
+from tollest.tolls import whole
 
 if TYPE_CHECKING:
     import pandas as pd
     from arviz_plots.plot_collection import PlotCollection
     from matplotlib.axes import Axes
 
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
 _WIDTH = 6.9  # inches, across a page
 _PLOT = 4.3  # of them for the axis of deaths
 _LANE, _GAP = 0.145, 0.1
 _ALIKE = 6  # letters beside one mark
-_HATCH = {"edgecolor": "#8fa9c8", "hatch": "////", "linewidth": 0.0}
 _MEDIAN = {
     "marker": "D", "facecolor": POSTERIOR, "edgecolor": "white", "size": 26, "width": 0.7,
 }  # fmt: skip
@@ -68,7 +71,7 @@ def forest(
 
     Notes
     -----
-    Letters name the sources; claims of the same source kind and number share a mark. Superseded
+    Letters name the sources; claims that are drawn alike share a mark. Superseded
     claims are left to `toll`. The axis is that of the model, ``log(1 + deaths)``, so that equal
     lengths are about equal ratios and 0 has a place.
 
@@ -135,8 +138,8 @@ def _chosen(
 class _Rows:
     """Where everything stands on the page, in inches from the top."""
 
-    names: "np.ndarray[tuple[int], np.dtype[np.float64]]"
-    claims: "np.ndarray[tuple[int], np.dtype[np.float64]]"
+    names: Floats
+    claims: Floats
     height: float
 
 
@@ -144,7 +147,7 @@ def _forest(
     estimate: Estimate,
     table: "pd.DataFrame",
     claims: "pd.DataFrame",
-    is_open: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
+    is_open: Flags,
     levels: str,
 ) -> "PlotCollection":
     from arviz_plots import visuals
@@ -227,7 +230,7 @@ def _letters(plots: "PlotCollection", claims: "pd.DataFrame", rows: _Rows) -> No
     """Write the letters of the sources to the left of each mark."""
     target = _canvas.axes(plots, "tolls")
     first, _ = _marks.ends(claims)
-    back = np.where(claims["form"] == "at_most", 72 * _marks.ARROW, 0.0)
+    back = np.where(claims["form"] == "at_most", 86 * _marks.ARROW, 0.0)
     for x, y, letters, off in zip(first, rows.claims, claims["letters"], back, strict=True):
         target.annotate(
             letters, (x, y), xytext=(-4.5 - off, -0.3), textcoords="offset points", ha="right",
@@ -238,7 +241,7 @@ def _letters(plots: "PlotCollection", claims: "pd.DataFrame", rows: _Rows) -> No
 def _row_names(
     estimate: Estimate,
     table: "pd.DataFrame",
-    is_open: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
+    is_open: Flags,
 ) -> list[str]:
     silent = table["n_claims"].to_numpy() == 0
     return [
@@ -269,7 +272,7 @@ def _keys(
 def _forest_in_words(
     table: "pd.DataFrame",
     claims: "pd.DataFrame",
-    is_open: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
+    is_open: Flags,
     levels: str,
     notes: list[str],
 ) -> str:
@@ -289,171 +292,3 @@ def _forest_in_words(
         *notes,
     ]
     return " ".join(parts)
-
-
-def toll(
-    estimate: Estimate, location: str, *, ci_prob: float = 0.9, ci_kind: str = "eti"
-) -> "PlotCollection":
-    """Draw the posterior mass of one toll above all claims on it, each with its source.
-
-    Parameters
-    ----------
-    estimate : Estimate
-        The posterior.
-    location : str
-        One of ``claims.locations``.
-    ci_prob : float
-        Probability inside the interval that is shaded.
-    ci_kind : {"eti", "hdi"}
-        Equal tails, or the shortest interval.
-
-    Returns
-    -------
-    arviz_plots.PlotCollection
-        With the plots ``"mass"`` and ``"claims"``. Superseded claims are drawn too. In ``viz``:
-        ``mass``, ``inside``, ``median``, and the claims as in `forest`.
-
-    Raises
-    ------
-    KeyError
-        If there is no such location.
-    ValueError
-        If `ci_prob` or `ci_kind` is none.
-
-    Notes
-    -----
-    Area is probability: each number of deaths, or bin of numbers, has its mass over its width
-    on the axis ``log(1 + deaths)``. The mass beyond 99.9 % is cut off where no claim reaches.
-    Of more than 40 claims the first 40 of the table are drawn, as the title says.
-    """
-    check_interval(ci_prob, ci_kind)
-    estimate._position(location)
-    row = estimate.table(ci_prob, ci_kind).iloc[estimate._position(location)]
-    claims = _marks.of(estimate.claims, [location])
-    n_all = len(claims)
-    claims = claims.head(40)
-    levels = _words.interval(ci_prob, ci_kind)
-    is_open = bool(estimate._is_open[estimate._position(location)])
-    notes = []
-    if is_open:
-        notes.append("No claim or cap bounds the toll from above: the upper end is the prior's.")
-    if n_all > len(claims):
-        notes.append(f"The first {len(claims)} of {n_all:,} claims are drawn.")
-    with _canvas.style():
-        plots = _toll(estimate, location, row, claims)
-        n = {key: _words.number(row[key]) for key in ("median", "lower", "upper")}
-        title = f"{_words.short(location, 60)}: {n['lower']} to {n['upper']} deaths, {levels}"
-        said = [
-            f"{_words.short(source, 60)}: {words}{f', {reason}' if reason else ''}"
-            for source, words, reason in zip(
-                claims["source"], _marks.words(claims), map(_standing, claims["reason"]),
-                strict=True,
-            )
-        ]  # fmt: skip
-        alt = (
-            f"Posterior mass of the toll of {_words.short(location, 60)}: median {n['median']} "
-            f"deaths, {levels} {n['lower']} to {n['upper']}. Below it, on the same axis "
-            f"log(1 + deaths): {_marks.told(claims)} {_words.listed(said, 40)}."
-        )
-        alt = " ".join([alt, *notes, *estimate.doubts])
-        _canvas.finish(plots, title, [*notes, *_canvas.doubt_notes(estimate.doubts)], alt)
-    return plots
-
-
-def _standing(reason: str) -> str:
-    """Say briefly why a claim is no evidence; empty where it is."""
-    return "superseded" if reason.startswith("superseded") else reason and _words.short(reason, 60)
-
-
-def _toll(
-    estimate: Estimate, location: str, row: "pd.Series", claims: "pd.DataFrame"
-) -> "PlotCollection":
-    from arviz_plots import visuals
-
-    pmf = estimate.pmf(location)
-    cumulative = pmf["probability"].cumsum()
-    seen = pmf[(cumulative > 0.0005) & (cumulative.shift(fill_value=0.0) < 0.9995)]
-    first, last = _marks.ends(claims)
-    low, high = min([*first, seen["first"].min()]), max([*last, seen["last"].max()])
-    lower, upper = _canvas.limits(low, high, pad=0.06)
-    per_inch = float(np.diff(np.log1p([lower, upper]))[0]) / 3.2
-    tall = 0.25 * max(len(claims), 1) + 0.2
-    plots = _canvas.collection(
-        ["mass", "claims"], (_WIDTH, 1.5 + tall + 1.6), height_ratios=[1.5, tall], sharex=True,
-    )  # fmt: skip
-    mass, below = (_canvas.axes(plots, panel) for panel in ("mass", "claims"))
-    edges = np.append(seen["first"].to_numpy() - 0.5, seen["last"].to_numpy()[-1] + 0.5)
-    height = seen["probability"].to_numpy() / np.diff(np.log1p(edges))
-    steps = np.append(height, height[-1])
-    inside = (seen["first"] >= row["lower"]) & (seen["last"] <= row["upper"])
-    within = np.flatnonzero(inside.to_numpy())
-    if within.size:
-        span = slice(within[0], within[-1] + 2)
-        top = np.append(height[within], height[within[-1]])
-        _canvas.draw(
-            plots, "mass", "inside", _filled, edges[span], top=top, facecolor=SHADE,
-            **_HATCH,
-        )  # fmt: skip
-    _canvas.draw(
-        plots, "mass", "mass", _stepped, edges, height=steps, color=POSTERIOR, linewidth=1.4
-    )
-    _canvas.draw(
-        plots, "mass", "median", visuals.vline, [row["median"]], color=INK, linestyle="--",
-        width=1.3, zorder=5,
-    )  # fmt: skip
-    mass.set_ylim(0.0)
-    mass.set_yticks([])
-    mass.spines["left"].set_visible(False)
-    mass.set_ylabel("probability\n(as area)")
-    _canvas.log1p_axis(below, lower, upper, 3.2)
-    mass.tick_params(axis="x", labelbottom=False)
-    below.set_xlabel("deaths, on the axis log(1 + deaths)")
-    _claim_rows(plots, claims, row, per_inch, tall)
-    keys = [
-        [
-            (Sample(box={"facecolor": SHADE, **_HATCH}), "inside the interval"),
-            (Sample(line={"color": INK, "linestyle": "--", "linewidth": 1.3}), "median"),
-        ],
-        *_key.halves(_marks.key(claims["form"].unique().tolist())),
-    ]
-    _key.add(plots, keys)
-    return plots
-
-
-def _claim_rows(
-    plots: "PlotCollection", claims: "pd.DataFrame", row: "pd.Series", per_inch: float, tall: float
-) -> None:
-    """Draw a line for each claim: its source to the left, what it says and when to the right."""
-    below = _canvas.axes(plots, "claims")
-    y = np.linspace(0.22, 0.22 + 0.25 * (len(claims) - 1), len(claims))
-    below.axvspan(row["lower"], row["upper"], facecolor=SHADE, alpha=0.5, linewidth=0, zorder=0)
-    below.grid(axis="x", color="#dddddd", linewidth=0.5)
-    below.set_axisbelow(True)
-    if not len(claims):
-        _canvas.name_rows(below, [tall / 2], ["(no claims)"], tall)
-        return
-    _marks.draw(plots, "claims", claims, y, per_inch)
-    names = [_words.short(source, 30) for source in claims["source"]]
-    _canvas.name_rows(below, y, names, tall)
-    below.tick_params(axis="y", labelsize=SMALL)
-    for at, words, date, reason in zip(
-        y, _marks.words(claims), _words.days(claims["date"]), claims["reason"], strict=True
-    ):
-        # Whom a claim repeats stands on a second line; that it is superseded its mark says.
-        parts = [words, date]
-        origin = f"\n{_words.short(reason, 30)}" if reason.startswith("repeats") else ""
-        below.annotate(
-            ", ".join(part for part in parts if part) + origin, (1.0, at), xytext=(5, 0),
-            xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
-            fontsize=SMALL, color=FAINT if reason else INK, annotation_clip=False,
-        )  # fmt: skip
-
-
-def _filled(da: object, target: "Axes", top: object, **kwargs: object) -> object:
-    """Fill below steps: a visual whose data are edges."""
-    return target.fill_between(np.asarray(da), np.asarray(top), step="post", **kwargs)  # type: ignore[arg-type]
-
-
-def _stepped(da: object, target: "Axes", height: object, **kwargs: object) -> object:
-    """Draw steps: a visual whose data are edges."""
-    return target.plot(np.asarray(da), np.asarray(height), drawstyle="steps-post", **kwargs)[0]  # type: ignore[arg-type]
