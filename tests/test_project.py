@@ -31,6 +31,7 @@ ROWS = [
     {"simulation", "_sensitivity"},
     {"predictive"},
     {"diagnostics", "calibration", "distributed", "readers"},
+    {"plots"},
 ]
 HEAVY = ("pymc", "arviz", "arviz_base", "arviz_plots", "arviz_stats", "pandas", "matplotlib",
          "scipy.stats", "dask", "nutpie")  # fmt: skip
@@ -63,7 +64,8 @@ def test_public_names_are_pinned():
     assert dir(te) == [
         "Claims", "ClaimsError", "DoubtfulEstimate", "Estimate", "Model", "Sensitivity",
         "calibration", "datasets", "diagnostics", "distributed", "engines", "estimate", "faults",
-        "noise", "pool", "priors", "readers", "sensitivity", "simulation", "usual_alternatives",
+        "noise", "plots", "pool", "priors", "readers", "sensitivity", "simulation",
+        "usual_alternatives",
     ]  # fmt: skip
     assert all(getattr(te, name) is not None for name in dir(te))
     with pytest.raises(AttributeError, match="module 'tollest' has no attribute 'guess'"):

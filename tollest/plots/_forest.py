@@ -1,0 +1,294 @@
+"""Many tolls with their intervals, and the claims they rest on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import _text
+from tollest.estimation import Estimate
+from tollest.plots import _canvas, _key, _marks, _words
+from tollest.plots._canvas import INK, POSTERIOR, SMALL
+from tollest.plots._key import Sample
+from tollest.tolls import whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from arviz_plots.plot_collection import PlotCollection
+    from matplotlib.axes import Axes
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_WIDTH = 6.9  # inches, across a page
+_PLOT = 4.3  # of them for the axis of deaths
+_LANE, _GAP = 0.145, 0.1
+_ALIKE = 6  # letters beside one mark
+_MEDIAN = {
+    "marker": "D", "facecolor": POSTERIOR, "edgecolor": "white", "size": 26, "width": 0.7,
+}  # fmt: skip
+_OPEN = ", its upper end the prior's"
+
+
+def forest(
+    estimate: Estimate,
+    locations: Sequence[str] | None = None,
+    *,
+    ci_prob: float = 0.9,
+    ci_kind: str = "eti",
+    most: int = 40,
+) -> "PlotCollection":
+    """Draw tolls with their credible intervals, and every claim they rest on.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        The posterior.
+    locations : sequence of str, optional
+        Which tolls, from top to bottom. By default all, or where there are more than `most` the
+        largest by their median, as the title says.
+    ci_prob : float
+        Probability inside the intervals.
+    ci_kind : {"eti", "hdi"}
+        Equal tails, or the shortest interval.
+    most : int
+        The most locations that a figure has room for.
+
+    Returns
+    -------
+    arviz_plots.PlotCollection
+        With one plot, ``"tolls"``. In ``viz``: ``interval`` and ``median``, and for claims a
+        visual a form, such as ``count``, ``shared``, ``declared`` and ``at_least``.
+
+    Raises
+    ------
+    KeyError
+        If one of `locations` is none.
+    ValueError
+        If `locations` is empty or longer than `most`, or `ci_prob` or `ci_kind` is none.
+
+    Notes
+    -----
+    Letters name the sources; claims that are drawn alike share a mark. Superseded
+    claims are left to `toll`. The axis is that of the model, ``log(1 + deaths)``, so that equal
+    lengths are about equal ratios and 0 has a place.
+
+    Examples
+    --------
+    >>> import pandas as pd, tollest as te
+    >>> table = pd.DataFrame({"location": ["Arden"], "source": ["clinic"], "count": [11]})
+    >>> estimate = te.estimate(te.Claims.from_table(table), rng=1, progress=False)
+    >>> print(alt_text(forest(estimate))[:52])  # doctest: +SKIP
+    Forest plot of 1 toll with its 90 % equal-tailed ...
+    """
+    whole(most, least=1)
+    table = estimate.table(ci_prob, ci_kind)
+    names, chosen = _chosen(estimate, table, locations, most)
+    table = table.loc[names]
+    claims = _marks.of(estimate.claims, names)
+    n_earlier = int((claims["form"] == "superseded").sum())
+    claims = claims[claims["form"] != "superseded"].reset_index(drop=True)
+    is_open = estimate._is_open[[estimate._position(name) for name in names]]
+    levels = _words.interval(ci_prob, ci_kind)
+    with _canvas.style():
+        plots = _forest(estimate, table, claims, is_open, levels)
+        notes = [chosen] if chosen else []
+        if is_open.any():
+            notes.append(
+                "† No claim or cap bounds the toll from above: its upper end is the prior's."
+            )
+        if n_earlier:
+            notes.append(f"Not drawn: {_text.plural(n_earlier, 'claim')} since superseded.")
+        title = f"{_text.plural(len(names), 'toll')} with {levels}{'s' * (len(names) > 1)}"
+        alt = _forest_in_words(table, claims, is_open, levels, [*notes, *estimate.doubts])
+        _canvas.finish(plots, title, [*notes, *_canvas.doubt_notes(estimate.doubts)], alt)
+    return plots
+
+
+def _chosen(
+    estimate: Estimate, table: "pd.DataFrame", locations: Sequence[str] | None, most: int
+) -> tuple[list[str], str]:
+    """Locations to draw, and what to say where they are not all."""
+    if isinstance(locations, str):
+        raise ValueError(f"locations is {locations!r}; give a list of names, or use toll().")
+    if locations is not None:
+        names = list(dict.fromkeys(locations))
+        for name in names:
+            estimate._position(name)
+        if not names:
+            raise ValueError("locations is empty; name one or more, or leave it out for all.")
+        if len(names) > most:
+            raise ValueError(
+                f"locations has {len(names):,} names, more than the {most:,} there is room for; "
+                "draw them in parts, or raise most."
+            )
+        return names, ""
+    if len(table) <= most:
+        return list(table.index), ""
+    largest = table["median"].to_numpy().argsort(kind="stable")[::-1][:most]
+    return (
+        [str(table.index[i]) for i in largest],
+        f"The {most:,} largest of {len(table):,}, by the median.",
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Where everything stands on the page, in inches from the top."""
+
+    names: Floats
+    claims: Floats
+    height: float
+
+
+def _forest(
+    estimate: Estimate,
+    table: "pd.DataFrame",
+    claims: "pd.DataFrame",
+    is_open: Flags,
+    levels: str,
+) -> "PlotCollection":
+    from arviz_plots import visuals
+
+    codes = _marks.codes(claims)
+    claims = _gathered(claims, codes)
+    first, last = _marks.ends(claims)
+    low = min([*first, *table["lower"]])
+    high = max([*last, *table["upper"]])
+    lower, upper = _canvas.limits(low, high, pad=0.05)
+    per_inch = float(np.diff(np.log1p([lower, upper]))[0]) / _PLOT
+    rows = _placed(list(table.index), claims, per_inch)
+    n_key = max(8, -(-len(codes) // 2))
+    plots = _canvas.collection(["tolls"], (_WIDTH, rows.height + 0.75 + 0.16 * n_key))
+    target = _canvas.axes(plots, "tolls")
+    _canvas.log1p_axis(target, lower, upper, _PLOT)
+    target.set_xlabel("deaths, on the axis log(1 + deaths)")
+    target.grid(axis="x", color="#dddddd", linewidth=0.5, zorder=0)
+    target.set_axisbelow(True)
+    _bands(target, rows)
+    _canvas.draw(
+        plots, "tolls", "interval", _canvas.segments, table[["lower", "upper"]].to_numpy(),
+        y=rows.names, color=POSTERIOR, linewidth=2.6, zorder=3,
+    )  # fmt: skip
+    _canvas.draw(
+        plots, "tolls", "median", visuals.scatter_xy, table["median"].to_numpy(), y=rows.names,
+        zorder=5, **_MEDIAN,
+    )  # fmt: skip
+    _marks.draw(plots, "tolls", claims, rows.claims, per_inch)
+    _letters(plots, claims, rows)
+    _canvas.name_rows(target, rows.names, _row_names(estimate, table, is_open), rows.height)
+    _key.add(plots, _keys(claims, codes, levels))
+    return plots
+
+
+def _gathered(claims: "pd.DataFrame", codes: dict[str, str]) -> "pd.DataFrame":
+    """Claims that are drawn alike on one location as one, with the letters of their sources."""
+    by = ["location", "form", "kind", "lower", "upper"]
+    letters = claims.assign(letters=claims["source"].map(codes)).groupby(by, sort=False)
+    gathered = letters["letters"].agg(_joined).reset_index()
+    return gathered.astype({"letters": object})
+
+
+def _joined(letters: "pd.Series") -> str:
+    text = "".join(sorted(letters))
+    return text if len(text) <= _ALIKE else f"{text[:_ALIKE]}+{len(text) - _ALIKE}"
+
+
+def _placed(names: list[str], claims: "pd.DataFrame", per_inch: float) -> _Rows:
+    """Give each claim a lane below its toll's interval in which it meets no other."""
+    first, last = _marks.ends(claims)
+    arrows = np.where(claims["form"] == "at_least", _marks.ARROW, 0.0)
+    back = np.where(claims["form"] == "at_most", _marks.ARROW, 0.0)
+    room = 0.12 + 0.075 * claims["letters"].str.len().to_numpy(float)
+    left = np.log1p(first) / per_inch - room - back
+    right = np.log1p(last) / per_inch + 0.08 + arrows
+    y_names, y_claims, top = np.empty(len(names)), np.empty(len(claims)), _GAP / 2
+    where = claims["location"].to_numpy()
+    for i, name in enumerate(names):
+        y_names[i] = top + _LANE / 2
+        lanes: list[float] = []
+        here = np.flatnonzero(where == name)
+        for j in here[np.argsort(left[here], kind="stable")]:
+            free = [k for k, end in enumerate(lanes) if end <= left[j]]
+            lane = free[0] if free else len(lanes)
+            lanes[lane : lane + 1] = [right[j]]
+            y_claims[j] = top + _LANE * (lane + 1.5)
+        top += _LANE * (1 + len(lanes)) + _GAP
+    return _Rows(y_names, y_claims, top - _GAP / 2)
+
+
+def _bands(target: "Axes", rows: _Rows) -> None:
+    """Shade every other location, so that claims are seen to belong together."""
+    tops = np.append(rows.names - _LANE / 2 - _GAP / 2, rows.height)
+    for start, stop in zip(tops[:-1:2], tops[1::2], strict=False):
+        target.axhspan(start, stop, color="#f4f4f4", zorder=0, linewidth=0)
+
+
+def _letters(plots: "PlotCollection", claims: "pd.DataFrame", rows: _Rows) -> None:
+    """Write the letters of the sources to the left of each mark."""
+    target = _canvas.axes(plots, "tolls")
+    first, _ = _marks.ends(claims)
+    back = np.where(claims["form"] == "at_most", 86 * _marks.ARROW, 0.0)
+    for x, y, letters, off in zip(first, rows.claims, claims["letters"], back, strict=True):
+        target.annotate(
+            letters, (x, y), xytext=(-4.5 - off, -0.3), textcoords="offset points", ha="right",
+            va="center", fontsize=SMALL - 1, color=INK, zorder=5,
+        )  # fmt: skip
+
+
+def _row_names(
+    estimate: Estimate,
+    table: "pd.DataFrame",
+    is_open: Flags,
+) -> list[str]:
+    silent = table["n_claims"].to_numpy() == 0
+    return [
+        f"{label}{' (no claims)' * bool(quiet)}{' †' * bool(unbounded)}"
+        for label, quiet, unbounded in zip(
+            _words.labels(list(table.index)), silent, is_open, strict=True
+        )
+    ]
+
+
+def _keys(
+    claims: "pd.DataFrame", codes: dict[str, str], levels: str
+) -> list[list[tuple[Sample, str]]]:
+    interval = Sample(line={"color": POSTERIOR, "linewidth": 2.6}, points=((0.5, _MEDIAN),))
+    marks = [(interval, f"median and {levels}"), *_marks.key(claims["form"].unique().tolist())]
+    named = sorted(
+        (source for source, code in codes.items() if code != "·"), key=lambda source: codes[source]
+    )
+    shown = _words.labels(named, 30 if len(named) > 10 else 42)
+    words = [
+        (Sample(), f"{codes[source]}  {label}") for source, label in zip(named, shown, strict=True)
+    ]
+    if len(codes) > len(named):
+        words.append((Sample(), f"·  {len(codes) - len(named):,} other sources"))
+    return [marks, *_key.halves(words, 10)]
+
+
+def _forest_in_words(
+    table: "pd.DataFrame",
+    claims: "pd.DataFrame",
+    is_open: Flags,
+    levels: str,
+    notes: list[str],
+) -> str:
+    tolls = [
+        f"{_words.short(name, 60)} {_words.number(row['median'])} "
+        f"({_words.number(row['lower'])} to {_words.number(row['upper'])})"
+        f"{_OPEN * bool(unbounded)}"
+        f"{', no claims' * bool(row['n_claims'] == 0)}"
+        for (name, row), unbounded in zip(table.iterrows(), is_open, strict=True)
+    ]
+    n = len(table)
+    head = f"Forest plot of {_text.plural(n, 'toll')} with {'its' if n == 1 else 'their'} {levels}"
+    parts = [
+        f"{head}{'s' * (n > 1)}, on the axis log(1 + deaths).",
+        f"Median deaths, and interval: {_words.listed(tolls, n)}.",
+        _marks.told(claims),
+        *notes,
+    ]
+    return " ".join(parts)

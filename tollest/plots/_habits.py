@@ -1,0 +1,306 @@
+"""What an estimate learnt of sources, and of the unknowns above them."""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from tollest import _text
+from tollest.estimation import Estimate
+from tollest.model import Entry
+from tollest.plots import _canvas, _key, _words
+from tollest.plots._canvas import INK, POSTERIOR, SHADE
+from tollest.plots._key import Sample
+from tollest.priors import Never
+from tollest.tolls import whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from arviz_plots.plot_collection import PlotCollection
+    from matplotlib.axes import Axes
+
+Floats = NDArray[np.float64]
+
+_TIMES = "\u00d7 "
+_HABITS = {
+    "bias": "bias, as a factor",
+    "scatter": "scatter",
+    "repeat": "repeat probability",
+}
+_POINT = {"marker": "o", "facecolor": POSTERIOR, "edgecolor": "white", "size": 30, "width": 0.7}
+
+
+def sources(estimate: Estimate, *, ci_prob: float = 0.9, most: int = 40) -> "PlotCollection":
+    """Draw the bias, scatter and repeat probability of every source.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        The posterior.
+    ci_prob : float
+        Probability inside the equal-tailed intervals.
+    most : int
+        The most sources that a figure has room for: where there are more, those with the most
+        claims are drawn, as the title says.
+
+    Returns
+    -------
+    arviz_plots.PlotCollection
+        With the plots ``"bias"``, ``"scatter"`` and, where sources may repeat, ``"repeat"``; in
+        ``viz``: ``bias``, ``bias_interval`` and so on.
+
+    Raises
+    ------
+    ValueError
+        If no claim may err, so that there is nothing to learn of sources, or `ci_prob` is not
+        between 0 and 1.
+    """
+    whole(most, least=1)
+    table = estimate.sources(ci_prob)
+    if not len(table):
+        raise ValueError("no claim may err, so nothing was learnt of any source.")
+    notes = ["In brackets: claims that may err. A bias of 1 is none."]
+    if len(table) > most:
+        often = table["n_claims"].to_numpy().argsort(kind="stable")[::-1][:most]
+        notes.insert(0, f"The {most:,} of {len(table):,} sources with the most claims.")
+        table = table.iloc[np.sort(often)]
+    never = isinstance(estimate.model.priors.logit_repeat, Never)
+    habits = [name for name in _HABITS if not (never and name == "repeat")]
+    levels = _words.interval(ci_prob)
+    with _canvas.style():
+        plots = _sources(table, habits)
+        title = f"Habits of {_text.plural(len(table), 'source')}: medians and {levels}s"
+        alt = _sources_in_words(table, habits, levels)
+        _canvas.finish(
+            plots, title, [*notes, *_canvas.doubt_notes(estimate.doubts)],
+            " ".join([alt, *notes, *estimate.doubts]),
+        )  # fmt: skip
+    return plots
+
+
+def _sources(table: "pd.DataFrame", habits: list[str]) -> "PlotCollection":
+    from arviz_plots import visuals
+
+    tall = 0.22 * len(table) + 0.15
+    plots = _canvas.collection(habits, (6.9, tall + 1.2), wrap=3, sharey=True)
+    y = 0.18 + 0.22 * np.arange(len(table))
+    for name in habits:
+        target = _canvas.axes(plots, name)
+        bounds: Floats = table[[f"{name}_lower", f"{name}_upper"]].to_numpy(float)
+        target.grid(axis="x", color="#dddddd", linewidth=0.5)
+        target.set_axisbelow(True)
+        target.tick_params(axis="y", length=0)
+        target.spines["left"].set_visible(False)
+        _canvas.draw(
+            plots, name, f"{name}_interval", _canvas.segments, bounds, y=y, color=POSTERIOR,
+            linewidth=2.2, zorder=3,
+        )  # fmt: skip
+        _canvas.draw(
+            plots, name, name, visuals.scatter_xy, table[name].to_numpy(), y=y, zorder=4, **_POINT
+        )
+        if name == "bias":
+            _canvas.draw(
+                plots, name, "no_bias", visuals.vline, [1.0], color=INK, linestyle="--", width=0.9
+            )
+            bounds = np.append(bounds.ravel(), 1.0)
+        _habit_axis(target, name, bounds)
+        target.set_xlabel(_HABITS[name])
+    shown = _words.labels(list(table.index), 30)
+    names = [f"{name} ({n:,})" for name, n in zip(shown, table["n_claims"], strict=True)]
+    first = _canvas.axes(plots, habits[0])
+    _canvas.name_rows(first, y, names, tall + 0.05)
+    return plots
+
+
+def _habit_axis(target: "Axes", name: str, values: Floats) -> None:
+    """Give biases and scatters a logarithmic axis, and repeat probabilities all of 0 to 1."""
+    if name == "repeat":
+        target.set_xlim(-0.02, 1.02)
+        target.set_xticks([0.0, 0.5, 1.0], ["0", "0.5", "1"])
+        return
+    low, high = float(values.min()) / 1.05, float(values.max()) * 1.05
+    steps = np.outer(10.0 ** np.arange(-6, 7), [1.0, 1.5, 2.0, 3.0, 5.0, 7.0]).ravel()
+    nearer = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.25])
+    steps = nearer if high / low < 2 else steps
+    ticks = steps[(steps >= low) & (steps <= high)]
+    at = np.log(ticks)
+    first = int(np.abs(at).argmin()) if name == "bias" else 0
+    ticks = ticks[_canvas.apart(at, 0.27, float(np.log(high / low)), first)]
+    target.set_xscale("log")
+    target.set_xlim(low, high)
+    sign = _TIMES if name == "bias" else ""
+    target.set_xticks(ticks, [f"{sign}{tick:g}" for tick in ticks])
+    target.minorticks_off()
+
+
+def _sources_in_words(table: "pd.DataFrame", habits: list[str], levels: str) -> str:
+    said = []
+    for name, row in table.iterrows():
+        parts = [
+            "{} {:.2f} ({:.2f} to {:.2f})".format(
+                habit, *row[[habit, f"{habit}_lower", f"{habit}_upper"]]
+            )
+            for habit in habits
+        ]
+        said.append(f"{_words.short(name, 60)}, {', '.join(parts)}")
+    return (
+        f"Medians and {levels}s of the habits of {_text.plural(len(table), 'source')}; bias is a "
+        f"factor of the toll. {_words.listed(said, len(said))}."
+    )
+
+
+_UNKNOWNS: dict[str, tuple[str, str]] = {
+    "mu": ("centre of tolls, deaths", "deaths"),
+    "log_tau": ("spread of tolls", ""),
+    "log_group_sd": ("spread of groups", ""),
+    "bias_mean": ("mean bias of sources, factor", "factor"),
+    "log_bias_sd": ("spread of biases", ""),
+    "log_scatter_mean": ("typical scatter", "exp"),
+    "log_log_scatter_sd": ("spread of scatters", ""),
+    "logit_repeat_mean": ("typical repeat probability", "probability"),
+    "log_logit_repeat_sd": ("spread of repeat log odds", ""),
+    "log_figure_scatter": ("scatter of figures", "exp"),
+    "common_bias": ("common bias, factor", "factor"),
+}
+
+
+def prior_posterior(estimate: Estimate) -> "PlotCollection":
+    """Draw prior against posterior of the unknowns above locations and sources.
+
+    Where both coincide, as those of the common bias mostly do, the claims taught nothing.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        The posterior.
+
+    Returns
+    -------
+    arviz_plots.PlotCollection
+        With a plot for each unknown that is not fixed, named as in ``posterior.theta_names``; in
+        ``viz``: ``mu_prior``, ``mu_posterior`` and so on. Densities are on the scale of the
+        prior; ticks are in deaths, factors and probabilities.
+
+    Raises
+    ------
+    ValueError
+        If every such unknown is fixed.
+    """
+    entries = [
+        (j, entry)
+        for j, entry in enumerate(estimate.posterior.entries)
+        if entry.member is None and type(entry.mean) is not int and type(entry.sd) is not int
+    ]
+    if not entries:
+        raise ValueError("every unknown above locations and sources is fixed; none has a prior.")
+    with _canvas.style():
+        panels = [entry.name for _, entry in entries]
+        rows = -(-len(panels) // 3)
+        plots = _canvas.collection(panels, (6.9, 1.55 * rows + 0.9), wrap=3)
+        said = []
+        for j, entry in entries:
+            drawn = estimate.theta.flat[:, j]
+            drawn = np.exp(drawn) if entry.half else drawn
+            _prior_posterior(plots, entry, drawn)
+            said.append(_unknown_in_words(entry, drawn))
+        samples = [
+            (Sample(line={"color": INK, "linestyle": "--", "linewidth": 1.2}), "prior"),
+            (Sample(box={"facecolor": SHADE, "edgecolor": POSTERIOR}), "posterior"),
+        ]
+        _key.add(plots, [[sample] for sample in samples])
+        title = "Prior and posterior of what all locations and sources share"
+        alt = f"Densities. {title}. Medians and 90 % equal-tailed intervals: {' '.join(said)}"
+        _canvas.finish(
+            plots, title, _canvas.doubt_notes(estimate.doubts),
+            " ".join([alt, *estimate.doubts]),
+        )  # fmt: skip
+    return plots
+
+
+def _prior_posterior(plots: "PlotCollection", entry: Entry, drawn: Floats) -> None:
+    from arviz_plots import visuals
+    from arviz_stats.base.array import array_stats
+
+    name, target = entry.name, _canvas.axes(plots, entry.name)
+    if np.ptp(drawn) > 0:
+        grid, density, _ = array_stats.kde(drawn, bound_correction=entry.half)
+    else:
+        grid, density = drawn[:1], np.ones(1)
+    low = 0.0 if entry.half else min(entry.mean - 2.6 * entry.sd, np.quantile(drawn, 0.001))
+    high = max(entry.mean + 2.6 * entry.sd, float(np.quantile(drawn, 0.999)))
+    x = np.linspace(low, high, 200)
+    prior = np.exp(-0.5 * ((x - entry.mean) / entry.sd) ** 2)
+    prior *= (2.0 if entry.half else 1.0) / (entry.sd * math.sqrt(2 * math.pi))
+    inside = (grid >= low) & (grid <= high)
+    _canvas.draw(
+        plots, name, f"{name}_posterior", visuals.fill_between_y, density[inside],
+        x=grid[inside], y_bottom=np.zeros(inside.sum()), y_top=density[inside], facecolor=SHADE,
+        edgecolor=POSTERIOR, linewidth=1.2,
+    )  # fmt: skip
+    _canvas.draw(
+        plots, name, f"{name}_prior", visuals.line_xy, prior, x=x, color=INK, linestyle="--",
+        width=1.2,
+    )  # fmt: skip
+    label, unit = _UNKNOWNS.get(name, (name, ""))
+    target.set_xlim(low, high)
+    target.set_ylim(0.0)
+    target.set_yticks([])
+    target.spines["left"].set_visible(False)
+    target.set_title(label, fontsize=_canvas.SIZE)
+    ticks, words = _unknown_ticks(unit, low, high)
+    target.set_xticks(ticks, words)
+
+
+def _unknown_ticks(unit: str, low: float, high: float) -> tuple[Floats, list[str]]:
+    """Ticks on the scale of a prior, with words on that of what it is about."""
+    if unit == "deaths":
+        deaths = _canvas.deaths_ticks(math.expm1(max(low, -0.4)), math.expm1(high), 1.6)
+        return np.log1p(deaths), [_words.number(n) for n in deaths]
+    inverse: Callable[[Floats], Floats]
+    if unit in ("factor", "exp"):
+        nice = np.array([0.01, 0.03, 0.1, 0.2, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 5.0, 10.0])
+        inverse = np.log
+    elif unit == "probability":
+        nice = np.array([0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999])
+        inverse = _logit
+    else:
+        step = next(s for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 1e9) if high / s <= 4.5)
+        ticks = np.arange(0.0, high, step)
+        return ticks, [f"{tick:g}" for tick in ticks]
+    at = inverse(nice)
+    nice, at = nice[(at > low) & (at < high)], at[(at > low) & (at < high)]
+    first = int(np.abs(nice - 1.0).argmin()) if unit == "factor" and len(nice) else 0
+    apart = _canvas.apart(at, 0.22, high - low, first)
+    sign = _TIMES if unit == "factor" else ""
+    return at[apart], [f"{sign}{value:g}" for value in nice[apart]]
+
+
+def _logit(p: Floats) -> Floats:
+    return np.asarray(np.log(p / (1 - p)), np.float64)
+
+
+def _unknown_in_words(entry: Entry, drawn: Floats) -> str:
+    label, unit = _UNKNOWNS.get(entry.name, (entry.name, ""))
+    units: dict[str, Callable[[Floats], Floats]] = {
+        "deaths": _deaths, "factor": np.exp, "exp": np.exp, "probability": _expit,
+    }  # fmt: skip
+    natural = units.get(unit, np.asarray)
+    q = np.array([0.5, 0.05, 0.95])
+    prior = entry.mean + entry.sd * ndtri((1 + q) / 2 if entry.half else q)
+    posterior = np.quantile(drawn, q)
+    texts = [
+        f"{m:.3g} ({low:.3g} to {high:.3g})" for m, low, high in map(natural, (prior, posterior))
+    ]
+    return f"{label}: prior {texts[0]}, posterior {texts[1]}."
+
+
+def _deaths(x: Floats) -> Floats:
+    # The centre may lie below no deaths on the axis, where there are no tolls.
+    return np.asarray(np.maximum(np.expm1(x), 0.0), np.float64)
+
+
+def _expit(x: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-x)), np.float64)

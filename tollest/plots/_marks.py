@@ -1,0 +1,233 @@
+"""How a claim is drawn: what it allows gives the mark, who makes it a letter beside it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest.claims import UNBOUNDED, Claims
+from tollest.plots import _canvas, _words
+from tollest.plots._canvas import CLAIM, FAINT, INK
+from tollest.plots._key import Sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from arviz_plots.plot_collection import PlotCollection
+
+Floats = NDArray[np.float64]
+
+ARROW = 0.3  # inches
+
+# Each form with the words of the key, in its order.
+FORMS = {
+    "count": "count",
+    "shared": "same count as another source",
+    "declared": "repeats a source by its own word",
+    "range": "range",
+    "words": "about, or in words",
+    "at_least": "at least",
+    "at_most": "at most",
+    "documented": "documented: a floor, for certain",
+    "verified": "verified: the toll, for certain",
+    "superseded": "superseded by the source itself",
+}
+_POINTS = {
+    "count": {"marker": "o", "facecolor": CLAIM, "edgecolor": CLAIM, "size": 20},
+    "shared": {"marker": "o", "facecolor": "white", "edgecolor": CLAIM, "size": 24, "width": 1.3},
+    "declared": {
+        "marker": "o", "facecolor": "white", "edgecolor": FAINT, "size": 34, "width": 1.0,
+        "linestyle": (0, (2, 1)),
+    },
+    "documented": {"marker": "^", "facecolor": INK, "edgecolor": INK, "size": 26},
+    "verified": {"marker": "s", "facecolor": INK, "edgecolor": INK, "size": 24},
+    "superseded": {"marker": "x", "facecolor": FAINT, "size": 16, "width": 1.0},
+}  # fmt: skip
+
+
+def of(claims: Claims, locations: Sequence[str]) -> "pd.DataFrame":
+    """List the claims on some locations that a figure draws.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Claims in evidence, those that repeat another source, and superseded ones: columns
+        ``row, location, source, kind, lower, upper, date, reason`` (why a claim is no evidence;
+        blank for evidence) and ``form``, one of `FORMS`. `upper` is `UNBOUNDED` for none.
+    """
+    import pandas as pd
+
+    evidence = claims.to_frame()[
+        ["row", "location", "source", "kind", "lower", "upper", "date"]
+    ].assign(reason="")
+    # The start of a reason tells claims that were made and replaced from those left out or
+    # not yet made.
+    excluded = claims.excluded
+    excluded = excluded[excluded["reason"].str.startswith(("repeats ", "superseded "))]
+    parts = [part[part["location"].isin(list(locations))] for part in (evidence, excluded)]
+    frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    frame["upper"] = frame["upper"].fillna(UNBOUNDED).astype(np.int64)
+    frame["form"] = [
+        _form(str(kind), str(reason), int(upper))
+        for kind, reason, upper in zip(frame["kind"], frame["reason"], frame["upper"], strict=True)
+    ]
+    counts = frame[frame["form"] == "count"]
+    shared = counts.duplicated(["location", "lower"], keep=False)
+    frame.loc[shared.index[shared], "form"] = "shared"
+    return frame.sort_values("row", ignore_index=True)
+
+
+def _form(kind: str, reason: str, upper: int) -> str:
+    if reason.startswith("superseded"):
+        return "superseded"
+    if reason:
+        return "declared"
+    if kind in ("documented", "verified", "at_most"):
+        return kind
+    if upper == UNBOUNDED:
+        return "at_least"
+    return {"range": "range", "count": "count"}.get(kind, "words")
+
+
+def ends(frame: "pd.DataFrame") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last number of deaths at which each claim is drawn, arrows apart."""
+    lower, upper = frame["lower"].to_numpy(), frame["upper"].to_numpy()
+    lower = np.where(frame["kind"] == "at_most", upper, lower)
+    certain = frame["kind"].isin(["documented", "verified"])
+    return lower, np.where((upper == UNBOUNDED) | certain, lower, upper)
+
+
+def draw(
+    plots: "PlotCollection", panel: str, frame: "pd.DataFrame", y: Floats, per_inch: float
+) -> None:
+    """Draw claims at heights `y`; `per_inch` is the length of an inch on the log1p axis."""
+    from arviz_plots import visuals
+
+    lower, upper = ends(frame)
+    arrow = np.zeros(len(frame))
+    arrow[(frame["upper"] == UNBOUNDED) & (frame["kind"] != "documented")] = 1.0
+    arrow[frame["kind"] == "at_most"] = -1.0
+    tips = np.maximum(np.expm1(np.log1p(lower) + arrow * ARROW * per_inch), -0.45)
+    for form in FORMS:
+        which = (frame["form"] == form).to_numpy()
+        if form in _POINTS and which.any():
+            _canvas.draw(
+                plots, panel, form, visuals.scatter_xy, lower[which], y=y[which], zorder=4,
+                **_POINTS[form],
+            )  # fmt: skip
+        # A bar of no length, such as about 1,383, is a tick.
+        bar = which & (arrow == 0) & ((upper > lower) | (form not in _POINTS))
+        name = f"{form}_bar" if form in _POINTS else form
+        if bar.any():
+            _bars(plots, panel, name, np.column_stack([lower, upper])[bar], y[bar], form)
+        for sign, head in ((1.0, ">"), (-1.0, "<")):
+            ray = which & (arrow == sign)
+            if ray.any():
+                shafts = np.column_stack([lower, tips])[ray]
+                label = f"{name}{head}" if form in _POINTS else name
+                _arrows(plots, panel, label, shafts, y[ray], form, head)
+
+
+def _bars(
+    plots: "PlotCollection", panel: str, name: str, bars: Floats, y: Floats, form: str
+) -> None:
+    """Draw bars from end to end, with a tick at either."""
+    from arviz_plots import visuals
+
+    look = _look(form)
+    _canvas.draw(
+        plots, panel, name, _canvas.segments, bars, y=y, color=look["color"],
+        linewidth=look["width"], linestyle=_line(form), zorder=3,
+    )  # fmt: skip
+    _canvas.draw(
+        plots, panel, f"{name}_ends", visuals.scatter_xy, bars.ravel(), y=np.repeat(y, 2),
+        marker="|", size=30, zorder=3, **look,
+    )  # fmt: skip
+
+
+def _arrows(
+    plots: "PlotCollection",
+    panel: str,
+    name: str,
+    shafts: Floats,
+    y: Floats,
+    form: str,
+    head: str,
+) -> None:
+    """Draw arrows, with a tick at the bound that they start from."""
+    from arviz_plots import visuals
+
+    look = _look(form)
+    _canvas.draw(
+        plots, panel, f"{name}_shaft", _canvas.segments, shafts, y=y, color=look["color"],
+        linewidth=look["width"], zorder=3,
+    )  # fmt: skip
+    _canvas.draw(
+        plots, panel, name, visuals.scatter_xy, shafts[:, 0], y=y, marker="|", size=40, zorder=3,
+        **look,
+    )  # fmt: skip
+    _canvas.draw(
+        plots, panel, f"{name}_head", visuals.scatter_xy, shafts[:, 1], y=y, marker=head, size=16,
+        zorder=3, color=look["color"],
+    )  # fmt: skip
+
+
+def _look(form: str) -> dict[str, Any]:
+    """Give colour and width of lines: pale and thin for what is no evidence."""
+    is_evidence = form not in ("declared", "superseded")
+    return {"color": CLAIM, "width": 1.5} if is_evidence else {"color": FAINT, "width": 1.0}
+
+
+def key(forms: Sequence[str]) -> list[tuple[Sample, str]]:
+    """Give samples of those of `FORMS` that are drawn, with their words."""
+    tick = {"marker": "|", "color": CLAIM, "size": 30}
+    bars = {
+        "range": (tick, tick),
+        "words": (tick, tick),
+        "at_least": (tick, tick | {"marker": ">", "size": 16}),
+        "at_most": (tick | {"marker": "<", "size": 16}, tick),
+    }
+    out = []
+    for form, words in FORMS.items():
+        if form not in forms:
+            continue
+        if form in _POINTS:
+            sample = Sample(points=((0.5, _POINTS[form]),))
+        else:
+            line = {"color": CLAIM, "linewidth": 1.5, "linestyle": _line(form)}
+            sample = Sample(line=line, points=tuple(zip((0.0, 1.0), bars[form], strict=True)))
+        out.append((sample, words))
+    return out
+
+
+def _line(form: str) -> object:
+    return (0, (2, 1)) if form == "words" else "-"
+
+
+def codes(frame: "pd.DataFrame") -> dict[str, str]:
+    """Letters for the sources of some claims; a dot for those beyond the most frequent 52."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    often = frame["source"].value_counts(sort=True).index.tolist()
+    named = sorted(often[: len(letters)], key=str.casefold)
+    return dict.fromkeys(often, "·") | dict(zip(named, letters, strict=False))
+
+
+def told(frame: "pd.DataFrame") -> str:
+    """Say in words how many claims of which form are drawn, and by how many sources."""
+    counted = frame["form"].value_counts()
+    parts = [f"{counted[form]} {words}" for form, words in FORMS.items() if form in counted]
+    n, sources = len(frame), frame["source"].nunique()
+    return (
+        f"{n:,} {'claim' if n == 1 else 'claims'} by {sources:,} "
+        f"{'source' if sources == 1 else 'sources'} are drawn: {', '.join(parts)}."
+        if n
+        else "Nobody made a claim."
+    )
+
+
+def words(frame: "pd.DataFrame") -> list[str]:
+    """Write what each claim allows."""
+    return [
+        _words.claimed(str(kind), int(lower), int(upper))
+        for kind, lower, upper in zip(frame["kind"], frame["lower"], frame["upper"], strict=True)
+    ]

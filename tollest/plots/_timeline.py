@@ -1,0 +1,303 @@
+"""What was known when: estimates as of several dates, and their totals over time."""
+
+import datetime as dt
+import warnings
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import _text
+from tollest._progress import Reporter
+from tollest._rows import read_day
+from tollest.claims import Claims
+from tollest.engines import AbstractEngine
+from tollest.estimation import DoubtfulEstimate, Estimate, estimate
+from tollest.model import Model
+from tollest.plots import _canvas, _key, _words
+from tollest.plots._canvas import CLAIM, POSTERIOR
+from tollest.plots._key import Sample
+from tollest.totals import Totals
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from arviz_plots.plot_collection import PlotCollection
+
+Floats = NDArray[np.float64]
+Date = str | dt.date | np.datetime64
+
+_POINT = {"marker": "D", "facecolor": POSTERIOR, "edgecolor": "white", "size": 28, "width": 0.7}
+_DOUBTFUL = {"marker": "D", "facecolor": "white", "edgecolor": POSTERIOR, "size": 28, "width": 1.2}
+# What is counted beside the deaths, each with its line and its points.
+_KNOWN: dict[str, tuple[str, dict[str, object]]] = {
+    "claims": (
+        "-", {"marker": "o", "facecolor": CLAIM, "edgecolor": CLAIM, "size": 16, "width": 1.1}
+    ),
+    "locations": (
+        "--", {"marker": "s", "facecolor": "white", "edgecolor": CLAIM, "size": 16, "width": 1.1}
+    ),
+}  # fmt: skip
+
+
+def as_of(
+    claims: Claims,
+    dates: Iterable[Date] | None = None,
+    *,
+    model: Model | None = None,
+    engine: AbstractEngine | None = None,
+    rng: int | np.random.Generator | None = None,
+    progress: bool = True,
+) -> dict[dt.date, Estimate]:
+    """Estimate anew from what was known on each of several days, for `timeline`.
+
+    Parameters
+    ----------
+    claims : Claims
+        All of the evidence, of which `Claims.as_of` takes what was known.
+    dates : iterable of str, datetime.date or numpy.datetime64, optional
+        The days. By default every day on which a claim was made, one since superseded or
+        one that repeats another included.
+    model, engine
+        As in `tollest.estimate`. What `model` says of a source counts from the day it is heard.
+    rng : int, numpy.random.Generator or None
+        Seed or generator; each day, in their order, has a stream of its own.
+    progress : bool
+        Whether to show progress, on standard error, after two seconds.
+
+    Returns
+    -------
+    dict of datetime.date to Estimate
+        In the order of time. `Totals` of these, or of other estimates, can be drawn as well.
+
+    Raises
+    ------
+    ClaimsError
+        If nothing was known by one of the days.
+    ValueError
+        If a date is no day, or there is none.
+
+    Warns
+    -----
+    DoubtfulEstimate
+        Once, if the computation of some of them is not good enough.
+    """
+    days = sorted({_day(date) for date in (_said(claims) if dates is None else dates)})
+    if not days:
+        raise ValueError("there is no date: no claim has one, or dates is empty.")
+    model = model or Model()
+    out: dict[dt.date, Estimate] = {}
+    with Reporter(progress) as reporter:
+        for i, (day, stream) in enumerate(
+            zip(days, np.random.default_rng(rng).spawn(len(days)), strict=True)
+        ):
+            reporter.update(f"As of {day} ({i + 1} of {len(days)})", i / len(days))
+            known = claims.as_of(day)
+            heard = {s: prior for s, prior in model.priors.sources.items() if s in known.sources}
+            given = replace(model, priors=replace(model.priors, sources=heard))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DoubtfulEstimate)  # raised again, for all days
+                out[day] = estimate(known, model=given, engine=engine, rng=stream, progress=False)
+    doubtful = [str(day) for day, one in out.items() if one.doubts]
+    if doubtful:
+        message = _text.named("Doubtful as of", doubtful)
+        warnings.warn(f"{message} See the doubts of each.", DoubtfulEstimate, stacklevel=2)
+    return out
+
+
+def _said(claims: Claims) -> "pd.Series":
+    """Give the days of all claims that are, or once were, evidence."""
+    import pandas as pd
+
+    excluded = claims.excluded
+    said = excluded["reason"].str.startswith(("repeats ", "superseded "))
+    dates: pd.Series = pd.concat([claims.to_frame()["date"], excluded.loc[said, "date"]])
+    return dates.dropna()
+
+
+def _day(date: object) -> dt.date:
+    if hasattr(date, "to_datetime64"):
+        date = date.to_datetime64()
+    day: dt.date = read_day(date).astype("datetime64[D]").item()
+    return day
+
+
+def timeline(
+    states: Mapping[Date, Estimate | Totals],
+    of: Hashable | None = None,
+    *,
+    ci_prob: float = 0.9,
+    ci_kind: str = "eti",
+) -> "PlotCollection":
+    """Draw what was known when: a total, or one toll, as of several days.
+
+    Parameters
+    ----------
+    states : mapping of date to Estimate or Totals
+        What was estimated from the claims known by each day, as by `as_of`.
+    of : hashable, optional
+        A location of the estimates, or a label of the totals; by default the total of all
+        locations on which something was known.
+    ci_prob : float
+        Probability inside the intervals.
+    ci_kind : {"eti", "hdi"}
+        Equal tails, or the shortest interval.
+
+    Returns
+    -------
+    arviz_plots.PlotCollection
+        With the plots ``"deaths"`` and ``"known"``: how many claims, and for a total how many
+        locations, stand behind it. In ``viz``: ``interval``, ``median``, ``claims`` and
+        ``locations``; medians whose computation is doubtful are hollow.
+
+    Raises
+    ------
+    KeyError
+        If `of` is known on none of the days.
+    ValueError
+        If `states` is empty, or has totals of several labels and `of` is left out.
+
+    Notes
+    -----
+    A total grows as locations are first heard of, not only as tolls do: the second plot tells
+    the two apart. Days on which nothing was known of `of` are left out.
+    """
+    if not states:
+        raise ValueError("states is empty; give what was estimated on one day or more.")
+    table, doubtful = _over_time(states, of, ci_prob, ci_kind)
+    levels = _words.interval(ci_prob, ci_kind)
+    what = "Total" if of is None else _words.short(of, 60)
+    left_out = len(states) - len(table)
+    notes = [f"Not known of on the first {_text.plural(left_out, 'day')}."] if left_out else []
+    if doubtful:
+        notes.append(_text.named("DOUBTFUL as of", doubtful))
+    with _canvas.style():
+        plots = _timeline(table, levels)
+        title = f"{what}: what was known when, with {levels}s"
+        _canvas.finish(plots, title, notes, " ".join([_in_words(table, what, levels), *notes]))
+    return plots
+
+
+def _over_time(
+    states: Mapping[Date, Estimate | Totals], of: Hashable | None, ci_prob: float, ci_kind: str
+) -> "tuple[pd.DataFrame, list[str]]":
+    """Give a row for each day on which there is something, and the days that are doubtful."""
+    import pandas as pd
+
+    rows, doubtful = {}, []
+    by_day = {_day(date): state for date, state in states.items()}
+    for day, state in sorted(by_day.items(), key=lambda item: item[0]):
+        totals = of is None and isinstance(state, Estimate)
+        table = (state.total() if totals else state).table(ci_prob, ci_kind)  # type: ignore[union-attr]
+        if of is None and len(table) > 1:
+            raise ValueError(
+                f"there are {len(table):,} totals as of {day}; name one of them in of, such as "
+                f"{table.index[0]!r}."
+            )
+        where = [0] if of is None else np.flatnonzero([label == of for label in table.index])
+        for i in where:
+            rows[day] = table.iloc[int(i)]
+            if state.doubts:
+                doubtful.append(str(day))
+    if not rows:
+        raise KeyError(f"{of!r} is known on none of the {len(states):,} days")
+    out = pd.DataFrame(rows).T
+    out["doubtful"] = [str(day) in doubtful for day in out.index]
+    return out, doubtful
+
+
+def _timeline(table: "pd.DataFrame", levels: str) -> "PlotCollection":
+    from matplotlib.dates import date2num
+
+    x = date2num(list(table.index))
+    plots = _canvas.collection(
+        ["deaths", "known"], (6.9, 4.6), height_ratios=[2.6, 1.0], sharex=True
+    )
+    samples = _deaths(plots, table, x, levels)
+    _key.add(plots, [samples, _known(plots, table, x)])
+    return plots
+
+
+def _deaths(
+    plots: "PlotCollection", table: "pd.DataFrame", x: Floats, levels: str
+) -> list[tuple[Sample, str]]:
+    """Draw intervals and medians over time, and give samples of them."""
+    from arviz_plots import visuals
+
+    bounds = table[["lower", "upper"]].to_numpy(float)
+    median, hollow = table["median"].to_numpy(float), table["doubtful"].to_numpy(bool)
+    _canvas.draw(
+        plots, "deaths", "interval", _upright, bounds, x=x, color=POSTERIOR, linewidth=2.2
+    )
+    _canvas.draw(
+        plots, "deaths", "path", visuals.line_xy, median, x=x, color=POSTERIOR, linestyle=":",
+        width=0.9, drawstyle="steps-post",
+    )  # fmt: skip
+    for name, which, look in (("median", ~hollow, _POINT), ("doubtful", hollow, _DOUBTFUL)):
+        if which.any():
+            _canvas.draw(
+                plots, "deaths", name, visuals.scatter_xy, median[which], x=x[which], zorder=4,
+                **look,
+            )  # fmt: skip
+    target = _canvas.axes(plots, "deaths")
+    low, high = _canvas.limits(float(bounds.min()), float(bounds.max()), pad=0.08)
+    _canvas.log1p_axis(target, low, high, 2.4, upright=True)
+    target.set_ylabel("deaths, axis log(1 + deaths)")
+    target.grid(axis="y", color="#dddddd", linewidth=0.5)
+    line = {"color": POSTERIOR, "linewidth": 2.2}
+    samples = [(Sample(line=line, points=((0.5, _POINT),)), f"median and {levels}")]
+    if hollow.any():
+        samples.append((Sample(points=((0.5, _DOUBTFUL),)), "doubtful computation"))
+    return samples
+
+
+def _known(plots: "PlotCollection", table: "pd.DataFrame", x: Floats) -> list[tuple[Sample, str]]:
+    """Draw how much was known over time, on an axis of days, and give samples of that."""
+    from arviz_plots import visuals
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.ticker import MaxNLocator
+
+    target, samples, most = _canvas.axes(plots, "known"), [], 1.0
+    for name, (dash, look) in _KNOWN.items():
+        if f"n_{name}" not in table:
+            continue
+        n = table[f"n_{name}"].to_numpy(float)
+        most = max(most, n.max())
+        _canvas.draw(
+            plots, "known", f"{name}_path", visuals.line_xy, n, x=x, color=CLAIM, linestyle=dash,
+            width=1.1, drawstyle="steps-post",
+        )  # fmt: skip
+        _canvas.draw(plots, "known", name, visuals.scatter_xy, n, x=x, zorder=3, **look)
+        line = {"color": CLAIM, "linewidth": 1.1, "linestyle": dash}
+        samples.append((Sample(line=line, points=((0.5, look),)), f"{name} known"))
+    target.set_ylim(0.0, 1.15 * most)
+    target.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    target.set_ylabel("number")
+    room = max(0.04 * float(np.ptp(x)), 0.6)
+    target.set_xlim(x.min() - room, x.max() + room)
+    locator = AutoDateLocator(minticks=2, maxticks=8)
+    target.xaxis.set_major_locator(locator)
+    target.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    target.set_xlabel("known by")
+    return samples
+
+
+def _upright(da: object, target: "object", x: object, **kwargs: object) -> object:
+    """Draw upright lines: a visual whose data have the dims ``item, end``."""
+    ends = np.asarray(da)
+    return target.vlines(x, ends[:, 0], ends[:, 1], **kwargs)  # type: ignore[attr-defined]
+
+
+def _in_words(table: "pd.DataFrame", what: str, levels: str) -> str:
+    said = [
+        f"{day} {_words.number(row['median'])} ({_words.number(row['lower'])} to "
+        f"{_words.number(row['upper'])}, from {_text.plural(int(row['n_claims']), 'claim')}"
+        + (f" on {_text.plural(int(row['n_locations']), 'location')})" if "n_locations" in row
+           else ")")
+        for day, row in table.iterrows()
+    ]  # fmt: skip
+    return (
+        f"{what} over time, as estimated from what was known by each day: median deaths and "
+        f"{levels}. {_words.listed(said, 40)}."
+    )
