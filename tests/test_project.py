@@ -31,7 +31,7 @@ ROWS = [
     {"simulation", "_sensitivity"},
     {"predictive"},
     {"diagnostics", "calibration", "distributed", "readers"},
-    {"plots"},
+    {"plots", "cli"},
 ]
 HEAVY = ("pymc", "arviz", "arviz_base", "arviz_plots", "arviz_stats", "pandas", "matplotlib",
          "scipy.stats", "dask", "nutpie")  # fmt: skip

@@ -1,0 +1,107 @@
+import pytest
+from typer.testing import CliRunner
+
+import tollest as te
+from tollest.cli import app
+from tollest.report import read_csv
+
+TABLE = """location,source,wording,date
+Arden,clinic,at least 11,2025-03-08
+Arden,press,about 30,2025-03-09
+Brook,press,6,2025-03-20
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_text(TABLE)
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_check_says_what_would_be_read_and_what_is_set_aside(path):
+    result = run("check", path, "--as-of", "2025-03-12")
+
+    assert result.exit_code == 0
+    assert "2 claims" in result.stdout
+    assert "Set aside:" in result.stdout
+    assert "Brook" in result.stdout.split("Set aside:")[1]
+    assert result.stderr == ""
+
+
+def test_an_answer_is_printed_and_its_table_written(path, tmp_path):
+    out = tmp_path / "tolls.csv"
+
+    result = run("estimate", path, "--rng", 1, "--quiet", "--table", out)
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("An estimated ")
+    assert "90 % equal-tailed credible interval" in result.stdout
+    expected = te.estimate(te.Claims.read(path), rng=1, progress=False)
+    written = read_csv(out)
+    assert "Arden" in result.stdout
+    assert expected.table()["median"].tolist() == written["median"].tolist()[:2]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("location,source,count\nArden,press,-4\n", "count is -4; a count is a whole number"),
+        ("place,who\nArden,press\n", "location"),
+        ("", "tollest: "),
+    ],
+)
+def test_claims_that_cannot_be_used_are_one_error_and_exit_1(path, content, message):
+    path.write_text(content)
+
+    for command in ("check", "estimate"):
+        result = run(command, path)
+        assert result.exit_code == 1
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr
+        assert result.stdout == ""
+
+
+def test_no_file_and_no_such_day_exit_1(path, tmp_path):
+    assert run("check", tmp_path / "none.csv").exit_code == 1
+    result = run("check", path, "--as-of", "yesterday")
+    assert result.exit_code == 1
+    assert "yesterday" in result.stderr
+
+
+def test_a_wrong_command_line_exits_2_before_anything_is_computed(path):
+    result = run("estimate", path, "--table", "tolls.xlsx")
+    assert result.exit_code == 2
+    assert "tolls.xlsx ends in neither .csv nor .parquet" in result.stderr
+    assert run("estimate", path, "--layout", "excel").exit_code == 2
+
+
+def test_a_doubtful_answer_is_printed_and_exits_3(path, monkeypatch):
+    answer = te.estimate(te.Claims.read(path), rng=1, progress=False)
+    object.__setattr__(answer.theta, "doubts", ("R-hat is 1.300.",))
+    monkeypatch.setattr("tollest.cli.estimate", lambda *_, **__: answer)
+
+    result = run("estimate", path)
+
+    assert result.exit_code == 3
+    assert "R-hat is 1.300." in result.stdout
+
+
+def test_help_gives_examples_and_exit_statuses():
+    assert "Exit status: 0 done" in " ".join(run("--help").stdout.split())
+    for command in ("check", "estimate"):
+        assert f"Example: tollest {command} claims.csv" in run(command, "--help").stdout
+
+
+def test_a_layout_of_others_is_read(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text("id,low,best,high\n1,2,3,5\n2,0,0,0\n")
+
+    result = run("check", path, "--layout", "ucdp-ged")
+
+    assert result.exit_code == 0, result.stderr
+    assert "2 claims" in result.stdout

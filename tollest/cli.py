@@ -1,0 +1,126 @@
+"""The command line: what a file of claims says, and what tolls follow from it."""
+
+import warnings
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tollest import readers
+from tollest.claims import Claims
+from tollest.estimation import DoubtfulEstimate, estimate
+
+UNUSABLE, DOUBTFUL = 1, 3
+
+app = typer.Typer(
+    name="tollest",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="How many people died, when the sources disagree.",
+    epilog="Exit status: 0 done, 1 claims or files that cannot be used, 2 a wrong command line, "
+    "3 done, but the computation is not good enough to be relied on.",
+)
+
+
+class Layout(StrEnum):
+    """Layouts of files that claims are read from."""
+
+    CLAIMS = "claims"
+    UCDP_GED = "ucdp-ged"
+    ACLED = "acled"
+    IRAQ_BODY_COUNT = "iraq-body-count"
+    AIRWARS = "airwars"
+
+    def read(self, path: Path) -> Claims:
+        """Read a file of this layout, whole or not at all."""
+        match self:
+            case Layout.CLAIMS:
+                return Claims.read(path)
+            case Layout.UCDP_GED:
+                return readers.ucdp_ged(path)
+            case Layout.ACLED:
+                return readers.acled(path)
+            case Layout.IRAQ_BODY_COUNT:
+                return readers.iraq_body_count(path)
+            case Layout.AIRWARS:
+                return readers.airwars(path)
+
+
+File = Annotated[
+    Path, typer.Argument(metavar="CLAIMS", help="A CSV or Parquet file, a row for each claim.")
+]
+AsOf = Annotated[
+    str | None, typer.Option(metavar="DAY", help="Only what was claimed by then: 2025-03-12.")
+]
+Kind = Annotated[Layout, typer.Option(help="How the file is laid out.")]
+
+
+def _claims(path: Path, layout: Layout, as_of: str | None) -> Claims:
+    """Read the claims, or say what is wrong with them and leave."""
+    try:
+        claims = layout.read(path)
+        return claims if as_of is None else claims.as_of(as_of)
+    except (ValueError, TypeError, OSError) as error:
+        raise _leave(error) from None
+
+
+def _leave(error: Exception) -> typer.Exit:
+    typer.echo(f"tollest: {error}", err=True)
+    return typer.Exit(UNUSABLE)
+
+
+@app.command(epilog="Example: tollest check claims.csv --as-of 2025-03-12")
+def check(path: File, as_of: AsOf = None, layout: Kind = Layout.CLAIMS) -> None:
+    """Say what would be read from a file, what is set aside and why, and what is wrong."""
+    claims = _claims(path, layout, as_of)
+    typer.echo(repr(claims))
+    excluded = claims.excluded
+    if len(excluded):
+        typer.echo("\nSet aside:")
+        typer.echo(excluded.to_string())
+
+
+@app.command(
+    "estimate",
+    epilog="Example: tollest estimate claims.csv --as-of 2025-03-12 --table tolls.csv --rng 1",
+)
+def estimate_command(
+    path: File,
+    as_of: AsOf = None,
+    layout: Kind = Layout.CLAIMS,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the table of tolls: .csv or .parquet."),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the whole estimate: .nc.")
+    ] = None,
+    ci_prob: Annotated[float, typer.Option(help="Probability inside the intervals.")] = 0.9,
+    ci_kind: Annotated[str, typer.Option(help="eti (equal tails) or hdi (shortest).")] = "eti",
+    rng: Annotated[int | None, typer.Option(help="Seed; the same one, the same answer.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Estimate every toll, print sentence and table, and write what is asked for."""
+    if table is not None and table.suffix not in {".csv", ".parquet"}:
+        raise typer.BadParameter(f"{table} ends in neither .csv nor .parquet.")
+    claims = _claims(path, layout, as_of)
+    with warnings.catch_warnings():
+        # The answer's own text says so already.
+        warnings.simplefilter("ignore", DoubtfulEstimate)
+        try:
+            answer = estimate(claims, rng=rng, progress=not quiet)
+            report = answer.report
+            typer.echo(report.sentence(ci_prob=ci_prob, ci_kind=ci_kind))
+            tolls = report.table(ci_prob, ci_kind)
+            typer.echo("\n" + tolls.text())
+            if table is not None:
+                (tolls.csv if table.suffix == ".csv" else tolls.parquet)(table)
+            if save is not None:
+                answer.save(save)
+        except (ValueError, OSError) as error:
+            raise _leave(error) from None
+    if answer.doubts:
+        raise typer.Exit(DOUBTFUL)
