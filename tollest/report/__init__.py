@@ -1,9 +1,13 @@
 """What an estimate says, for people to read: a sentence, a table, a page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from tollest.report import sentences, tables
+from tollest import archive
+from tollest.report import page, provenance, sentences, tables
 from tollest.report.files import read_csv
+from tollest.report.sections import Alternatives
 from tollest.report.subject import Subject
 from tollest.report.tables import TollTable
 
@@ -91,6 +95,70 @@ class Report:
             As in `sentence`.
         """
         return tables.of(self.estimate, ci_prob, ci_kind, total=total)
+
+    def html(
+        self,
+        path: str | Path,
+        *,
+        title: str = "Estimated tolls",
+        ci_prob: float = 0.9,
+        ci_kind: str = "eti",
+        verb: str = "were killed",
+        sensitivity: Alternatives | None = None,
+        audit: Sequence[str] | None = None,
+    ) -> None:
+        """Write everything to a page: one file, readable offline, without scripts.
+
+        The answer in words, table and figure; what the numbers mean; sources; claims in evidence
+        and set aside; what each claim does; model and priors as formulae; diagnostics in plain
+        words; identification; sensitivity; seed, versions, hash and code; and the checklists of
+        BARG [1]_ and GATHER [2]_, filled as far as the fit knows.
+
+        Parameters
+        ----------
+        path : path
+            Where to write; ends in ``.html``.
+        title : str
+            Heading of the page.
+        ci_prob, ci_kind, verb
+            As in `sentence`.
+        sensitivity : Sensitivity, optional
+            What `tollest.sensitivity` gave for the same claims.
+        audit : sequence of str, optional
+            Locations whose claims are left out one at a time; by default the ten largest tolls
+            of those with several claims.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        KeyError
+            If `audit` names a location there is none of.
+        ValueError
+            If the name does not end in ``.html``; or as in `sentence`.
+
+        References
+        ----------
+        .. [1] Kruschke, J. K. (2021). Bayesian analysis reporting guidelines. *Nature Human
+           Behaviour* 5, 1282-1291. https://doi.org/10.1038/s41562-021-01177-7
+        .. [2] Stevens, G. A. et al. (2016). Guidelines for Accurate and Transparent Health
+           Estimates Reporting: the GATHER statement. *The Lancet* 388(10062), e19-e23.
+           https://doi.org/10.1016/S0140-6736(16)30388-9
+        """
+        archive.check_path(path, ".html")
+        text = page.page(
+            self.estimate, title=title, ci_prob=ci_prob, ci_kind=ci_kind, verb=verb,
+            sensitivity=sensitivity, audit=audit,
+        )  # fmt: skip
+        Path(path).write_text(text, encoding="utf-8")
+
+    @property
+    def claims_sha256(self) -> str:
+        """SHA-256 of the claims in evidence, whatever their order in the table.
+
+        `tollest.report.provenance.fingerprint` says what is hashed.
+        """
+        return provenance.fingerprint(self.estimate.claims)
 
     def __repr__(self) -> str:
         """Give the sentence at the default level."""

@@ -1,5 +1,6 @@
 """HTML made of elements, so that text is always escaped."""
 
+from collections.abc import Sequence
 from html import escape
 
 
@@ -9,7 +10,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def element(tag: str, *children: str | None, **attributes: str | int | None) -> Markup:
+def element(tag: str, *children: str | None, **attributes: str | float | None) -> Markup:
     """Make an element; text among its children is escaped.
 
     Parameters
@@ -18,7 +19,7 @@ def element(tag: str, *children: str | None, **attributes: str | int | None) -> 
         Its name.
     *children : str, Markup or None
         What is inside, in order; None is left out.
-    **attributes : str, int or None
+    **attributes : str, number or None
         Names end in an underscore where they are Python's, have one for a hyphen, and are left
         out where their value is None.
 
@@ -48,8 +49,8 @@ def joined(*children: str | None) -> Markup:
 
 def table(
     caption: str,
-    head: list[str],
-    rows: list[list[str]],
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
     *,
     text_columns: tuple[int, ...] = (0,),
 ) -> Markup:
@@ -59,9 +60,9 @@ def table(
     ----------
     caption : str
         What it shows.
-    head : list of str
+    head : sequence of str
         Name of each column.
-    rows : list of list of str
+    rows : sequence of sequences of str
         Cells as text or elements.
     text_columns : tuple of int
         Columns of words, set from the left; numbers are set from the right.
@@ -81,12 +82,14 @@ def table(
     ]
     made = element(
         "table",
-        element("caption", caption),
+        element("caption", element("span", caption)),
         element("thead", element("tr", *top)),
         element("tbody", *body),
     )
     # Wide tables scroll by themselves, with the keyboard too.
-    return element("div", made, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    return element(
+        "div", made, class_="scroll", tabindex=0, role="region", aria_label=caption or "Table"
+    )
 
 
 def name(label: str) -> Markup:

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from tollest.audit import Audit
 from tollest.claims import Claims
 from tollest.engines import ThetaDraws
 from tollest.identification import Identification
@@ -38,6 +39,10 @@ class Subject(Protocol):
     def total(  # noqa: D102
         self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
     ) -> Totals: ...
+
+    def audit(  # noqa: D102
+        self, location: str, ci_prob: float = 0.9, level: float = 0.01
+    ) -> Audit: ...
 
     def identification(  # noqa: D102
         self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -185,6 +185,17 @@ class TollTable:
             made = made.tab_source_note(great.html(str(markup.joined(note))))
         return str(made.as_raw_html())
 
+    def first(self, n: int) -> Self:
+        """Leave out what is printed after the first `n` locations, but not the total."""
+        n_locations = int((self.exact["row"] == "location").sum())
+        if n_locations <= n:
+            return self
+        caption = f"{self.caption}; the first {n:,}, and all in report.table().csv(path)"
+        return replace(
+            self, rows=self.rows[:n] + self.rows[n_locations:],
+            marks=self.marks[:n] + self.marks[n_locations:], caption=caption,
+        )  # fmt: skip
+
     def frame(self) -> "pd.DataFrame":
         """Exact numbers, a row a location and one for the total, as files hold them.
 
@@ -240,7 +251,8 @@ class TollTable:
         """Make the table as plain, accessible HTML, its notes below it."""
         cells = [[markup.name(cells[0]), *cells[1:]] for cells in self.cells]
         made = markup.table(self.caption, self.head, cells)
-        return markup.joined(made, markup.paragraphs(*self.notes))
+        notes = markup.element("div", markup.paragraphs(*self.notes), class_="notes")
+        return markup.joined(made, notes)
 
     def __repr__(self) -> str:
         """Give the table as text."""

@@ -1,0 +1,108 @@
+"""The model and its priors as formulae, read off the objects that were fitted."""
+
+from tollest.claims import Claims
+from tollest.model import Model
+from tollest.noise import Family, Normal, StudentT
+from tollest.priors import Fixed, HalfNormal, Never, Pooled
+from tollest.priors import Normal as NormalPrior
+
+_CLAIM = "m = x(n) + b0 + b_s, s = sigma_s"
+_FIGURE = "m = x(n) + b0, s = s0"
+
+
+def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
+    """Mass of everything that is counted: what it is of, and the formula."""
+    centre = "mu_g" if claims.groups else "mu"
+    lines = [
+        ("Axis", "x(n) = log(1 + n), for n deaths"),
+        (
+            "Mass of the whole numbers from l to u",
+            "F((x(u + 1/2) - m) / s) - F((x(l - 1/2) - m) / s), where l = 0 starts at minus "
+            "infinity",
+        ),
+        ("Toll n of a location", f"m = {centre}, s = tau; F {_family(model.toll)}"),
+        ("A source's own claim", f"{_CLAIM}; F {_family(model.noise)}"),
+    ]
+    if isinstance(model.priors.logit_repeat, Never):
+        lines.append(("Repeats", "no source repeats a figure: agreement is independent"))
+    else:
+        lines += [
+            ("Figure v in circulation at a location", f"{_FIGURE}; F {_family(model.noise)}"),
+            (
+                "A count y",
+                "with probability omega_s the figure, y = v; else the source's own claim",
+            ),
+        ]
+    lines.append(
+        ("Certain", "documented deaths and caps cut the toll off; a verified toll is the toll")
+    )
+    return lines
+
+
+def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
+    """Prior of every unknown: its symbol, what it is, and its distribution."""
+    priors = model.priors
+    rows = [("mu", "centre of the tolls on the log axis", _prior(priors.mu))]
+    if claims.groups:
+        rows += [
+            ("mu_g", f"centre of each of {len(claims.groups):,} groups", "Normal(mu, s_mu)"),
+            ("s_mu", "spread of the groups' centres", _prior(priors.group_sd)),
+        ]
+    rows.append(("tau", "scale of the tolls on the log axis", _prior(priors.tau)))
+    rows += _pooled("b_s", "bias of a source, 0.1 being 10 % too many", "b", priors.bias)
+    rows += _pooled("log sigma_s", "log of a source's scatter", "log sigma", priors.log_scatter)
+    if not isinstance(priors.logit_repeat, Never):
+        what = "log odds that a source's count repeats the figure"
+        rows += _pooled("logit omega_s", what, "logit omega", priors.logit_repeat)
+        rows.append(("log s0", "log of the figure's scatter", _prior(priors.log_figure_scatter)))
+    rows.append(
+        (
+            "b0",
+            "bias common to all sources; claims alone cannot tell it from larger tolls",
+            _prior(priors.common_bias),
+        )
+    )
+    return rows
+
+
+def overrides(model: Model) -> list[tuple[str, str, str]]:
+    """Priors of single sources in place of the population's: source, symbol, distribution."""
+    symbols = {"bias": "b_s", "log_scatter": "log sigma_s", "logit_repeat": "logit omega_s"}
+    return [
+        (name, symbol, _prior(prior))
+        for name, source in model.priors.sources.items()
+        for field, symbol in symbols.items()
+        if (prior := getattr(source, field)) is not None
+    ]
+
+
+def support(model: Model) -> str:
+    """Say on what numbers sums over tolls ran."""
+    points = model.support
+    return (
+        f"Tolls and figures are summed out over every whole number to {points.dense:,} and then "
+        f"over bins of relative width {points.width:.3g}, which the scatters of these claims ask "
+        "for."
+    )
+
+
+def _pooled(symbol: str, what: str, of: str, prior: Pooled) -> list[tuple[str, str, str]]:
+    return [
+        (symbol, what, f"Normal(mean of {of}, sd of {of})"),
+        (f"mean of {of}", "of the population of sources", _prior(prior.mean)),
+        (f"sd of {of}", "of the population of sources", _prior(prior.sd)),
+    ]
+
+
+def _prior(prior: NormalPrior | HalfNormal | Fixed) -> str:
+    if isinstance(prior, NormalPrior):
+        return f"Normal({prior.mean:.4g}, {prior.sd:.4g})"
+    if isinstance(prior, HalfNormal):
+        return f"HalfNormal({prior.sd:.4g})"
+    return f"fixed at {prior.value:.4g}"
+
+
+def _family(family: Family) -> str:
+    if isinstance(family, StudentT):
+        return f"Student t with {family.df:g} degrees of freedom"
+    return "standard normal" if isinstance(family, Normal) else "standard logistic"

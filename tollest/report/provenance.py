@@ -1,0 +1,136 @@
+"""What an estimate came from, and how to get it again."""
+
+import dataclasses
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from tollest import noise, priors
+from tollest.claims import UNBOUNDED, Claims
+from tollest.model import Model
+from tollest.report.subject import Subject
+
+# What numbers may hang on, in the order of a list.
+_PACKAGES = ("tollest", "numpy", "scipy", "numba", "nutpie", "arviz-stats", "pandas", "pyarrow")
+_NAMED = 20  # silent locations, or rows left out, that the code spells out
+
+
+def fingerprint(claims: Claims) -> str:
+    """SHA-256 of the claims that an estimate rests on, whatever their order.
+
+    What is hashed is one line of JSON for each claim in evidence, and for each location nobody
+    reported on: ``[location, source, kind, lower, upper, group, cap]``, with ``null`` for no upper
+    bound, no group or no cap, and for all but the location, group and cap where there is no claim.
+    Lines are sorted as UTF-8, joined by a line feed, and preceded by the line ``tollest claims
+    1``. Dates, origins and claims that were set aside are left out: once the evidence is chosen,
+    no estimate hangs on them.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    import pandas as pd
+
+    frame = claims.to_frame()
+    groups = [claims.groups[i] if claims.groups else None for i in claims.group_index.tolist()]
+    caps = [None if cap == UNBOUNDED else cap for cap in claims.cap.tolist()]
+    of = dict(zip(claims.locations, zip(groups, caps, strict=True), strict=True))
+    upper = [None if pd.isna(most) else int(most) for most in frame["upper"]]
+    told = zip(
+        frame["location"].tolist(), frame["source"].tolist(), frame["kind"].tolist(),
+        frame["lower"].tolist(), upper, strict=True,
+    )  # fmt: skip
+    rows: list[list[object]] = [[*claim, *of[claim[0]]] for claim in told]
+    silent = np.flatnonzero(claims.claims_per_location == 0)
+    names = [claims.locations[i] for i in silent.tolist()]
+    rows += [[name, None, None, None, None, *of[name]] for name in names]
+    lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows]
+    text = "\n".join(["tollest claims 1", *sorted(lines, key=str.encode)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what numbers may hang on, as they are installed now."""
+    found = {"Python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found | {"System": f"{platform.system()} {platform.machine()}"}
+
+
+def code(estimate: Subject) -> str:
+    """Python code that gives the estimate again, as far as it keeps what it was made from."""
+    claims = estimate.claims
+    where = np.flatnonzero(claims.claims_per_location == 0).tolist()
+    silent: object = [claims.locations[i] for i in where]
+    if claims.groups:
+        silent = {claims.locations[i]: claims.groups[claims.group_index[i]] for i in where}
+    more = f", locations={silent!r}" if 0 < len(where) <= _NAMED else ""
+    lines = ["import tollest as te", "", "# The table of claims is not kept; put its file here."]
+    if len(where) > _NAMED:
+        lines.append(f"# It had {len(where):,} silent locations: give them as locations=[...].")
+    lines.append(f'claims = te.Claims.read("claims.csv"{more})')
+    if not np.isnat(claims._known_by):
+        lines.append(f'claims = claims.as_of("{claims._known_by}")')
+    left_out = [row for row, _ in claims._left_out]
+    if left_out and len(left_out) <= _NAMED:
+        lines.append(f"claims = claims.without(rows={left_out!r})")
+    elif left_out:
+        lines.append(
+            f"# Then {len(left_out):,} rows were left out, by claims.without(rows=[...])."
+        )
+    lines += [f"model = {model_code(estimate.model)}", *_fit(estimate)]
+    lines.append(f'assert estimate.report.claims_sha256 == "{fingerprint(claims)}"')
+    return "\n".join(lines)
+
+
+def _fit(estimate: Subject) -> list[str]:
+    out = [
+        f"# Computed by {estimate.theta.method}; if an engine was given, give the same.",
+    ]
+    if estimate.seed is None:
+        out += [
+            "# rng was no whole number, so no code gives the same draws again: a new fit differs",
+            "# by its Monte Carlo error. A file written by estimate.save() holds the draws.",
+            "estimate = te.estimate(claims, model=model)",
+        ]
+    else:
+        out.append(f"estimate = te.estimate(claims, model=model, rng={estimate.seed})")
+    return out
+
+
+def model_code(model: Model) -> str:
+    """Python code for a model: what differs from `Model()`, its support apart.
+
+    The support is refined by itself as far as the claims ask for it.
+    """
+    plain = dataclasses.replace(model, support=Model().support)
+    return _spelled(plain)
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k!r}: {_spelled(v)}" for k, v in value.items()) + "}"
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return repr(value)
+    kind = type(value)
+    module = {noise.__name__: "te.noise.", priors.__name__: "te.priors."}
+    told = []
+    for item in dataclasses.fields(value):
+        mine = getattr(value, item.name)
+        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+            told.append(_spelled(mine))
+            continue
+        usual = item.default
+        if item.default_factory is not dataclasses.MISSING:
+            usual = item.default_factory()
+        if mine != usual:
+            told.append(f"{item.name}={_spelled(mine)}")
+    return f"{module.get(kind.__module__, 'te.')}{kind.__name__}({', '.join(told)})"

@@ -1,0 +1,368 @@
+"""Sections of a page: each a heading and what stands under it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tollest import _text
+from tollest.claims import Claims
+from tollest.model import Model
+from tollest.report import checklists, computation, formulae, provenance, rows, sentences, tables
+from tollest.report.figures import figures
+from tollest.report.labels import label
+from tollest.report.markup import Markup, element, joined, name, paragraphs, table
+from tollest.report.subject import Subject
+from tollest.rounding import rounded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ROWS = 200  # of any table on a page
+_IDENTIFIED = 20  # locations
+_AUDITED = 10  # locations
+
+
+class Alternatives(Protocol):
+    """Answers under other assumptions: what a page needs of a `Sensitivity`."""
+
+    @property
+    def models(self) -> Mapping[str, Model]: ...  # noqa: D102
+
+    @property
+    def doubts(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def table(self) -> "pd.DataFrame": ...  # noqa: D102
+
+
+def answer(estimate: Subject, ci_prob: float, ci_kind: str, verb: str) -> Markup:
+    """Give the sentence, the table of tolls and the figures."""
+    made = tables.of(estimate, ci_prob, ci_kind, total=True)
+    said = sentences.sentence(estimate, None, ci_prob, ci_kind, verb)
+    doubts = [f"The computation is doubtful: {doubt}" for doubt in estimate.doubts]
+    for doubt in doubts:
+        said = said.replace(f" {doubt}", "")
+    drawn = [
+        element("figure", figure.svg, element("figcaption", figure.title))
+        for figure in figures(estimate, ci_prob, ci_kind)
+    ]
+    return joined(
+        element("p", said, class_="answer"),
+        *(element("p", doubt, class_="doubt", role="note") for doubt in doubts),
+        made.first(MOST_ROWS).to_markup(),
+        *drawn,
+    )
+
+
+def meaning(estimate: Subject, ci_prob: float) -> Markup:
+    """Say what the intervals mean, and what they do not."""
+    silent = int(np.count_nonzero(estimate.claims.claims_per_location == 0))
+    lines = [
+        f"An interval holds the toll with probability {100 * ci_prob:g} % if the assumptions "
+        "under Model hold, given these claims and no others. Its lower end is not the fewest "
+        "there can be; deaths documented by name are, and stand apart.",
+        "Agreement is evidence of a common figure before it is evidence of accuracy: sources "
+        "repeat each other, with a probability that is learnt.",
+        "A bias that all sources share cannot be told from larger or smaller tolls. Its prior is "
+        "a floor under the width of every large toll; see Identification.",
+        "Silence is not zero: a source that said nothing of a location made no claim of it. "
+        + (
+            f"Nobody reported on {_text.plural(silent, 'location')} here."
+            if silent
+            else "Every location here has a claim."
+        ),
+    ]
+    return element("ul", *(element("li", line) for line in lines))
+
+
+def sources(estimate: Subject) -> Markup:
+    """Tabulate the habits of sources."""
+    frame = estimate.sources()
+    if not len(frame):
+        return paragraphs("No claim that may err is in evidence.")
+    cells = [
+        [
+            name(label(str(source))),
+            f"{row['n_claims']:,.0f}",
+            *(
+                f"{row[what]:.2f} ({row[f'{what}_lower']:.2f} to {row[f'{what}_upper']:.2f})"
+                for what in ("bias", "scatter", "repeat")
+            ),
+        ]
+        for source, row in frame.head(MOST_ROWS).iterrows()
+    ]
+    caption = "Habits of sources: medians with 90 % equal-tailed credible intervals"
+    head = ["Source", "Claims", "Bias, times the toll", "Scatter", "Repeat probability"]
+    return joined(
+        table(caption, head, cells),
+        _more(len(frame), "estimate.sources()"),
+        element(
+            "div",
+            paragraphs(
+                "Bias: 1.10 counts 10 % too many, apart from what all sources get wrong alike. "
+                "Scatter: the size of the source's own error; 0.15 is about 15 %. Repeat "
+                "probability: that a count repeats the figure in circulation. Claims: those that "
+                "may err."
+            ),
+            class_="notes",
+        ),
+    )
+
+
+def evidence(claims: Claims) -> Markup:
+    """List the claims in evidence and those set aside, each with its reason."""
+    kept, excluded = claims.to_frame(), claims.excluded
+    told = [f"{claims!r}."]
+    if not np.isnat(claims._known_by):
+        told.append(f"Claims were cut to what was known by {claims._known_by}.")
+    aside = paragraphs("No claim was set aside.")
+    if len(excluded):
+        aside = joined(
+            _claims(excluded, f"{_text.plural(len(excluded), 'claim')} set aside", ["reason"]),
+            _more(len(excluded), "estimate.claims.excluded"),
+        )
+    return joined(
+        paragraphs(*told),
+        element("h3", "Claims set aside"),
+        aside,
+        element("h3", "Claims in evidence"),
+        element(
+            "details",
+            element("summary", f"Show {_text.plural(len(kept), 'claim')}"),
+            _claims(kept, "Claims in evidence, numbered as in the table they are from", []),
+            _more(len(kept), "estimate.claims.to_frame()"),
+        ),
+    )
+
+
+def audits(estimate: Subject, locations: Sequence[str] | None, ci_prob: float) -> Markup:
+    """Show what each claim does to the toll of its location."""
+    if locations is None:
+        tolls = estimate.table()
+        several = tolls[estimate.claims.claims_per_location > 1]
+        chosen = several["median"].sort_values(ascending=False, kind="stable").index[:_AUDITED]
+        locations = [str(location) for location in chosen]
+    if not locations:
+        return paragraphs("No location has several claims.")
+    parts = [
+        paragraphs(
+            "Each toll with all its claims, then without each: what it would be had the claim "
+            "not been made. Draws are weighed anew; nothing is refitted."
+        )
+    ]
+    for location in locations:
+        audit = estimate.audit(location, ci_prob)
+        frame = audit.table()
+        caption = f"Without each claim: median and {rows.level(ci_prob, 'eti')}"
+        head = ["Claim", "Deaths", "Repeats the figure", "Toll without it", "Conflict with others"]
+        cells = [
+            [_who(row, claim), _deaths(claim), *_pull(claim)] for row, claim in frame.iterrows()
+        ]
+        parts.append(element("h3", name(label(location))))
+        toll = rounded(audit.median, audit.lower, audit.upper)
+        whole = f"With all claims: {toll.point:,} ({toll.interval})."
+        made = table(caption, head, cells, text_columns=(0, 4))
+        parts.append(joined(paragraphs(whole), made))
+    return joined(*parts)
+
+
+def model(estimate: Subject) -> Markup:
+    """Write the model and its priors as formulae."""
+    fitted, claims = estimate.model, estimate.claims
+    lines = [
+        [what, element("span", formula, class_="formula")]
+        for what, formula in formulae.formulae(fitted, claims)
+    ]
+    priors = [
+        [element("span", symbol, class_="formula"), what, element("span", prior, class_="formula")]
+        for symbol, what, prior in formulae.unknowns(fitted, claims)
+    ]
+    own = [[name(label(s)), *more] for s, *more in formulae.overrides(fitted)]
+    everywhere = (0, 1, 2)
+    return joined(
+        paragraphs(
+            "Everything that is counted has the same kind of mass, with a location m and a scale "
+            "s. b0 is the bias common to all sources, and the index in b_s is the source."
+        ),
+        table("Masses", ["Of", "Formula"], lines, text_columns=everywhere),
+        table("Priors", ["Unknown", "What it is", "Prior"], priors, text_columns=everywhere),
+        table("Priors of single sources", ["Source", "Unknown", "Prior"], own,
+              text_columns=everywhere) if own else None,
+        element(
+            "div",
+            paragraphs(
+                "Normal(mean, sd); HalfNormal(sd) is the size of a Normal(0, sd). Logs are "
+                "natural.",
+                formulae.support(fitted),
+            ),
+            class_="notes",
+        ),
+    )  # fmt: skip
+
+
+def diagnostics(estimate: Subject) -> Markup:
+    """Say how it was computed and whether that can be relied on."""
+    verdict = "Nothing in the computation is doubtful."
+    doubts = [element("p", doubt, class_="doubt", role="note") for doubt in estimate.doubts]
+    cells = [list(row) for row in computation.measures(estimate.theta)]
+    head = ["Measure", "Value", "Good", "In words"]
+    return joined(
+        element("p", f"Computed by {estimate.theta.summary}."),
+        *(doubts or [element("p", verdict)]),
+        table("Diagnostics", head, cells, text_columns=(0, 2, 3)),
+    )
+
+
+def identification(estimate: Subject) -> Markup:
+    """Say what claims alone cannot tell."""
+    found = estimate.identification()
+    frame = found.table()
+    n = len(found.locations)
+    cells = []
+    for i in (*range(min(n, _IDENTIFIED)), *range(n, len(frame))):
+        row = frame.iloc[i]
+        cells.append([
+            name(label(str(row.name[1]))),
+            _number(row["sd"]), _pair(row, "common_bias"), _percent(row["common_bias_share"]),
+            _pair(row, "figure_scatter"), _percent(row["figure_scatter_share"]),
+        ])  # fmt: skip
+    head = ["Toll", "sd", "Common bias", "Share", "Figure's scatter", "Share"]
+    caption = (
+        "How far the log of each toll moves with a unit of the common bias b0 and of log s0 "
+        "(Monte Carlo standard errors), and the share of its variance that goes with each"
+    )
+    return joined(
+        paragraphs(*found.equation.splitlines()),
+        table(caption, head, cells),
+        _more(n, "estimate.identification().table()", _IDENTIFIED),
+        element("div", paragraphs(*found.notes), class_="notes") if found.notes else None,
+    )
+
+
+def sensitivity(found: Alternatives | None) -> Markup:
+    """Lay the totals under other assumptions side by side."""
+    if found is None:
+        return element(
+            "p",
+            "Not computed for this page, since every other assumption is a fit of its own: give "
+            "the page the result of ",
+            element("code", "te.sensitivity(claims)"),
+            ".",
+        )
+    frame = found.table()
+    level = rows.level(frame.attrs["ci_prob"], frame.attrs["ci_kind"])
+    several = frame.index.get_level_values(0).nunique() > 1
+    cells = []
+    shown = frame.head(MOST_ROWS)
+    for (total, model), (_, row) in zip(shown.index.tolist(), shown.iterrows(), strict=True):
+        toll = rounded(int(row["median"]), int(row["lower"]), int(row["upper"]))
+        which = f"{label(str(total))}: {model}" if several else str(model)
+        cells.append([
+            name(label(which)), f"{toll.point:,}", toll.interval, f"{row['ratio']:.2f}",
+            f"{row['width']:.2f}",
+        ])  # fmt: skip
+    head = ["Model", "Total", level, "Ratio of medians", "Ratio of log widths"]
+    return joined(
+        table("Totals under other assumptions", head, cells),
+        _more(len(frame), "sensitivity.table()"),
+        *(element("p", doubt, class_="doubt", role="note") for doubt in found.doubts),
+    )
+
+
+def reproduction(estimate: Subject) -> Markup:
+    """Give seed, hash, versions and code."""
+    seed = "none was kept" if estimate.seed is None else str(estimate.seed)
+    facts = [
+        ["Seed (rng)", seed],
+        ["SHA-256 of the claims", element("code", provenance.fingerprint(estimate.claims))],
+        *([package, number] for package, number in provenance.versions().items()),
+    ]
+    return joined(
+        table("Provenance; versions are those of the machine that made this page",
+              ["What", "Value"], facts, text_columns=(0, 1)),
+        element("pre", element("code", provenance.code(estimate)), tabindex=0),
+    )  # fmt: skip
+
+
+def checklist(caption: str, items: list[checklists.Item]) -> Markup:
+    """Make a table of a checklist, with what is left to the author marked."""
+    cells = []
+    for item in items:
+        wants = None
+        if item.wants:
+            text = item.wants if item.wants == checklists.AUTHOR else (
+                f"{checklists.AUTHOR[:-1]}: {item.wants[0].lower()}{item.wants[1:]}"
+                if not item.wants.startswith("te.")
+                else f"{checklists.AUTHOR[:-1]}: {item.wants}"
+            )  # fmt: skip
+            wants = element("span", text, class_="author")
+        space = " " if item.answer and wants else None
+        cells.append([item.number, item.asks, joined(item.answer or None, space, wants)])
+    return element(
+        "div",
+        table(caption, ["Item", "What it asks for", "Answer"], cells, text_columns=(0, 1, 2)),
+        class_="words",
+    )
+
+
+def _claims(frame: "pd.DataFrame", caption: str, more: list[str]) -> Markup:
+    import pandas as pd
+
+    head = ["Row", "Location", "Source", "Kind", "Deaths", "Date", *map(str.capitalize, more)]
+    cells = []
+    for _, claim in frame.head(MOST_ROWS).iterrows():
+        day = "-" if pd.isna(claim["date"]) else f"{claim['date']:%Y-%m-%d}"
+        cells.append([
+            str(claim["row"]), name(label(claim["location"])), name(label(claim["source"])),
+            claim["kind"].replace("_", " "), _deaths(claim), element("span", day, class_="day"),
+            *(label(claim[column]) for column in more),
+        ])  # fmt: skip
+    return table(caption, head, cells, text_columns=(1, 2, 3, 5, 6))
+
+
+def _deaths(claim: "pd.Series") -> str:
+    """Write what a claim allows."""
+    lower = f"{claim['lower']:,}"
+    if claim["kind"] == "verified":
+        return lower
+    if claim["kind"] == "documented" or not isinstance(claim["upper"], int | np.integer):
+        return f"{lower} or more"
+    return lower if claim["upper"] == claim["lower"] else f"{lower} to {claim['upper']:,}"
+
+
+def _who(row: object, claim: "pd.Series") -> Markup:
+    return joined(name(label(claim["source"])), f", row {row}")
+
+
+def _pull(claim: "pd.Series") -> list[str]:
+    """Write what a claim does to the toll; why it is set aside where it does nothing."""
+    if claim["status"] != "used":
+        return ["-", "-", label(str(claim["reason"]))]
+    toll = rounded(*(int(claim[f"{end}_without"]) for end in ("median", "lower", "upper")))
+    p = float(claim["p_value"])
+    conflict = "-" if math.isnan(p) else f"{'yes' if claim['conflict'] else 'no'}, p = {p:.3f}"
+    note = f"; {claim['note']}" if claim["note"] else ""
+    return [
+        f"{100 * claim['repeat']:.0f} %", f"{toll.point:,} ({toll.interval})", f"{conflict}{note}",
+    ]  # fmt: skip
+
+
+def _more(n: int, where: str, shown: int = MOST_ROWS) -> Markup | None:
+    if n <= shown:
+        return None
+    return element("p", f"The first {shown:,} of {n:,}; all are in ", element("code", where), ".")
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+def _pair(row: "pd.Series", what: str) -> str:
+    if math.isnan(row[what]):
+        return "-"
+    return f"{_number(row[what])} ({row[f'{what}_mcse']:.2f})"
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100 * share:.0f} %"
