@@ -8,8 +8,6 @@ whole is not forced to be the sum of its parts.
 
 from pathlib import Path
 
-import arviz_plots as azp
-
 import tollest as te
 
 OUTPUT = Path(__file__).parent / "output"
@@ -37,13 +35,10 @@ print("Sources: bias as a multiplier, scatter, probability of repeating a figure
 print(estimate.sources(ci_prob=0.9).round(2).to_string(), "\n")
 
 OUTPUT.mkdir(exist_ok=True)
-figure = azp.plot_forest(
-    estimate.to_datatree(), var_names=["toll"], combined=True, ci_kind="eti",
-    ci_probs=(0.5, 0.9), point_estimate="median", backend="matplotlib",
-)  # fmt: skip
-figure.get_viz("figure").axes[-1].set_xscale("symlog")
-figure.savefig(OUTPUT / "coastal_syria_2025.png", bbox_inches="tight")
-print(f"Forest plot (50 % and 90 % intervals): {(OUTPUT / 'coastal_syria_2025.png').name}\n")
+te.plots.forest(estimate).savefig(OUTPUT / "coastal_syria_2025.png", bbox_inches="tight")
+estimate.report.html(OUTPUT / "coastal_syria_2025.html", title="The Syrian coast, March 2025")
+print(estimate.report.sentence(WHOLE), "\n")
+print("Figure and report: output/coastal_syria_2025.png and .html\n")
 
 print(f"Estimated as of 12 March 2025, whole coast: {low:,} to {high:,}.")
 print("Counted later, and not used above:")

@@ -34,9 +34,9 @@ def test_check_says_what_would_be_read_and_what_is_set_aside(path):
 
 
 def test_an_answer_is_printed_and_its_table_written(path, tmp_path):
-    out = tmp_path / "tolls.csv"
+    out, page = tmp_path / "tolls.csv", tmp_path / "report.html"
 
-    result = run("estimate", path, "--rng", 1, "--quiet", "--table", out)
+    result = run("estimate", path, "--rng", 1, "--quiet", "--table", out, "--out", page)
 
     assert result.exit_code == 0
     assert result.stdout.startswith("An estimated ")
@@ -44,6 +44,7 @@ def test_an_answer_is_printed_and_its_table_written(path, tmp_path):
     expected = te.estimate(te.Claims.read(path), rng=1, progress=False)
     written = read_csv(out)
     assert "Arden" in result.stdout
+    assert "Arden" in page.read_text(encoding="utf-8")
     assert expected.table()["median"].tolist() == written["median"].tolist()[:2]
 
 
@@ -77,6 +78,7 @@ def test_a_wrong_command_line_exits_2_before_anything_is_computed(path):
     result = run("estimate", path, "--table", "tolls.xlsx")
     assert result.exit_code == 2
     assert "tolls.xlsx ends in neither .csv nor .parquet" in result.stderr
+    assert run("estimate", path, "--out", "report.pdf").exit_code == 2
     assert run("estimate", path, "--layout", "excel").exit_code == 2
 
 

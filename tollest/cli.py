@@ -85,12 +85,15 @@ def check(path: File, as_of: AsOf = None, layout: Kind = Layout.CLAIMS) -> None:
 
 @app.command(
     "estimate",
-    epilog="Example: tollest estimate claims.csv --as-of 2025-03-12 --table tolls.csv --rng 1",
+    epilog="Example: tollest estimate claims.csv --as-of 2025-03-12 --rng 1 --out report.html",
 )
 def estimate_command(
     path: File,
     as_of: AsOf = None,
     layout: Kind = Layout.CLAIMS,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report, a page: .html.")
+    ] = None,
     table: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the table of tolls: .csv or .parquet."),
@@ -106,6 +109,8 @@ def estimate_command(
     """Estimate every toll, print sentence and table, and write what is asked for."""
     if table is not None and table.suffix not in {".csv", ".parquet"}:
         raise typer.BadParameter(f"{table} ends in neither .csv nor .parquet.")
+    if out is not None and out.suffix != ".html":
+        raise typer.BadParameter(f"{out} does not end in .html.")
     claims = _claims(path, layout, as_of)
     with warnings.catch_warnings():
         # The answer's own text says so already.
@@ -118,6 +123,8 @@ def estimate_command(
             typer.echo("\n" + tolls.text())
             if table is not None:
                 (tolls.csv if table.suffix == ".csv" else tolls.parquet)(table)
+            if out is not None:
+                report.html(out, ci_prob=ci_prob, ci_kind=ci_kind)
             if save is not None:
                 answer.save(save)
         except (ValueError, OSError) as error:
