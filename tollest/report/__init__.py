@@ -7,7 +7,7 @@ from pathlib import Path
 from tollest import archive
 from tollest.report import page, provenance, sentences, tables
 from tollest.report.files import read_csv
-from tollest.report.sections import Alternatives
+from tollest.report.methods import Alternatives
 from tollest.report.subject import Subject
 from tollest.report.tables import TollTable
 

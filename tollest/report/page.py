@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from importlib import resources
 
-from tollest.report import checklists, sections
+from tollest.report import checklists, methods, sections
 from tollest.report.markup import Markup, element, joined
-from tollest.report.sections import Alternatives
+from tollest.report.methods import Alternatives
 from tollest.report.subject import Subject
 
 # Nothing is fetched and nothing runs, whatever stands in a name.
@@ -32,21 +32,21 @@ def page(
         "Sources": sections.sources(estimate),
         "Evidence": sections.evidence(estimate.claims),
         "Audit": sections.audits(estimate, audit, ci_prob),
-        "Model": sections.model(estimate),
-        "Computation": sections.diagnostics(estimate),
-        "Identification": sections.identification(estimate),
-        "Sensitivity": sections.sensitivity(sensitivity),
-        "Reproduction": sections.reproduction(estimate),
+        "Model": methods.model(estimate),
+        "Computation": methods.diagnostics(estimate),
+        "Identification": methods.identification(estimate),
+        "Sensitivity": methods.sensitivity(sensitivity),
+        "Reproduction": methods.reproduction(estimate),
         "Checklist: BARG": joined(
             _guideline("Bayesian analysis reporting guidelines", "Kruschke 2021", checklists.BARG),
-            sections.checklist("BARG, item by item", barg),
+            methods.checklist("BARG, item by item", barg),
         ),
         "Checklist: GATHER": joined(
             _guideline(
                 "Guidelines for Accurate and Transparent Health Estimates Reporting",
                 "Stevens et al. 2016", checklists.GATHER,
             ),
-            sections.checklist("GATHER, item by item", gather),
+            methods.checklist("GATHER, item by item", gather),
         ),
     }  # fmt: skip
     body = [_section(i, heading, content) for i, (heading, content) in enumerate(parts.items())]
