@@ -137,3 +137,12 @@ def test_the_seed_is_kept_where_it_is_a_number_and_goes_through_a_file(villages,
     assert villages.seed == 1
     villages.save(tmp_path / "villages.nc")
     assert te.Estimate.load(tmp_path / "villages.nc").seed == 1
+
+
+def test_tolls_of_places_that_overlap_are_not_added_up(villages, tmp_path):
+    villages.report.html(tmp_path / "page.html", total=False)
+
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "they are not added up" in page
+    answer = page.split("What the numbers mean</h2>")[0]
+    assert "All 4 locations" not in answer

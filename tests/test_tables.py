@@ -20,7 +20,7 @@ from tollest import rounding
 from tollest.engines import ThetaDraws
 from tollest.report import escapes, read_csv
 from tollest.report.labels import label, width
-from tollest.report.tables import _OPEN
+from tollest.report.tables import OPEN
 
 ROWS = [
     ("Arden", "clinic", "documented", 111),
@@ -106,7 +106,7 @@ def test_remarks_have_letters_and_a_verified_toll_no_interval(villages):
     assert re.search(r"^Brook +25 +verified +2? *1? .*= 25 +b$", text, re.MULTILINE)
     assert re.search(r"^Corley .* a$", text, re.MULTILINE)
     assert "a: No claim or cap bounds the toll from above" in text
-    assert _OPEN in text
+    assert OPEN in text
     assert "total" not in villages.report.table(total=False).text()
 
 

@@ -104,6 +104,7 @@ def estimate_command(
     ci_prob: Annotated[float, typer.Option(help="Probability inside the intervals.")] = 0.9,
     ci_kind: Annotated[str, typer.Option(help="eti (equal tails) or hdi (shortest).")] = "eti",
     rng: Annotated[int | None, typer.Option(help="Seed; the same one, the same answer.")] = None,
+    total: Annotated[bool, typer.Option(help="Add tolls up; not where locations overlap.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Estimate every toll, print sentence and table, and write what is asked for."""
@@ -118,13 +119,14 @@ def estimate_command(
         try:
             answer = estimate(claims, rng=rng, progress=not quiet)
             report = answer.report
-            typer.echo(report.sentence(ci_prob=ci_prob, ci_kind=ci_kind))
-            tolls = report.table(ci_prob, ci_kind)
-            typer.echo("\n" + tolls.text())
+            if total or claims.n_locations == 1:
+                typer.echo(report.sentence(ci_prob=ci_prob, ci_kind=ci_kind) + "\n")
+            tolls = report.table(ci_prob, ci_kind, total=total)
+            typer.echo(tolls.text())
             if table is not None:
                 (tolls.csv if table.suffix == ".csv" else tolls.parquet)(table)
             if out is not None:
-                report.html(out, ci_prob=ci_prob, ci_kind=ci_kind)
+                report.html(out, ci_prob=ci_prob, ci_kind=ci_kind, total=total)
             if save is not None:
                 answer.save(save)
         except (ValueError, OSError) as error:

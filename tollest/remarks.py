@@ -12,6 +12,8 @@ from tollest.claims import KINDS, Claims
 if TYPE_CHECKING:
     import pandas as pd
 
+DOMINATES = "The prior dominates"  # what begins the remark on intervals that are the prior's
+
 _DOMINATED = 0.5  # share of the prior above which an interval is called the prior's
 
 
@@ -62,7 +64,7 @@ def _marked(claims: Claims, table: "pd.DataFrame") -> Iterator[tuple[str, str, N
     verified = claims.verified >= 0
     is_open = np.isinf(table["mean"].to_numpy())
     dominated = (table["prior_share"].to_numpy() > _DOMINATED) & ~is_open
-    yield "The prior dominates this interval.", "The prior dominates", dominated
+    yield f"{DOMINATES} this interval.", DOMINATES, dominated
     yield (
         "No claim or cap bounds the toll from above, so the upper bound is the prior's.",
         "No claim or cap bounds from above, so the upper bound is the prior's:",

@@ -7,7 +7,7 @@ from pathlib import Path
 from tollest import archive
 from tollest.report import page, provenance, sentences, tables
 from tollest.report.files import read_csv
-from tollest.report.sections import Alternatives
+from tollest.report.methods import Alternatives
 from tollest.report.subject import Subject
 from tollest.report.tables import TollTable
 
@@ -104,6 +104,7 @@ class Report:
         ci_prob: float = 0.9,
         ci_kind: str = "eti",
         verb: str = "were killed",
+        total: bool = True,
         sensitivity: Alternatives | None = None,
         audit: Sequence[str] | None = None,
     ) -> None:
@@ -122,6 +123,9 @@ class Report:
             Heading of the page.
         ci_prob, ci_kind, verb
             As in `sentence`.
+        total : bool
+            Whether the answer is the total; not where locations overlap, as a town and its
+            province.
         sensitivity : Sensitivity, optional
             What `tollest.sensitivity` gave for the same claims.
         audit : sequence of str, optional
@@ -148,7 +152,7 @@ class Report:
         archive.check_path(path, ".html")
         text = page.page(
             self.estimate, title=title, ci_prob=ci_prob, ci_kind=ci_kind, verb=verb,
-            sensitivity=sensitivity, audit=audit,
+            total=total, sensitivity=sensitivity, audit=audit,
         )  # fmt: skip
         Path(path).write_text(text, encoding="utf-8")
 

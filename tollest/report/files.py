@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tollest.remarks import Remark
 from tollest.report import escapes
+from tollest.report.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,33 @@ _LONGEST = 2**31 - 1  # characters of a cell
 def typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Put columns in their order and types; those that are missing are blank."""
     return frame.reindex(columns=list(_TYPES)).astype(_TYPES)
+
+
+def exact(estimate: Subject, table: "pd.DataFrame", said: tuple[Remark, ...]) -> "pd.DataFrame":
+    """Exact numbers of the locations, in the columns of `TollTable.frame`."""
+    claims = estimate.claims
+    notes: dict[str, str] = dict.fromkeys(claims.locations, "")
+    for remark in said:
+        for name in remark.locations:
+            notes[name] = f"{notes[name]} {remark.of_one}".strip()
+    frame = table.reset_index(names="name").assign(
+        row="location", n_locations=1, n_silent=(claims.claims_per_location == 0).astype(int),
+        verified=claims.verified, notes=list(notes.values()),
+        ci_prob=table.attrs["ci_prob"], ci_kind=table.attrs["ci_kind"],
+        computed_by=estimate.theta.summary, doubts=" ".join(estimate.doubts),
+    )  # fmt: skip
+    frame["verified"] = frame["verified"].astype("Int64").where(claims.verified >= 0)
+    return typed(frame)
+
+
+def with_total(exact: "pd.DataFrame", table: "pd.DataFrame", note: str) -> "pd.DataFrame":
+    """Add the row of the total, which shares level, method and doubts with the others."""
+    import pandas as pd
+
+    total = table.reset_index(names="name").assign(row="total", notes=note)
+    for name in ("ci_prob", "ci_kind", "computed_by", "doubts"):
+        total[name] = exact[name].iloc[0]
+    return pd.concat([exact, typed(total)], ignore_index=True)
 
 
 def write_csv(frame: "pd.DataFrame", path: str | Path) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from importlib import resources
 
-from tollest.report import checklists, sections
+from tollest.report import checklists, methods, sections
 from tollest.report.markup import Markup, element, joined
-from tollest.report.sections import Alternatives
+from tollest.report.methods import Alternatives
 from tollest.report.subject import Subject
 
 # Nothing is fetched and nothing runs, whatever stands in a name.
@@ -19,6 +19,7 @@ def page(
     ci_prob: float,
     ci_kind: str,
     verb: str,
+    total: bool,
     sensitivity: Alternatives | None,
     audit: Sequence[str] | None,
 ) -> str:
@@ -27,26 +28,26 @@ def page(
     barg = checklists.barg(estimate, ci_prob, ci_kind, has_sensitivity=has)
     gather = checklists.gather(estimate, ci_prob, ci_kind, has_sensitivity=has)
     parts = {
-        "Answer": sections.answer(estimate, ci_prob, ci_kind, verb),
+        "Answer": sections.answer(estimate, ci_prob, ci_kind, verb, total=total),
         "What the numbers mean": sections.meaning(estimate, ci_prob),
         "Sources": sections.sources(estimate),
         "Evidence": sections.evidence(estimate.claims),
         "Audit": sections.audits(estimate, audit, ci_prob),
-        "Model": sections.model(estimate),
-        "Computation": sections.diagnostics(estimate),
-        "Identification": sections.identification(estimate),
-        "Sensitivity": sections.sensitivity(sensitivity),
-        "Reproduction": sections.reproduction(estimate),
+        "Model": methods.model(estimate),
+        "Computation": methods.diagnostics(estimate),
+        "Identification": methods.identification(estimate),
+        "Sensitivity": methods.sensitivity(sensitivity),
+        "Reproduction": methods.reproduction(estimate),
         "Checklist: BARG": joined(
             _guideline("Bayesian analysis reporting guidelines", "Kruschke 2021", checklists.BARG),
-            sections.checklist("BARG, item by item", barg),
+            methods.checklist("BARG, item by item", barg),
         ),
         "Checklist: GATHER": joined(
             _guideline(
                 "Guidelines for Accurate and Transparent Health Estimates Reporting",
                 "Stevens et al. 2016", checklists.GATHER,
             ),
-            sections.checklist("GATHER, item by item", gather),
+            methods.checklist("GATHER, item by item", gather),
         ),
     }  # fmt: skip
     body = [_section(i, heading, content) for i, (heading, content) in enumerate(parts.items())]

@@ -1,15 +1,14 @@
-"""Sections of a page: each a heading and what stands under it."""
+"""Sections of a page on the answer and on what it rests on."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tollest import _text
 from tollest.claims import Claims
-from tollest.model import Model
-from tollest.report import checklists, computation, formulae, provenance, rows, sentences, tables
+from tollest.report import rows, sentences, tables
 from tollest.report.figures import figures
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
@@ -20,26 +19,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_ROWS = 200  # of any table on a page
-_IDENTIFIED = 20  # locations
 _AUDITED = 10  # locations
 
 
-class Alternatives(Protocol):
-    """Answers under other assumptions: what a page needs of a `Sensitivity`."""
-
-    @property
-    def models(self) -> Mapping[str, Model]: ...  # noqa: D102
-
-    @property
-    def doubts(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    def table(self) -> "pd.DataFrame": ...  # noqa: D102
-
-
-def answer(estimate: Subject, ci_prob: float, ci_kind: str, verb: str) -> Markup:
+def answer(estimate: Subject, ci_prob: float, ci_kind: str, verb: str, *, total: bool) -> Markup:
     """Give the sentence, the table of tolls and the figures."""
-    made = tables.of(estimate, ci_prob, ci_kind, total=True)
-    said = sentences.sentence(estimate, None, ci_prob, ci_kind, verb)
+    made = tables.of(estimate, ci_prob, ci_kind, total=total)
+    if total or estimate.claims.n_locations == 1:
+        said = sentences.sentence(estimate, None, ci_prob, ci_kind, verb)
+    else:
+        said = "Tolls of single locations: they are not added up."
     doubts = [f"The computation is doubtful: {doubt}" for doubt in estimate.doubts]
     for doubt in doubts:
         said = said.replace(f" {doubt}", "")
@@ -96,7 +85,7 @@ def sources(estimate: Subject) -> Markup:
     head = ["Source", "Claims", "Bias, times the toll", "Scatter", "Repeat probability"]
     return joined(
         table(caption, head, cells),
-        _more(len(frame), "estimate.sources()"),
+        more(len(frame), "estimate.sources()"),
         element(
             "div",
             paragraphs(
@@ -120,7 +109,7 @@ def evidence(claims: Claims) -> Markup:
     if len(excluded):
         aside = joined(
             _claims(excluded, f"{_text.plural(len(excluded), 'claim')} set aside", ["reason"]),
-            _more(len(excluded), "estimate.claims.excluded"),
+            more(len(excluded), "estimate.claims.excluded"),
         )
     return joined(
         paragraphs(*told),
@@ -131,7 +120,7 @@ def evidence(claims: Claims) -> Markup:
             "details",
             element("summary", f"Show {_text.plural(len(kept), 'claim')}"),
             _claims(kept, "Claims in evidence, numbered as in the table they are from", []),
-            _more(len(kept), "estimate.claims.to_frame()"),
+            more(len(kept), "estimate.claims.to_frame()"),
         ),
     )
 
@@ -165,145 +154,6 @@ def audits(estimate: Subject, locations: Sequence[str] | None, ci_prob: float) -
         made = table(caption, head, cells, text_columns=(0, 4))
         parts.append(joined(paragraphs(whole), made))
     return joined(*parts)
-
-
-def model(estimate: Subject) -> Markup:
-    """Write the model and its priors as formulae."""
-    fitted, claims = estimate.model, estimate.claims
-    lines = [
-        [what, element("span", formula, class_="formula")]
-        for what, formula in formulae.formulae(fitted, claims)
-    ]
-    priors = [
-        [element("span", symbol, class_="formula"), what, element("span", prior, class_="formula")]
-        for symbol, what, prior in formulae.unknowns(fitted, claims)
-    ]
-    own = [[name(label(s)), *more] for s, *more in formulae.overrides(fitted)]
-    everywhere = (0, 1, 2)
-    return joined(
-        paragraphs(
-            "Everything that is counted has the same kind of mass, with a location m and a scale "
-            "s. b0 is the bias common to all sources, and the index in b_s is the source."
-        ),
-        table("Masses", ["Of", "Formula"], lines, text_columns=everywhere),
-        table("Priors", ["Unknown", "What it is", "Prior"], priors, text_columns=everywhere),
-        table("Priors of single sources", ["Source", "Unknown", "Prior"], own,
-              text_columns=everywhere) if own else None,
-        element(
-            "div",
-            paragraphs(
-                "Normal(mean, sd); HalfNormal(sd) is the size of a Normal(0, sd). Logs are "
-                "natural.",
-                formulae.support(fitted),
-            ),
-            class_="notes",
-        ),
-    )  # fmt: skip
-
-
-def diagnostics(estimate: Subject) -> Markup:
-    """Say how it was computed and whether that can be relied on."""
-    verdict = "Nothing in the computation is doubtful."
-    doubts = [element("p", doubt, class_="doubt", role="note") for doubt in estimate.doubts]
-    cells = [list(row) for row in computation.measures(estimate.theta)]
-    head = ["Measure", "Value", "Good", "In words"]
-    return joined(
-        element("p", f"Computed by {estimate.theta.summary}."),
-        *(doubts or [element("p", verdict)]),
-        table("Diagnostics", head, cells, text_columns=(0, 2, 3)),
-    )
-
-
-def identification(estimate: Subject) -> Markup:
-    """Say what claims alone cannot tell."""
-    found = estimate.identification()
-    frame = found.table()
-    n = len(found.locations)
-    cells = []
-    for i in (*range(min(n, _IDENTIFIED)), *range(n, len(frame))):
-        row = frame.iloc[i]
-        cells.append([
-            name(label(str(row.name[1]))),
-            _number(row["sd"]), _pair(row, "common_bias"), _percent(row["common_bias_share"]),
-            _pair(row, "figure_scatter"), _percent(row["figure_scatter_share"]),
-        ])  # fmt: skip
-    head = ["Toll", "sd", "Common bias", "Share", "Figure's scatter", "Share"]
-    caption = (
-        "How far the log of each toll moves with a unit of the common bias b0 and of log s0 "
-        "(Monte Carlo standard errors), and the share of its variance that goes with each"
-    )
-    return joined(
-        paragraphs(*found.equation.splitlines()),
-        table(caption, head, cells),
-        _more(n, "estimate.identification().table()", _IDENTIFIED),
-        element("div", paragraphs(*found.notes), class_="notes") if found.notes else None,
-    )
-
-
-def sensitivity(found: Alternatives | None) -> Markup:
-    """Lay the totals under other assumptions side by side."""
-    if found is None:
-        return element(
-            "p",
-            "Not computed for this page, since every other assumption is a fit of its own: give "
-            "the page the result of ",
-            element("code", "te.sensitivity(claims)"),
-            ".",
-        )
-    frame = found.table()
-    level = rows.level(frame.attrs["ci_prob"], frame.attrs["ci_kind"])
-    several = frame.index.get_level_values(0).nunique() > 1
-    cells = []
-    shown = frame.head(MOST_ROWS)
-    for (total, model), (_, row) in zip(shown.index.tolist(), shown.iterrows(), strict=True):
-        toll = rounded(int(row["median"]), int(row["lower"]), int(row["upper"]))
-        which = f"{label(str(total))}: {model}" if several else str(model)
-        cells.append([
-            name(label(which)), f"{toll.point:,}", toll.interval, f"{row['ratio']:.2f}",
-            f"{row['width']:.2f}",
-        ])  # fmt: skip
-    head = ["Model", "Total", level, "Ratio of medians", "Ratio of log widths"]
-    return joined(
-        table("Totals under other assumptions", head, cells),
-        _more(len(frame), "sensitivity.table()"),
-        *(element("p", doubt, class_="doubt", role="note") for doubt in found.doubts),
-    )
-
-
-def reproduction(estimate: Subject) -> Markup:
-    """Give seed, hash, versions and code."""
-    seed = "none was kept" if estimate.seed is None else str(estimate.seed)
-    facts = [
-        ["Seed (rng)", seed],
-        ["SHA-256 of the claims", element("code", provenance.fingerprint(estimate.claims))],
-        *([package, number] for package, number in provenance.versions().items()),
-    ]
-    return joined(
-        table("Provenance; versions are those of the machine that made this page",
-              ["What", "Value"], facts, text_columns=(0, 1)),
-        element("pre", element("code", provenance.code(estimate)), tabindex=0),
-    )  # fmt: skip
-
-
-def checklist(caption: str, items: list[checklists.Item]) -> Markup:
-    """Make a table of a checklist, with what is left to the author marked."""
-    cells = []
-    for item in items:
-        wants = None
-        if item.wants:
-            text = item.wants if item.wants == checklists.AUTHOR else (
-                f"{checklists.AUTHOR[:-1]}: {item.wants[0].lower()}{item.wants[1:]}"
-                if not item.wants.startswith("te.")
-                else f"{checklists.AUTHOR[:-1]}: {item.wants}"
-            )  # fmt: skip
-            wants = element("span", text, class_="author")
-        space = " " if item.answer and wants else None
-        cells.append([item.number, item.asks, joined(item.answer or None, space, wants)])
-    return element(
-        "div",
-        table(caption, ["Item", "What it asks for", "Answer"], cells, text_columns=(0, 1, 2)),
-        class_="words",
-    )
 
 
 def _claims(frame: "pd.DataFrame", caption: str, more: list[str]) -> Markup:
@@ -348,21 +198,8 @@ def _pull(claim: "pd.Series") -> list[str]:
     ]  # fmt: skip
 
 
-def _more(n: int, where: str, shown: int = MOST_ROWS) -> Markup | None:
+def more(n: int, where: str, shown: int = MOST_ROWS) -> Markup | None:
+    """Say where the rows are that a page leaves out, if any."""
     if n <= shown:
         return None
     return element("p", f"The first {shown:,} of {n:,}; all are in ", element("code", where), ".")
-
-
-def _number(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}"
-
-
-def _pair(row: "pd.Series", what: str) -> str:
-    if math.isnan(row[what]):
-        return "-"
-    return f"{_number(row[what])} ({row[f'{what}_mcse']:.2f})"
-
-
-def _percent(share: float) -> str:
-    return "-" if math.isnan(share) else f"{100 * share:.0f} %"

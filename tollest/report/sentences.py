@@ -3,7 +3,7 @@
 import numpy as np
 
 from tollest import _text
-from tollest.remarks import remarks
+from tollest.remarks import DOMINATES, remarks
 from tollest.report import rows
 from tollest.report.labels import isolated, label
 from tollest.report.rows import Row
@@ -55,10 +55,10 @@ def _of_total(estimate: Subject, ci_prob: float, ci_kind: str, verb: str) -> lis
     n_prior = sum(
         len(remark.locations)
         for remark in remarks(estimate.claims, estimate.table(ci_prob, ci_kind))
-        if remark.of_several == "The prior dominates"
+        if remark.of_several == DOMINATES
     )
     if n_prior:
-        said.append(f"The prior dominates at {_locations(n_prior)}.")
+        said.append(f"{DOMINATES} at {_locations(n_prior)}.")
     n_verified = int(np.count_nonzero(estimate.claims.verified >= 0))
     if n_verified:
         said.append(f"The toll of {_locations(n_verified)} is verified, not estimated.")

@@ -5,8 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from tollest import _text, archive, rounding
 from tollest.remarks import Remark, remarks
 from tollest.report import escapes, files, markup, rows
@@ -26,7 +24,7 @@ _FLOOR = (
 _TOTAL = (
     "The total is from joint draws, not from adding bounds; verified tolls are documented in it."
 )
-_OPEN = "Its upper bound is the prior's, as that of a toll in it is."
+OPEN = "Its upper bound is the prior's, as that of a toll in it is."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,7 +90,7 @@ class TollTable:
         if any(row.toll.rule for row in self.rows):
             lines.append(rounding.RULE)
         if any(row.n_figures < 0 for row in self.rows):
-            lines.append(_TOTAL + (f" {_OPEN}" if _OPEN in set(self.exact["notes"]) else ""))
+            lines.append(_TOTAL + (f" {OPEN}" if OPEN in set(self.exact["notes"]) else ""))
         lines.append(f"Computed by {self.how}.")
         return lines + [f"DOUBTFUL: {doubt}" for doubt in self.doubts]
 
@@ -269,14 +267,15 @@ def of(estimate: Subject, ci_prob: float, ci_kind: str, *, total: bool) -> TollT
         for name in remark.locations:
             of_location[name] += f", {letter}" if of_location[name] else letter
     printed, marks = rows.of_tolls(claims, table), list(of_location.values())
-    exact = _exact(estimate, table, said)
+    exact = files.exact(estimate, table, said)
     if total and claims.n_locations > 1:
         totals = estimate.total()
         of_total = totals.table(ci_prob, ci_kind)
         label = f"All {claims.n_locations:,} locations"
         printed.append(replace(rows.of_total(totals, of_total), label=label))
         marks.append("")
-        exact = _with_total(exact, of_total)
+        note = OPEN if totals.n_open[0] else ""
+        exact = files.with_total(exact, of_total, note)
     exact.attrs.update(ci_prob=ci_prob, ci_kind=ci_kind)
     n_claims = int(claims.claims_per_location.sum())
     caption = (
@@ -287,35 +286,6 @@ def of(estimate: Subject, ci_prob: float, ci_kind: str, *, total: bool) -> TollT
     return TollTable(
         tuple(printed), exact, caption, said, tuple(marks), estimate.theta.summary, doubts
     )
-
-
-def _exact(estimate: Subject, table: "pd.DataFrame", said: tuple[Remark, ...]) -> "pd.DataFrame":
-    """Exact numbers of the locations, in the columns of `TollTable.frame`."""
-    claims = estimate.claims
-    notes: dict[str, str] = dict.fromkeys(claims.locations, "")
-    for remark in said:
-        for name in remark.locations:
-            notes[name] = f"{notes[name]} {remark.of_one}".strip()
-    frame = table.reset_index(names="name").assign(
-        row="location", n_locations=1, n_silent=(claims.claims_per_location == 0).astype(int),
-        verified=claims.verified, notes=list(notes.values()),
-        ci_prob=table.attrs["ci_prob"], ci_kind=table.attrs["ci_kind"],
-        computed_by=estimate.theta.summary, doubts=" ".join(estimate.doubts),
-    )  # fmt: skip
-    frame["verified"] = frame["verified"].astype("Int64").where(claims.verified >= 0)
-    return files.typed(frame)
-
-
-def _with_total(exact: "pd.DataFrame", table: "pd.DataFrame") -> "pd.DataFrame":
-    """Add the row of the total, which shares level, method and doubts with the others."""
-    import pandas as pd
-
-    total = table.reset_index(names="name").assign(
-        row="total", notes=_OPEN if np.isinf(table["mean"].iloc[0]) else ""
-    )
-    for name in ("ci_prob", "ci_kind", "computed_by", "doubts"):
-        total[name] = exact[name].iloc[0]
-    return pd.concat([exact, files.typed(total)], ignore_index=True)
 
 
 def _letters(n: int) -> list[str]:
