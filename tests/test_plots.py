@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tollest as te
-from tollest.plots import _canvas, _words
+from tollest.plots import _canvas, _marks, _words
 
 matplotlib = pytest.importorskip("matplotlib")
 arviz_plots = pytest.importorskip("arviz_plots")
@@ -141,6 +141,16 @@ def test_letters_name_the_sources_of_each_mark(estimate):
     letters = {name: letter for letter, name in key.items()}
     assert {"press", "radio", "court", ARABIC} <= set(letters)
     assert letters["press"] + letters["radio"] in shown  # beside their ring
+
+
+def test_of_more_sources_than_letters_the_most_frequent_have_one():
+    frame = pd.DataFrame({"source": [f"s{i:02}" for i in range(60)] + ["s59"]})
+
+    codes = _marks.codes(frame)
+
+    assert sorted(codes.values()).count("·") == 8
+    assert len(set(codes.values())) == 53
+    assert codes["s59"] != "·"
 
 
 def test_names_are_text_whatever_they_hold(estimate):

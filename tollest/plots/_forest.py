@@ -80,8 +80,8 @@ def forest(
     >>> import pandas as pd, tollest as te
     >>> table = pd.DataFrame({"location": ["Arden"], "source": ["clinic"], "count": [11]})
     >>> estimate = te.estimate(te.Claims.from_table(table), rng=1, progress=False)
-    >>> print(alt_text(forest(estimate))[:52])  # doctest: +SKIP
-    Forest plot of 1 toll with its 90 % equal-tailed ...
+    >>> te.plots.alt_text(te.plots.forest(estimate))[:21]
+    'Forest plot of 1 toll'
     """
     whole(most, least=1)
     table = estimate.table(ci_prob, ci_kind)
@@ -154,14 +154,12 @@ def _forest(
 
     codes = _marks.codes(claims)
     claims = _gathered(claims, codes)
-    first, last = _marks.ends(claims)
-    low = min([*first, *table["lower"]])
-    high = max([*last, *table["upper"]])
-    lower, upper = _canvas.limits(low, high, pad=0.05)
-    per_inch = float(np.diff(np.log1p([lower, upper]))[0]) / _PLOT
+    low, high = float(table["lower"].min()), float(table["upper"].max())
+    lower, upper, per_inch = _marks.axis(claims, low, high, _room(claims), _PLOT)
     rows = _placed(list(table.index), claims, per_inch)
-    n_key = max(8, -(-len(codes) // 2))
-    plots = _canvas.collection(["tolls"], (_WIDTH, rows.height + 0.75 + 0.16 * n_key))
+    keys = _keys(claims, codes, levels)
+    tall = rows.height + 0.75 + 0.16 * max(8, *map(len, keys))
+    plots = _canvas.collection(["tolls"], (_WIDTH, tall))
     target = _canvas.axes(plots, "tolls")
     _canvas.log1p_axis(target, lower, upper, _PLOT)
     target.set_xlabel("deaths, on the axis log(1 + deaths)")
@@ -179,7 +177,7 @@ def _forest(
     _marks.draw(plots, "tolls", claims, rows.claims, per_inch)
     _letters(plots, claims, rows)
     _canvas.name_rows(target, rows.names, _row_names(estimate, table, is_open), rows.height)
-    _key.add(plots, _keys(claims, codes, levels))
+    _key.add(plots, keys)
     return plots
 
 
@@ -199,11 +197,8 @@ def _joined(letters: "pd.Series") -> str:
 def _placed(names: list[str], claims: "pd.DataFrame", per_inch: float) -> _Rows:
     """Give each claim a lane below its toll's interval in which it meets no other."""
     first, last = _marks.ends(claims)
-    arrows = np.where(claims["form"] == "at_least", _marks.ARROW, 0.0)
-    back = np.where(claims["form"] == "at_most", _marks.ARROW, 0.0)
-    room = 0.12 + 0.075 * claims["letters"].str.len().to_numpy(float)
-    left = np.log1p(first) / per_inch - room - back
-    right = np.log1p(last) / per_inch + 0.08 + arrows
+    before, after = _marks.reach(claims, _room(claims))
+    left, right = np.log1p(first) / per_inch - before, np.log1p(last) / per_inch + after
     y_names, y_claims, top = np.empty(len(names)), np.empty(len(claims)), _GAP / 2
     where = claims["location"].to_numpy()
     for i, name in enumerate(names):
@@ -217,6 +212,11 @@ def _placed(names: list[str], claims: "pd.DataFrame", per_inch: float) -> _Rows:
             y_claims[j] = top + _LANE * (lane + 1.5)
         top += _LANE * (1 + len(lanes)) + _GAP
     return _Rows(y_names, y_claims, top - _GAP / 2)
+
+
+def _room(claims: "pd.DataFrame") -> Floats:
+    """Inches that the letters to the left of each mark take."""
+    return np.asarray(0.12 + 0.075 * claims["letters"].str.len().to_numpy(float), np.float64)
 
 
 def _bands(target: "Axes", rows: _Rows) -> None:
@@ -266,7 +266,10 @@ def _keys(
     ]
     if len(codes) > len(named):
         words.append((Sample(), f"·  {len(codes) - len(named):,} other sources"))
-    return [marks, *_key.halves(words, 10)]
+    longest = max((len(text) for _, text in words), default=0)
+    n_columns = 1 if len(words) <= 10 else 2 if longest > 20 else 4
+    rows = -(-len(words) // n_columns)
+    return [marks, *(words[i : i + rows] for i in range(0, len(words), rows or 1))]
 
 
 def _forest_in_words(

@@ -128,7 +128,7 @@ def _habit_axis(target: "Axes", name: str, values: Floats) -> None:
     ticks = steps[(steps >= low) & (steps <= high)]
     at = np.log(ticks)
     first = int(np.abs(at).argmin()) if name == "bias" else 0
-    ticks = ticks[_canvas.apart(at, 0.27, float(np.log(high / low)), first)]
+    ticks = ticks[_canvas.apart(at, 0.24, float(np.log(high / low)), first)]
     target.set_xscale("log")
     target.set_xlim(low, high)
     sign = _TIMES if name == "bias" else ""

@@ -97,6 +97,45 @@ def ends(frame: "pd.DataFrame") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return lower, np.where((upper == UNBOUNDED) | certain, lower, upper)
 
 
+def arrows(frame: "pd.DataFrame") -> Floats:
+    """Give 1 for claims that are drawn as arrows upwards, -1 for downwards, 0 for others."""
+    out = np.zeros(len(frame))
+    out[(frame["upper"] == UNBOUNDED) & (frame["kind"] != "documented")] = 1.0
+    out[frame["kind"] == "at_most"] = -1.0
+    return out
+
+
+def reach(frame: "pd.DataFrame", left: Floats | float) -> tuple[Floats, Floats]:
+    """Room that claims take to either side of their `ends`, in inches, with `left` for letters."""
+    arrow = ARROW * arrows(frame)
+    return left - np.minimum(arrow, 0.0), 0.08 + np.maximum(arrow, 0.0)
+
+
+def axis(
+    frame: "pd.DataFrame", low: float, high: float, left: Floats | float, inches: float
+) -> tuple[float, float, float]:
+    """Limits of an axis that has room for tolls from `low` to `high` and for claims.
+
+    Returns
+    -------
+    lower, upper : float
+        In deaths.
+    per_inch : float
+        Length of an inch on the log1p axis.
+    """
+    first, last = ends(frame)
+    lower, upper = _canvas.limits(min([low, *first]), max([high, *last]), pad=0.05)
+    before, after = reach(frame, left)
+    start, stop = np.log1p([lower, upper])
+    per_inch = (stop - start) / inches
+    # What claims need changes the scale, and that what they need.
+    for _ in range(3):
+        begin = min([start, *(np.log1p(first) - before * per_inch)])
+        end = max([stop, *(np.log1p(last) + after * per_inch)])
+        per_inch = (end - begin) / inches
+    return float(np.expm1(max(begin, -3.0))), float(np.expm1(end)), float(per_inch)
+
+
 def draw(
     plots: "PlotCollection", panel: str, frame: "pd.DataFrame", y: Floats, per_inch: float
 ) -> None:
@@ -104,10 +143,8 @@ def draw(
     from arviz_plots import visuals
 
     lower, upper = ends(frame)
-    arrow = np.zeros(len(frame))
-    arrow[(frame["upper"] == UNBOUNDED) & (frame["kind"] != "documented")] = 1.0
-    arrow[frame["kind"] == "at_most"] = -1.0
-    tips = np.maximum(np.expm1(np.log1p(lower) + arrow * ARROW * per_inch), -0.45)
+    arrow = arrows(frame)
+    tips = np.maximum(np.expm1(np.log1p(lower) + arrow * ARROW * per_inch), -0.9)
     for form in FORMS:
         which = (frame["form"] == form).to_numpy()
         if form in _POINTS and which.any():

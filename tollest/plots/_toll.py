@@ -106,10 +106,8 @@ def _toll(
     pmf = estimate.pmf(location)
     below = pmf["probability"].cumsum()
     seen = pmf[(below > _BEYOND) & (below.shift(fill_value=0.0) < 1.0 - _BEYOND)]
-    first, last = _marks.ends(claims)
-    low, high = min([*first, seen["first"].min()]), max([*last, seen["last"].max()])
-    lower, upper = _canvas.limits(low, high, pad=0.06)
-    per_inch = float(np.diff(np.log1p([lower, upper]))[0]) / _PLOT
+    low, high = float(seen["first"].min()), float(seen["last"].max())
+    lower, upper, per_inch = _marks.axis(claims, low, high, 0.08, _PLOT)
     tall = _LINE * max(len(claims), 1) + 0.2
     plots = _canvas.collection(
         ["mass", "claims"], (_WIDTH, 1.5 + tall + 1.6), height_ratios=[1.5, tall], sharex=True,
