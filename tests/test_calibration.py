@@ -31,7 +31,7 @@ class Overconfident:
 
 @pytest.fixture(scope="module")
 def small():
-    return calibrate(SMALL, n_replicates=30, rng=1, progress=False)
+    return calibrate(SMALL, n_replicates=40, rng=1, progress=False)
 
 
 def test_the_default_engine_is_calibrated(small):
@@ -47,7 +47,7 @@ def test_the_default_engine_is_calibrated(small):
 
 
 def test_an_overconfident_engine_is_found_out():
-    result = calibrate(SMALL, engine=Overconfident(0.2), n_replicates=15, rng=1, progress=False)
+    result = calibrate(SMALL, engine=Overconfident(0.2), n_replicates=20, rng=1, progress=False)
 
     assert not result.uniformity(prob=0.999)["jointly_inside"].all()
     assert (result.coverage().loc["theta", "z"] < -4).all()
@@ -152,7 +152,6 @@ def test_a_source_that_is_off_stands_out():
     assert result.coverage < 0.75
 
 
-@pytest.mark.slow
 def test_habits_of_a_source_are_learnt_from_its_other_claims():
     claims = simulate(40, 5, rng=3, faults=[OffSource(4.0)]).claims
 

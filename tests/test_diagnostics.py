@@ -346,18 +346,20 @@ def test_a_prior_sure_of_smaller_tolls_is_contradicted(mistaken):
     assert table.loc["mu", "prior"] == "Normal(0, 0.2)"
 
 
-def test_the_total_hangs_on_the_common_bias_where_nothing_is_verified(clean, monkeypatch):
-    # Over seeds the total's is 0.04 to 0.06: the usual limit is too near for hundreds of draws.
-    monkeypatch.setattr(diagnostics.prior_checks, "_SENSITIVE", 0.035)
+def test_the_total_hangs_on_the_common_bias_where_nothing_is_verified(clean):
     locations = list(clean.claims.locations[:2])
+    # With 30 % either way the total's is 0.07 to 0.10 over seeds, well above the limit of 0.05.
+    loose = priors.Priors(common_bias=priors.Normal(0.0, 0.3))
 
-    table = diagnostics.power_scaling(clean, locations)
+    table = diagnostics.power_scaling(fitted(table_with_a_visitor(), priors=loose), locations)
 
     assert table.index.tolist() == [("total", "total"), *(("toll", name) for name in locations)]
     assert table.loc[("total", "total"), "diagnosis"] == "the prior decides"
     assert table.loc[("total", "total"), "mostly"] == "common_bias"
-    # A toll of a hundred with several claims hangs on these.
-    assert (table.loc["toll", "diagnosis"] == "").all()
+    # Under the usual prior a toll of a hundred with several claims hangs on these.
+    tight = diagnostics.power_scaling(clean, locations)
+    assert (tight.loc["toll", "diagnosis"] == "").all()
+    assert tight.loc[("total", "total"), "mostly"] == "common_bias"
 
 
 def test_a_prior_sure_of_smaller_tolls_pulls_at_the_total(mistaken):
