@@ -82,6 +82,28 @@ def test_a_wrong_command_line_exits_2_before_anything_is_computed(path):
     assert run("estimate", path, "--layout", "excel").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--save", "answer.txt"], "'answer.txt' does not end in .nc"),
+        (["--out", "nowhere/report.html"], "there is no folder 'nowhere'"),
+        (["--table", "nowhere/tolls.csv"], "there is no folder 'nowhere'"),
+        (["--ci-prob", "90"], "ci_prob is 90"),
+        (["--ci-kind", "middle"], "middle"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_anything_is_computed(
+    path, monkeypatch, arguments, message
+):
+    monkeypatch.setattr("tollest.cli.estimate", lambda *_, **__: pytest.fail("was computed"))
+
+    result = run("estimate", path, *arguments)
+
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
 def test_a_doubtful_answer_is_printed_and_exits_3(path, monkeypatch):
     answer = te.estimate(te.Claims.read(path), rng=1, progress=False)
     object.__setattr__(answer.theta, "doubts", ("R-hat is 1.300.",))

@@ -290,6 +290,15 @@ def test_priors_are_drawn_as_densities_beside_posteriors(estimate):
     assert "common bias, factor: prior 1 (0.848 to 1.18)" in te.plots.alt_text(plots)
 
 
+def test_what_was_left_out_is_no_repeat_whatever_its_reason_says(claims):
+    row = int(claims.to_frame().query("source == 'radio'")["row"].iloc[0])
+    kept = claims.without(rows={row: "repeats press, as we think"})
+
+    assert row in kept.excluded["row"].tolist()
+    assert row not in _marks.stood_once(kept)["row"].tolist()
+    assert row not in _marks.of(kept, ["Arden"])["row"].tolist()
+
+
 def test_repeats_counts_pairs_and_declared_origins(estimate):
     plots = te.plots.repeats(estimate)
 

@@ -287,27 +287,41 @@ def read_rows(
     )
 
 
-def _find_columns(
+def open_frame(
     table: Any,  # noqa: ANN401 - whatever dataframe narwhals accepts
-    columns: Mapping[str, str],
-) -> tuple[dict[str, "nw.Series[Any]"], int]:
-    """Take the columns of a claim out of a table, by our names."""
+    expected: str,
+) -> tuple["nw.DataFrame[Any]", list[str]]:
+    """Take a dataframe and the names of its columns; `expected` says what else an error wants.
+
+    Raises
+    ------
+    ClaimsError
+        If two columns have the same name.
+    TypeError
+        If `table` is no eager dataframe.
+    """
     # Here, because only the reading of tables needs it.
     import narwhals as nw
     from narwhals.exceptions import DuplicateError
 
     try:
         frame = nw.from_native(table, eager_only=True)
-        there = list(frame.columns)
+        return frame, list(frame.columns)
     except DuplicateError as error:
         message = f"two columns of the table have the same name; rename one. {error}"
         raise ClaimsError([Problem(message)]) from None
     except TypeError:
-        message = (
-            f"a table of claims is a pandas, polars or pyarrow table, held in memory, "
-            f"not a {type(table).__name__}"
-        )
-        raise TypeError(message) from None
+        raise TypeError(f"{expected}, not a {type(table).__name__}") from None
+
+
+def _find_columns(
+    table: Any,  # noqa: ANN401 - whatever dataframe narwhals accepts
+    columns: Mapping[str, str],
+) -> tuple[dict[str, "nw.Series[Any]"], int]:
+    """Take the columns of a claim out of a table, by our names."""
+    frame, there = open_frame(
+        table, "a table of claims is a pandas, polars or pyarrow table, held in memory"
+    )
     listed = ", ".join(shown(name) for name in there) or "none"
     bare = {name.strip(): name for name in there if isinstance(name, str)}
     problems = [

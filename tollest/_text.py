@@ -1,6 +1,6 @@
 """How an estimate reads in a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,11 +9,17 @@ if TYPE_CHECKING:
 _SHOWN = 20  # rows
 _NAMED = 8  # names in a note
 _WIDEST = 48  # characters of a name
+_KINDS_OF_INTERVAL = {"eti": "equal-tailed", "hdi": "highest-density"}
 
 
-def plural(n: int, noun: str) -> str:
-    """Join a number and its noun: ``"1 claim"``, ``"2,000 claims"``."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+def plural(n: int, noun: str, many: str = "") -> str:
+    """Join a number and its noun: ``"1 claim"``, ``"2,000 claims"``; `many` if not by an s."""
+    return f"{n:,} {noun if n == 1 else many or f'{noun}s'}"
+
+
+def interval(ci_prob: float, ci_kind: str) -> str:
+    """Level and kind of an interval, such as ``"90 % equal-tailed credible interval"``."""
+    return f"{100 * ci_prob:g} % {_KINDS_OF_INTERVAL[ci_kind]} credible interval"
 
 
 def short(name: str) -> str:
@@ -31,13 +37,14 @@ def named(what: str, names: Sequence[str]) -> str:
     return f"{what} {shown}{more}."
 
 
-def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def columns(rows: Sequence[Sequence[str]], width: Callable[[str], int] = len) -> list[str]:
     """Align rows of cells, the first column to the left and all others to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        pads = [" " * (most - width(cell)) for cell, most in zip(row, widths, strict=True)]
+        cells = [row[0] + pads[0]]
+        cells += [pad + cell for pad, cell in zip(pads[1:], row[1:], strict=True)]
         lines.append("  ".join(cells).rstrip())
     return lines
 
@@ -60,8 +67,7 @@ def answer(
     notes, doubts : sequence of str
         Remarks on rows, empty ones skipped, and reasons not to rely on the numbers.
     """
-    kind = {"eti": "equal-tailed", "hdi": "highest-density"}[table.attrs["ci_kind"]]
-    lines = [f"{head}; {100 * table.attrs['ci_prob']:g} % {kind} credible intervals."]
+    lines = [f"{head}; {interval(table.attrs['ci_prob'], table.attrs['ci_kind'])}s."]
     rows: list[tuple[str, ...]] = [("", "median", "lower", "upper", "claims", "documented")]
     for name, row in table.head(_SHOWN).iterrows():
         numbers = [f"{int(row[c]):,}" for c in ("median", "lower", "upper", "n_claims")]

@@ -44,17 +44,9 @@ from scipy.special import expit
 from tollest import _kernels, _text, passes
 from tollest._rows import DOCUMENTED, VERIFIED
 from tollest._tables import Parameters, Problem
-from tollest.claims import (
-    _EVIDENCE,
-    _LATER,
-    _LEFT_OUT,
-    _REPEAT,
-    _UNDATED,
-    KINDS,
-    UNBOUNDED,
-    Claims,
-)
+from tollest.claims import _EVIDENCE, KINDS, UNBOUNDED, Claims
 from tollest.engines import ThetaDraws, _weights
+from tollest.engines._base import MOST_K
 from tollest.figures import Figure, Speakers, log_mass_up_to
 from tollest.model import Posterior
 from tollest.priors import Never
@@ -67,10 +59,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _COUNT = KINDS.index("count")
-_STATUS = {
-    _EVIDENCE: "used", _REPEAT: "repeats another", _LATER: "dated later", _UNDATED: "undated",
-    _LEFT_OUT: "left out",
-}  # fmt: skip
 _TOLLS = 4  # equally likely ones, for each draw, that predictions are averaged over
 _GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 _CHUNK = 64  # draws a thread takes at a time
@@ -244,7 +232,7 @@ def audit(
     weighed = _Weighed(evidence, used, reff)
     toll = weighed.masses
     ends = [toll.quantile(q) for q in (0.5, 0.5 - ci_prob / 2, 0.5 + ci_prob / 2)]
-    good_k = float(min(1.0 - 1.0 / np.log10(len(used)), 0.7))
+    good_k = float(min(1.0 - 1.0 / np.log10(len(used)), MOST_K))
     median, lower, upper = (int(end[0]) for end in ends)
     return Audit(
         location=posterior.claims.locations[place],
@@ -523,11 +511,10 @@ def _table(
     """Rows of `Audit.table`."""
     claims, rows = evidence.claims, evidence.rows
     frame = claims._frame(evidence.all_rows).drop(columns="location").set_index("row")
-    standing = claims._standing[evidence.all_rows]
-    frame["status"] = [_STATUS.get(code, "superseded") for code in standing.tolist()]
+    frame["status"] = claims._status(evidence.all_rows)
     frame["reason"] = [
-        "" if code == _EVIDENCE else claims._reason(row)
-        for row, code in zip(frame.index.tolist(), standing.tolist(), strict=True)
+        "" if status == "used" else claims._reason(row)
+        for row, status in zip(frame.index.tolist(), frame["status"], strict=True)
     ]
     repeat = np.zeros(rows.size)
     repeat[: evidence.noisy.size] = weighed.repeats()

@@ -24,6 +24,7 @@ from tollest._rows import (
     read_rows,
     shown,
 )
+from tollest._text import plural
 from tollest.wording import UNBOUNDED
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ __all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError", "Problem"]
 # Why a row is or is not evidence, in `Claims._standing`; a superseded row holds the number of the
 # row that supersedes it, 0 or more, instead.
 _EVIDENCE, _REPEAT, _LATER, _UNDATED, _LEFT_OUT = -1, -2, -3, -4, -5
+_STATUS = {
+    _EVIDENCE: "used", _REPEAT: "repeats another", _LATER: "dated later", _UNDATED: "undated",
+    _LEFT_OUT: "left out",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -392,13 +397,13 @@ class Claims:
         """Say how many claims there are, and how many were set aside, and why."""
         kinds = self._rows.kind[self._in_evidence]
         certain = [
-            _plural(int((kinds == kind).sum()), name)
+            plural(int((kinds == kind).sum()), name)
             for kind, name in ((DOCUMENTED, "documented floor"), (VERIFIED, "verified toll"))
             if (kinds == kind).any()
         ]
         text = (
-            f"Claims: {_plural(self.n_claims, 'claim')} by {_plural(self.n_sources, 'source')} "
-            f"on {_plural(self.n_locations, 'location')}"
+            f"Claims: {plural(self.n_claims, 'claim')} by {plural(self.n_sources, 'source')} "
+            f"on {plural(self.n_locations, 'location')}"
         )
         silent = int((self.claims_per_location == 0).sum())
         if silent:
@@ -432,6 +437,10 @@ class Claims:
     @cached_property
     def _why(self) -> dict[int, str]:
         return dict(self._left_out)
+
+    def _status(self, rows: NDArray[np.int64]) -> list[str]:
+        """Tell of rows of the table in a word whether they are evidence, or what they are."""
+        return [_STATUS.get(code, "superseded") for code in self._standing[rows].tolist()]
 
     def _reason(self, row: int) -> str:
         rows, standing = self._rows, int(self._standing[row])
@@ -753,7 +762,3 @@ def _read_csv(path: Path) -> "pa.Table":
 
 def _unreadable(path: Path, error: Exception) -> ClaimsError:
     return ClaimsError([Problem(f"{shown(path.name)} cannot be read: {error}")])
-
-
-def _plural(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'s' if n != 1 else ''}"

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from tollest import readers
+from tollest import archive, readers
 from tollest.claims import Claims
 from tollest.estimation import DoubtfulEstimate, estimate
+from tollest.tolls import check_interval
 
 UNUSABLE, DOUBTFUL = 1, 3
 
@@ -113,6 +114,17 @@ def estimate_command(
     if out is not None and out.suffix != ".html":
         raise typer.BadParameter(f"{out} does not end in .html.")
     claims = _claims(path, layout, as_of)
+    try:  # before minutes are spent on an answer that cannot be written
+        check_interval(ci_prob, ci_kind)
+        for file, ending in (
+            (out, ".html"),
+            (table, table.suffix if table else ""),
+            (save, ".nc"),
+        ):
+            if file is not None:
+                archive.check_path(file, ending)
+    except (ValueError, OSError) as error:
+        raise _leave(error) from None
     with warnings.catch_warnings():
         # The answer's own text says so already.
         warnings.simplefilter("ignore", DoubtfulEstimate)

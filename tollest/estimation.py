@@ -504,6 +504,13 @@ class Estimate:
         ValueError
             If `by` leaves locations without a label, or has another length.
         """
+        return self._total if by is None else self._added_up(by)
+
+    @cached_property
+    def _total(self) -> Totals:
+        return self._added_up(None)
+
+    def _added_up(self, by: Mapping[str, Hashable] | Sequence[Hashable] | None) -> Totals:
         names, index = labelled(self.claims.locations, by)
         claims = self.claims
         floors = np.where(claims.verified >= 0, claims.verified, claims.documented)

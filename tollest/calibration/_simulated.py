@@ -316,8 +316,13 @@ def _band(n: int, prob: float, rng: int | None) -> tuple[Floats, Floats, Floats]
     return points, lower, upper
 
 
+def _ecdf(values: Floats, points: Floats) -> Floats:
+    """Share of `values` up to each of `points`."""
+    return np.searchsorted(np.sort(values), points, side="right") / len(values)
+
+
 def _is_inside(values: Floats, band: tuple[Floats, Floats, Floats]) -> bool:
     points, lower, upper = band
-    ecdf = np.searchsorted(np.sort(values), points, side="right") / len(values)
+    ecdf = _ecdf(values, points)
     # Bands and ECDF are multiples of 1 / n: what touches is inside.
     return bool(np.all((ecdf >= lower - 1e-9) & (ecdf <= upper + 1e-9)))

@@ -12,6 +12,7 @@ from tollest.model import Posterior
 # Vehtari et al. (2021), https://doi.org/10.1214/20-BA1221, for R-hat; the least ESS at which
 # the ends of a 90 % interval are known to a few per cent of its width.
 MOST_RHAT = 1.01
+MOST_K = 0.7  # Vehtari et al. (2024), as importance sampling cites them
 LEAST_ESS = 400.0
 
 

@@ -10,7 +10,7 @@ from scipy.special import gammaln, logsumexp
 from tollest._progress import Reporter
 from tollest._theta import Coordinates
 from tollest.engines import _quadratic, _weights, _whitening
-from tollest.engines._base import LEAST_ESS, AbstractEngine, ThetaDraws
+from tollest.engines._base import LEAST_ESS, MOST_K, AbstractEngine, ThetaDraws
 from tollest.engines.nuts import NUTS
 from tollest.model import Likelihood, Posterior
 from tollest.support import Support
@@ -27,7 +27,7 @@ _HOPELESS = 0.015  # ESS a draw below which rounds are given up
 _STRETCH = 2.5  # of the draws that look for tails along single entries
 _STRETCHED = 0.5  # share of such draws
 _GOOD_ESS = 0.1  # ESS a draw of the first round at which there is nothing to learn
-_GOOD_K = 0.6  # Pareto k at which rounds end; 0.7 is the most that is accepted
+_GOOD_K = 0.6  # Pareto k at which rounds end; MOST_K is accepted
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class NestedLaplace:
                 break
             reporter.update("Importance sampling", 0.5 + number / (2 * self.rounds))
             sample.add(final, final, rng)
-        if sample.k > 0.7 or sample.ess < LEAST_ESS:
+        if sample.k > MOST_K or sample.ess < LEAST_ESS:
             return None
         keep = _weights.systematic(np.exp(sample.log_weights), n_draws, rng)
         theta = working.to_theta(whitening.coordinates, sample.draws[keep])

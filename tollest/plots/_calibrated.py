@@ -73,8 +73,8 @@ def calibration(
         outside = _ranks(plots, ranks, points, lower, upper)
         _coverage(plots, coverage)
         n = _text.plural(len(calibration.replicates), "replicate")
-        title = f"Calibration over {n} with {_text.plural(ranks.shape[1], 'quantity')}"
-        title = title.replace("quantitys", "quantities")
+        drawn = _text.plural(ranks.shape[1], "quantity", "quantities")
+        title = f"Calibration over {n} with {drawn}"
         notes = [_text.named("Outside the band:", outside)] if outside else []
         if calibration.n_doubtful:
             notes.append(f"{_text.plural(calibration.n_doubtful, 'estimate')} warned.")
@@ -120,9 +120,9 @@ def _ranks(
     # The toll and the total last, on top of the rest.
     names = sorted(ranks.columns, key=lambda name: name in ("toll", "total"))
     for name in names:
-        values = np.sort(ranks[name].to_numpy())
-        ecdf = np.searchsorted(values, points, side="right") / len(values)
-        if np.any((ecdf < lower - 1e-9) | (ecdf > upper + 1e-9)):
+        values = ranks[name].to_numpy()
+        ecdf = _simulated._ecdf(values, points)
+        if not _simulated._is_inside(values, (points, lower, upper)):
             outside.append(str(name))
         key = str(name) if name in ("toll", "total") else "others"
         color, dash, _ = _LOOKS[key]

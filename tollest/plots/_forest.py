@@ -91,7 +91,7 @@ def forest(
     n_earlier = int((claims["form"] == "superseded").sum())
     claims = claims[claims["form"] != "superseded"].reset_index(drop=True)
     is_open = estimate._is_open[[estimate._position(name) for name in names]]
-    levels = _words.interval(ci_prob, ci_kind)
+    levels = _text.interval(ci_prob, ci_kind)
     with _canvas.style():
         plots = _forest(estimate, table, claims, is_open, levels)
         notes = [chosen] if chosen else []

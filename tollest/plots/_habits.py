@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import expit, logit, ndtri
 
 from tollest import _text
 from tollest.estimation import Estimate
@@ -69,7 +69,7 @@ def sources(estimate: Estimate, *, ci_prob: float = 0.9, most: int = 40) -> "Plo
         table = table.iloc[np.sort(often)]
     never = isinstance(estimate.model.priors.logit_repeat, Never)
     habits = [name for name in _HABITS if not (never and name == "repeat")]
-    levels = _words.interval(ci_prob)
+    levels = _text.interval(ci_prob, "eti")
     with _canvas.style():
         plots = _sources(table, habits)
         title = f"Habits of {_text.plural(len(table), 'source')}: medians and {levels}s"
@@ -265,7 +265,7 @@ def _unknown_ticks(unit: str, low: float, high: float) -> tuple[Floats, list[str
         inverse = np.log
     elif unit == "probability":
         nice = np.array([0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999])
-        inverse = _logit
+        inverse = logit
     else:
         step = next(s for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 1e9) if high / s <= 4.5)
         ticks = np.arange(0.0, high, step)
@@ -278,14 +278,10 @@ def _unknown_ticks(unit: str, low: float, high: float) -> tuple[Floats, list[str
     return at[apart], [f"{sign}{value:g}" for value in nice[apart]]
 
 
-def _logit(p: Floats) -> Floats:
-    return np.asarray(np.log(p / (1 - p)), np.float64)
-
-
 def _unknown_in_words(entry: Entry, drawn: Floats) -> str:
     label, unit = _UNKNOWNS.get(entry.name, (entry.name, ""))
     units: dict[str, Callable[[Floats], Floats]] = {
-        "deaths": _deaths, "factor": np.exp, "exp": np.exp, "probability": _expit,
+        "deaths": _deaths, "factor": np.exp, "exp": np.exp, "probability": expit,
     }  # fmt: skip
     natural = units.get(unit, np.asarray)
     q = np.array([0.5, 0.05, 0.95])
@@ -300,7 +296,3 @@ def _unknown_in_words(entry: Entry, drawn: Floats) -> str:
 def _deaths(x: Floats) -> Floats:
     # The centre may lie below no deaths on the axis, where there are no tolls.
     return np.asarray(np.maximum(np.expm1(x), 0.0), np.float64)
-
-
-def _expit(x: Floats) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-x)), np.float64)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest import _text
 from tollest.claims import UNBOUNDED, Claims
 from tollest.plots import _canvas, _words
 from tollest.plots._canvas import CLAIM, FAINT, INK
@@ -60,16 +61,16 @@ def of(claims: Claims, locations: Sequence[str]) -> "pd.DataFrame":
     evidence = claims.to_frame()[
         ["row", "location", "source", "kind", "lower", "upper", "date"]
     ].assign(reason="")
-    # The start of a reason tells claims that were made and replaced from those left out or
-    # not yet made.
-    excluded = claims.excluded
-    excluded = excluded[excluded["reason"].str.startswith(("repeats ", "superseded "))]
-    parts = [part[part["location"].isin(list(locations))] for part in (evidence, excluded)]
+    parts = [
+        part[part["location"].isin(list(locations))] for part in (evidence, stood_once(claims))
+    ]
     frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     frame["upper"] = frame["upper"].fillna(UNBOUNDED).astype(np.int64)
     frame["form"] = [
-        _form(str(kind), str(reason), int(upper))
-        for kind, reason, upper in zip(frame["kind"], frame["reason"], frame["upper"], strict=True)
+        _form(str(kind), status, int(upper))
+        for kind, status, upper in zip(
+            frame["kind"], claims._status(frame["row"].to_numpy()), frame["upper"], strict=True
+        )
     ]
     counts = frame[frame["form"] == "count"]
     shared = counts.duplicated(["location", "lower"], keep=False)
@@ -77,10 +78,20 @@ def of(claims: Claims, locations: Sequence[str]) -> "pd.DataFrame":
     return frame.sort_values("row", ignore_index=True)
 
 
-def _form(kind: str, reason: str, upper: int) -> str:
-    if reason.startswith("superseded"):
-        return "superseded"
-    if reason:
+def stood_once(claims: Claims) -> "pd.DataFrame":
+    """List the claims that were made and replaced, or repeat another: rows of `Claims.excluded`.
+
+    Claims left out or not yet made are not among them.
+    """
+    excluded = claims.excluded
+    status = claims._status(excluded["row"].to_numpy())
+    return excluded[[one in ("superseded", "repeats another") for one in status]]
+
+
+def _form(kind: str, status: str, upper: int) -> str:
+    if status == "superseded":
+        return status
+    if status != "used":
         return "declared"
     if kind in ("documented", "verified", "at_most"):
         return kind
@@ -255,8 +266,8 @@ def told(frame: "pd.DataFrame") -> str:
     parts = [f"{counted[form]} {words}" for form, words in FORMS.items() if form in counted]
     n, sources = len(frame), frame["source"].nunique()
     return (
-        f"{n:,} {'claim' if n == 1 else 'claims'} by {sources:,} "
-        f"{'source' if sources == 1 else 'sources'} are drawn: {', '.join(parts)}."
+        f"{_text.plural(n, 'claim')} by {_text.plural(sources, 'source')} are drawn: "
+        f"{', '.join(parts)}."
         if n
         else "Nobody made a claim."
     )

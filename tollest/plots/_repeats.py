@@ -86,9 +86,11 @@ class _Shared:
 
     @classmethod
     def of(cls, claims: Claims) -> "_Shared":
-        repeats = claims.excluded
-        repeats = repeats[repeats["reason"].str.startswith("repeats ")]
-        origins = repeats["reason"].str.removeprefix("repeats ")
+        excluded = claims.excluded
+        status = claims._status(excluded["row"].to_numpy())
+        repeats = excluded[[one == "repeats another" for one in status]]
+        said = claims._rows
+        origins = [said.names[said.origin[row]] for row in repeats["row"]]
         frame = claims.to_frame()
         names = sorted({*frame["source"], *repeats["source"], *origins}, key=str.casefold)
         position = {name: i for i, name in enumerate(names)}

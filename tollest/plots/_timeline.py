@@ -16,7 +16,7 @@ from tollest.claims import Claims
 from tollest.engines import AbstractEngine
 from tollest.estimation import DoubtfulEstimate, Estimate, estimate
 from tollest.model import Model
-from tollest.plots import _canvas, _key, _words
+from tollest.plots import _canvas, _key, _marks, _words
 from tollest.plots._canvas import CLAIM, POSTERIOR
 from tollest.plots._key import Sample
 from tollest.totals import Totals
@@ -110,9 +110,7 @@ def _said(claims: Claims) -> "pd.Series":
     """Give the days of all claims that are, or once were, evidence."""
     import pandas as pd
 
-    excluded = claims.excluded
-    said = excluded["reason"].str.startswith(("repeats ", "superseded "))
-    dates: pd.Series = pd.concat([claims.to_frame()["date"], excluded.loc[said, "date"]])
+    dates: pd.Series = pd.concat([claims.to_frame()["date"], _marks.stood_once(claims)["date"]])
     return dates.dropna()
 
 
@@ -166,7 +164,7 @@ def timeline(
     if not states:
         raise ValueError("states is empty; give what was estimated on one day or more.")
     table, doubtful = _over_time(states, of, ci_prob, ci_kind)
-    levels = _words.interval(ci_prob, ci_kind)
+    levels = _text.interval(ci_prob, ci_kind)
     what = "Total" if of is None else _words.short(of, 60)
     left_out = len(states) - len(table)
     notes = [f"Not known of on the first {_text.plural(left_out, 'day')}."] if left_out else []

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tollest import _text
 from tollest.estimation import Estimate
 from tollest.plots import _canvas, _key, _marks, _words
 from tollest.plots._canvas import FAINT, INK, POSTERIOR, SHADE, SMALL
@@ -59,13 +60,13 @@ def toll(
     Of more than 40 claims the first 40 of the table are drawn, as the title says.
     """
     check_interval(ci_prob, ci_kind)
-    estimate._position(location)
-    row = estimate.table(ci_prob, ci_kind).iloc[estimate._position(location)]
+    place = estimate._position(location)
+    row = estimate.table(ci_prob, ci_kind).iloc[place]
     claims = _marks.of(estimate.claims, [location])
     n_all = len(claims)
     claims = claims.head(_MOST)
-    levels = _words.interval(ci_prob, ci_kind)
-    is_open = bool(estimate._is_open[estimate._position(location)])
+    levels = _text.interval(ci_prob, ci_kind)
+    is_open = bool(estimate._is_open[place])
     notes = []
     if is_open:
         notes.append("No claim or cap bounds the toll from above: the upper end is the prior's.")
@@ -74,15 +75,15 @@ def toll(
     with _canvas.style():
         plots = _toll(estimate, location, row, claims)
         n = {key: _words.number(row[key]) for key in ("median", "lower", "upper")}
-        known = estimate.claims.verified[estimate._position(location)] >= 0
+        known = estimate.claims.verified[place] >= 0
         interval = f"{n['lower']} to {n['upper']} deaths, {levels}"
         told = f"{n['median']} deaths, verified" if known else interval
         title = f"{_words.short(location, 60)}: {told}"
         said = [
-            f"{_words.short(source, 60)}: {words}{f', {reason}' if reason else ''}"
-            for source, words, reason in zip(
-                claims["source"], _marks.words(claims), map(_standing, claims["reason"]),
-                strict=True,
+            f"{_words.short(source, 60)}: {words}{f', {standing}' if standing else ''}"
+            for source, words, standing in zip(
+                claims["source"], _marks.words(claims),
+                map(_standing, claims["form"], claims["reason"]), strict=True,
             )
         ]  # fmt: skip
         alt = (
@@ -95,9 +96,9 @@ def toll(
     return plots
 
 
-def _standing(reason: str) -> str:
+def _standing(form: str, reason: str) -> str:
     """Say briefly why a claim is no evidence; empty where it is."""
-    return "superseded" if reason.startswith("superseded") else reason and _words.short(reason, 60)
+    return form if form == "superseded" else reason and _words.short(reason, 60)
 
 
 def _toll(
@@ -173,12 +174,13 @@ def _claim_rows(
     names = [_words.short(source, 30) for source in claims["source"]]
     _canvas.name_rows(below, y, names, tall)
     below.tick_params(axis="y", labelsize=SMALL)
-    for at, words, date, reason in zip(
-        y, _marks.words(claims), _words.days(claims["date"]), claims["reason"], strict=True
-    ):
+    for at, words, date, form, reason in zip(
+        y, _marks.words(claims), _words.days(claims["date"]), claims["form"], claims["reason"],
+        strict=True,
+    ):  # fmt: skip
         # Whom a claim repeats stands on a second line; that it is superseded its mark says.
         parts = [words, date]
-        origin = f"\n{_words.short(reason, 30)}" if reason.startswith("repeats") else ""
+        origin = f"\n{_words.short(reason, 30)}" if form == "declared" else ""
         below.annotate(
             ", ".join(part for part in parts if part) + origin, (1.0, at), xytext=(5, 0),
             xycoords=("axes fraction", "data"), textcoords="offset points", va="center",

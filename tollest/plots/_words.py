@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 _JOINERS = "\u200c\u200d"  # Persian and Indic scripts need them within words
 _INVISIBLE = {"Cc", "Cf", "Cs", "Cn"}
-_KINDS = {"eti": "equal-tailed", "hdi": "highest-density"}
 
 
 def short(name: object, most: int = 34) -> str:
@@ -52,11 +51,6 @@ def number(n: float) -> str:
         return f"{n:,}"
     digits = f"{n / 1e6:,.6f}".rstrip("0").rstrip(".")
     return f"{digits} million"
-
-
-def interval(ci_prob: float, ci_kind: str = "eti") -> str:
-    """Name the level and kind of an interval."""
-    return f"{100 * ci_prob:g} % {_KINDS[ci_kind]} credible interval"
 
 
 def claimed(kind: str, lower: int, upper: int) -> str:

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from tollest._rows import ClaimsError, Problem, shown
+from tollest._rows import ClaimsError, Problem, open_frame, shown
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -67,24 +67,12 @@ def open_table(data: Any, encoding: str) -> Table:  # noqa: ANN401 - a path or a
     ValueError
         The name of the file has another ending, or there is no such encoding.
     """
-    import narwhals as nw
-    from narwhals.exceptions import DuplicateError
-
     if isinstance(data, str | Path):
         return _open_file(Path(data), encoding)
-    try:
-        frame = nw.from_native(data, eager_only=True)
-        header = tuple(frame.columns)
-    except DuplicateError as error:
-        message = f"two columns of the table have the same name; rename one. {error}"
-        raise ClaimsError([Problem(message)]) from None
-    except TypeError:
-        message = (
-            "give the path of a file, or a pandas, polars or pyarrow table held in memory, "
-            f"not a {type(data).__name__}"
-        )
-        raise TypeError(message) from None
-    return Table("the table", header, lambda names: frame.select(list(names)))
+    frame, header = open_frame(
+        data, "give the path of a file, or a pandas, polars or pyarrow table held in memory"
+    )
+    return Table("the table", tuple(header), lambda names: frame.select(list(names)))
 
 
 def _open_file(path: Path, encoding: str) -> Table:

@@ -17,7 +17,6 @@ import numpy as np
 
 from tollest import _text
 from tollest.priors import Never
-from tollest.report import rows
 from tollest.report.subject import Subject
 
 AUTHOR = "For the author to write."
@@ -106,7 +105,7 @@ def barg(estimate: Subject, ci_prob: float, ci_kind: str, *, has_sensitivity: bo
         Item(
             "3B",
             "Summary of the posterior",
-            f"Medians with {rows.level(ci_prob, ci_kind)}s: Answer. Sources: equal-tailed.",
+            f"Medians with {_text.interval(ci_prob, ci_kind)}s: Answer. Sources: equal-tailed.",
         ),
         Item("3C", "Bayes factors and probabilities of models", "None: no models are compared."),
         Item("4", "Decisions and their criteria", "None is taken here.", AUTHOR),
@@ -195,9 +194,9 @@ def gather(
         Item(
             "13",
             "How uncertainty was computed, and what it covers",
-            f"{rows.level(ci_prob, ci_kind).capitalize()}s from the posterior: errors, biases and "
-            "copying of sources, a common bias by its prior. Not covered: the choice of model, "
-            "claims nobody recorded, errors in reading them.",
+            f"{_text.interval(ci_prob, ci_kind).capitalize()}s from the posterior: errors, biases "
+            "and copying of sources, a common bias by its prior. Not covered: the choice of "
+            "model, claims nobody recorded, errors in reading them.",
         ),
         Item(
             "14",
@@ -210,7 +209,9 @@ def gather(
             "Estimates in a form to compute with",
             wants="A file by estimate.report.table().csv(path) or .parquet(path).",
         ),
-        Item("16", "Uncertainty of the estimates", f"{rows.level(ci_prob, ci_kind)}s: Answer."),
+        Item(
+            "16", "Uncertainty of the estimates", f"{_text.interval(ci_prob, ci_kind)}s: Answer."
+        ),
         Item("17", "Estimates beside other evidence", wants=AUTHOR),
         Item(
             "18",

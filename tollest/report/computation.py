@@ -1,9 +1,7 @@
 """How an estimate was computed, and what its diagnostics mean, in plain words."""
 
 from tollest.engines import ThetaDraws
-from tollest.engines._base import LEAST_ESS, MOST_RHAT
-
-MOST_K = 0.7
+from tollest.engines._base import LEAST_ESS, MOST_K, MOST_RHAT
 
 
 def measures(theta: ThetaDraws) -> list[tuple[str, str, str, str]]:

@@ -37,7 +37,7 @@ def figures(estimate: Subject, ci_prob: float, ci_kind: str) -> list[Figure]:
     if len(drawn) > _DRAWN:
         drawn = sorted(drawn, key=lambda row: -row.toll.point)[:_DRAWN]
         which = f"The {_DRAWN} largest tolls"
-    level = rows.level(ci_prob, ci_kind)
+    level = _text.interval(ci_prob, ci_kind)
     title = (
         f"{which} (dot: median), each with its {level} (line), on a scale on which equal ratios "
         "are equally far apart. Wedge: deaths documented by name."

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from tollest import _text
 from tollest.model import Model
-from tollest.report import checklists, computation, formulae, provenance, rows
+from tollest.report import checklists, computation, formulae, provenance
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
 from tollest.report.sections import MOST_ROWS, more
@@ -114,7 +115,7 @@ def sensitivity(found: Alternatives | None) -> Markup:
             ".",
         )
     frame = found.table()
-    level = rows.level(frame.attrs["ci_prob"], frame.attrs["ci_kind"])
+    level = _text.interval(frame.attrs["ci_prob"], frame.attrs["ci_kind"])
     several = frame.index.get_level_values(0).nunique() > 1
     cells = []
     shown = frame.head(MOST_ROWS)
@@ -154,11 +155,9 @@ def checklist(caption: str, items: list[checklists.Item]) -> Markup:
     for item in items:
         wants = None
         if item.wants:
-            text = item.wants if item.wants == checklists.AUTHOR else (
-                f"{checklists.AUTHOR[:-1]}: {item.wants[0].lower()}{item.wants[1:]}"
-                if not item.wants.startswith("te.")
-                else f"{checklists.AUTHOR[:-1]}: {item.wants}"
-            )  # fmt: skip
+            text = checklists.AUTHOR
+            if item.wants != text:
+                text = f"{text[:-1]}: {item.wants[0].lower()}{item.wants[1:]}"
             wants = element("span", text, class_="author")
         space = " " if item.answer and wants else None
         cells.append([item.number, item.asks, joined(item.answer or None, space, wants)])

@@ -1,6 +1,7 @@
 """Tolls as they are printed: rounded, each with its interval and what it rests on."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from tollest.totals import ALL, Totals
 
 if TYPE_CHECKING:
     import pandas as pd
-
-KINDS_OF_INTERVAL = {"eti": "equal-tailed", "hdi": "highest-density"}
 
 
 @dataclass(frozen=True)
@@ -39,19 +38,18 @@ class Row:
     is_verified: bool
 
 
-def level(ci_prob: float, ci_kind: str) -> str:
-    """Level and kind of an interval, such as ``"90 % equal-tailed credible interval"``."""
-    return f"{100 * ci_prob:g} % {KINDS_OF_INTERVAL[ci_kind]} credible interval"
-
-
-def of_tolls(claims: Claims, table: "pd.DataFrame") -> list[Row]:
-    """Rows of all tolls, from `Estimate.table`."""
+def of_tolls(
+    claims: Claims, table: "pd.DataFrame", places: Sequence[int] | None = None
+) -> list[Row]:
+    """Rows of the tolls at some positions, or of all, from `Estimate.table`."""
     columns = ("median", "lower", "upper", "n_claims", "n_figures", "documented")
+    at = list(range(claims.n_locations)) if places is None else list(places)
+    chosen = table.iloc[at]
     printed = (
-        labels(claims.locations),
-        *(table[name].tolist() for name in columns),
-        claims.cap.tolist(),
-        claims.verified.tolist(),
+        labels([claims.locations[i] for i in at]),
+        *(chosen[name].tolist() for name in columns),
+        claims.cap[at].tolist(),
+        claims.verified[at].tolist(),
     )
     return [
         Row(

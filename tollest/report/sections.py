@@ -8,7 +8,7 @@ import numpy as np
 
 from tollest import _text
 from tollest.claims import Claims
-from tollest.report import rows, sentences, tables
+from tollest.report import sentences, tables
 from tollest.report.figures import figures
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
@@ -26,19 +26,19 @@ def answer(estimate: Subject, ci_prob: float, ci_kind: str, verb: str, *, total:
     """Give the sentence, the table of tolls and the figures."""
     made = tables.of(estimate, ci_prob, ci_kind, total=total)
     if total or estimate.claims.n_locations == 1:
-        said = sentences.sentence(estimate, None, ci_prob, ci_kind, verb)
+        said = sentences.answer(estimate, None, ci_prob, ci_kind, verb)
     else:
         said = "Tolls of single locations: they are not added up."
-    doubts = [f"The computation is doubtful: {doubt}" for doubt in estimate.doubts]
-    for doubt in doubts:
-        said = said.replace(f" {doubt}", "")
     drawn = [
         element("figure", figure.svg, element("figcaption", figure.title))
         for figure in figures(estimate, ci_prob, ci_kind)
     ]
     return joined(
         element("p", said, class_="answer"),
-        *(element("p", doubt, class_="doubt", role="note") for doubt in doubts),
+        *(
+            element("p", doubt, class_="doubt", role="note")
+            for doubt in sentences.doubts(estimate)
+        ),
         made.first(MOST_ROWS).to_markup(),
         *drawn,
     )
@@ -143,7 +143,7 @@ def audits(estimate: Subject, locations: Sequence[str] | None, ci_prob: float) -
     for location in locations:
         audit = estimate.audit(location, ci_prob)
         frame = audit.table()
-        caption = f"Without each claim: median and {rows.level(ci_prob, 'eti')}"
+        caption = f"Without each claim: median and {_text.interval(ci_prob, 'eti')}"
         head = ["Claim", "Deaths", "Repeats the figure", "Toll without it", "Conflict with others"]
         cells = [
             [_who(row, claim), _deaths(claim), *_pull(claim)] for row, claim in frame.iterrows()

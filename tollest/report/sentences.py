@@ -14,12 +14,21 @@ def sentence(
     estimate: Subject, location: str | None, ci_prob: float, ci_kind: str, verb: str
 ) -> str:
     """Write the answer for one location, or the total of several; see `Report.sentence`."""
+    return " ".join([answer(estimate, location, ci_prob, ci_kind, verb), *doubts(estimate)])
+
+
+def answer(
+    estimate: Subject, location: str | None, ci_prob: float, ci_kind: str, verb: str
+) -> str:
+    """Write the answer without what is doubtful about its computation."""
     if location is None and estimate.claims.n_locations > 1:
-        said = _of_total(estimate, ci_prob, ci_kind, verb)
-    else:
-        said = _of_location(estimate, location, ci_prob, ci_kind, verb)
-    doubts = [f"The computation is doubtful: {doubt}" for doubt in estimate.doubts]
-    return " ".join([*said, *doubts])
+        return " ".join(_of_total(estimate, ci_prob, ci_kind, verb))
+    return " ".join(_of_location(estimate, location, ci_prob, ci_kind, verb))
+
+
+def doubts(estimate: Subject) -> list[str]:
+    """Say what is doubtful about the computation, a sentence for each reason."""
+    return [f"The computation is doubtful: {doubt}" for doubt in estimate.doubts]
 
 
 def _of_location(
@@ -29,7 +38,7 @@ def _of_location(
     position = 0 if location is None else estimate._position(location)
     name = claims.locations[position]
     table = estimate.table(ci_prob, ci_kind)
-    row = rows.of_tolls(claims, table)[position]
+    (row,) = rows.of_tolls(claims, table, [position])
     where = "" if location is None else f"{isolated(label(name))}: "
     said = [r.of_one for r in remarks(claims, table) if name in r.locations]
     if row.is_verified:
@@ -70,7 +79,7 @@ def _estimated(
 ) -> str:
     start = "an estimated" if follows else "An estimated"
     people = f"{row.toll.point:,} {_people(row.toll.point, verb)}{where}"
-    interval = f"{rows.level(ci_prob, ci_kind)} {row.toll.interval}"
+    interval = f"{_text.interval(ci_prob, ci_kind)} {row.toll.interval}"
     rule = f", {row.toll.rule}" if row.toll.rule else ""
     return f"{start} {people} ({interval}{rule}; {_evidence(row)})."
 

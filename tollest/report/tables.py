@@ -99,14 +99,7 @@ class TollTable:
         labels = [isolated(cells[0]) for cells in self.cells]
         lines = [self.head]
         lines += [[label, *cells[1:]] for label, cells in zip(labels, self.cells, strict=True)]
-        widths = [max(width(line[j]) for line in lines) for j in range(len(self.head))]
-        out = [f"{self.caption}."]
-        for line in lines:
-            padded = [" " * (w - width(cell)) for cell, w in zip(line, widths, strict=True)]
-            first = line[0] + padded[0]
-            rest = [pad + cell for pad, cell in zip(padded[1:], line[1:], strict=True)]
-            out.append("  ".join([first, *rest]).rstrip())
-        return "\n".join(out + self.notes)
+        return "\n".join([f"{self.caption}.", *_text.columns(lines, width), *self.notes])
 
     def markdown(self) -> str:
         """Write a table in GitHub's Markdown."""
@@ -240,7 +233,7 @@ class TollTable:
 
     @property
     def _level(self) -> str:
-        return rows.level(self.exact.attrs["ci_prob"], self.exact.attrs["ci_kind"])
+        return _text.interval(self.exact.attrs["ci_prob"], self.exact.attrs["ci_kind"])
 
     def _repr_html_(self) -> str:
         return str(self.to_markup())
@@ -280,7 +273,7 @@ def of(estimate: Subject, ci_prob: float, ci_kind: str, *, total: bool) -> TollT
     n_claims = int(claims.claims_per_location.sum())
     caption = (
         f"{_text.plural(claims.n_locations, 'toll')} from {_text.plural(n_claims, 'claim')}; "
-        f"{rows.level(ci_prob, ci_kind)}s"
+        f"{_text.interval(ci_prob, ci_kind)}s"
     )
     doubts = estimate.doubts
     return TollTable(
