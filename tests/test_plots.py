@@ -299,6 +299,15 @@ def test_what_was_left_out_is_no_repeat_whatever_its_reason_says(claims):
     assert row not in _marks.of(kept, ["Arden"])["row"].tolist()
 
 
+def test_where_nothing_is_set_aside_nothing_is_drawn_beside_the_evidence():
+    table = pd.DataFrame({"location": ["Arden"] * 2, "source": ["a", "b"], "count": [3, 3]})
+    claims = te.Claims.from_table(table)
+
+    assert _marks.of(claims, ["Arden"])["form"].tolist() == ["shared", "shared"]
+    alone = te.estimate(claims, rng=1, progress=False)
+    assert "Declared: none" in te.plots.alt_text(te.plots.repeats(alone))
+
+
 def test_repeats_counts_pairs_and_declared_origins(estimate):
     plots = te.plots.repeats(estimate)
 

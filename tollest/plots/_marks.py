@@ -85,7 +85,7 @@ def stood_once(claims: Claims) -> "pd.DataFrame":
     """
     excluded = claims.excluded
     status = claims._status(excluded["row"].to_numpy())
-    return excluded[[one in ("superseded", "repeats another") for one in status]]
+    return excluded[np.isin(status, ["superseded", "repeats another"])]
 
 
 def _form(kind: str, status: str, upper: int) -> str:

@@ -88,7 +88,7 @@ class _Shared:
     def of(cls, claims: Claims) -> "_Shared":
         excluded = claims.excluded
         status = claims._status(excluded["row"].to_numpy())
-        repeats = excluded[[one == "repeats another" for one in status]]
+        repeats = excluded[np.isin(status, ["repeats another"])]
         said = claims._rows
         origins = [said.names[said.origin[row]] for row in repeats["row"]]
         frame = claims.to_frame()
