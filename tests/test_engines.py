@@ -238,7 +238,8 @@ def test_chains_leave_a_support_that_does_not_fit():
         return False
 
     engine = NUTS(draws=10, chains=2)
-    draws = engine.run_on(posterior, np.random.default_rng(1), QUIET, fits=fits)
+    start = _whitening.from_laplace(posterior, share=1.0)
+    draws = engine.run_on(posterior, start, np.random.default_rng(1), QUIET, fits=fits)
 
     assert runs == [(20, posterior.n_theta)]
     assert draws.flat.shape == runs[0]

@@ -286,7 +286,8 @@ def coordinates_of(posterior, rng):
     rng = np.random.default_rng(rng)
     n = posterior.n_theta
     precision = np.exp(rng.normal(1.0, 2.0, n)) * (rng.random(n) < 0.8)
-    return Coordinates(precision, rng.normal(0, 0.5, n), np.exp(rng.normal(-0.5, 0.5, n)))
+    scale = np.exp(rng.normal(-0.5, 0.5, n))
+    return Coordinates(precision, rng.normal(0, 0.5, n), scale, rng.random(n))
 
 
 @pytest.mark.parametrize("rng", [1, 2, 3])

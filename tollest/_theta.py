@@ -12,10 +12,12 @@ Samplers and importance draws work in coordinates `u`, in which a pooled effect 
 
 with :math:`\lambda_j, \hat\theta_j` what the claims say of it. That is the non-centred form
 where they say nothing and the centred one where they say much, so that the funnel between
-effects and their population's spread is gone at either end [1]_. What claims say of a source's
-bias they say of its sum with the common bias: that sum stands for :math:`\theta_j`, and the
-common bias is part of the mean :math:`\mu`. Else the sum, though known well, would be a bent
-ridge between the two and the spread of biases.
+effects and their population's spread is gone at either end [1]_. Where tolls are
+known, claims speak of a source's bias in sum with the common bias :math:`b_0`; where a figure is
+all that is known, of the bias alone. So :math:`\theta_j + c_j b_0` stands for
+:math:`\theta_j`, and :math:`c_j b_0` is part of the mean :math:`\mu`, with :math:`c_j` from 0
+to 1 as the claims have it. Else what is known well would be a bent ridge between the bias, the
+common bias and the spread of biases.
 
 References
 ----------
@@ -54,6 +56,7 @@ class Coordinates(NamedTuple):
     precision: Floats  # (n_theta,) of what the claims say; used for pooled effects
     centre: Floats  # (n_theta,)
     scale: Floats  # (n_theta,) of the entries neither pooled nor logs of half-normals
+    shift: Floats  # (n_theta,) how much of the common bias claims see added to a pooled effect
 
 
 @njit(cache=True, error_model="numpy")
@@ -214,10 +217,10 @@ def _half_inverse(value: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def _shift(layout: Layout, theta: Floats, j: int) -> float:
+def _shift(layout: Layout, coordinates: Coordinates, theta: Floats, j: int) -> float:
     """Look up what claims see added to a pooled effect."""
     o = layout.shift_index[j]
-    return float(theta[o]) if o >= 0 else 0.0
+    return float(coordinates.shift[j] * theta[o]) if o >= 0 else 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -229,7 +232,7 @@ def _given_population(
     Mean and centre are those of the effect with what claims see added to it.
     """
     i = layout.mean_index[j]
-    mean = (theta[i] if i >= 0 else layout.mean[j]) + _shift(layout, theta, j)
+    mean = (theta[i] if i >= 0 else layout.mean[j]) + _shift(layout, coordinates, theta, j)
     v = math.exp(-2.0 * theta[layout.log_sd_index[j]])
     q = coordinates.precision[j] + v
     centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
@@ -257,7 +260,7 @@ def to_theta(layout: Layout, coordinates: Coordinates, u: Floats, theta: Floats)
             log_jacobian += math.log(coordinates.scale[j])
             continue
         _, _, q, centre = _given_population(layout, coordinates, theta, j)
-        theta[j] = centre - _shift(layout, theta, j) + u[j] / math.sqrt(q)
+        theta[j] = centre - _shift(layout, coordinates, theta, j) + u[j] / math.sqrt(q)
         log_jacobian -= 0.5 * math.log(q)
     return log_jacobian
 
@@ -274,7 +277,7 @@ def to_u(layout: Layout, coordinates: Coordinates, theta: Floats, u: Floats) -> 
             u[j] = (theta[j] - coordinates.centre[j]) / coordinates.scale[j]
             continue
         _, _, q, centre = _given_population(layout, coordinates, theta, j)
-        u[j] = (theta[j] + _shift(layout, theta, j) - centre) * math.sqrt(q)
+        u[j] = (theta[j] + _shift(layout, coordinates, theta, j) - centre) * math.sqrt(q)
 
 
 @njit(cache=True, error_model="numpy")
@@ -297,7 +300,7 @@ def _pull_back(
         if i >= 0:
             out[i] += out[j] * v / q
         if o >= 0:  # by its coordinate already
-            out[o] += coordinates.scale[o] * out[j] * (v / q - 1.0)
+            out[o] += coordinates.scale[o] * coordinates.shift[j] * out[j] * (v / q - 1.0)
         out[k] += out[j] * -2.0 * v * ((mean - centre) / q - 0.5 * u[j] * q**-1.5) + v / q
         out[j] /= math.sqrt(q)
 

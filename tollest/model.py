@@ -366,7 +366,7 @@ class Posterior:
     def _identity(self) -> Coordinates:
         """Coordinates that stand in where theta itself is meant."""
         zeros = np.zeros(self.n_theta)
-        return Coordinates(zeros, zeros, np.ones(self.n_theta))
+        return Coordinates(zeros, zeros, np.ones(self.n_theta), zeros)
 
     def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
         """Images of `u`, shape (n_draws, n_theta)."""

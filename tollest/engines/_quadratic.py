@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tollest import _theta
 from tollest._progress import Reporter
 from tollest._theta import Coordinates, Layout
-from tollest.engines import _weights
+from tollest.engines import _weights, _whitening
 from tollest.engines._base import ThetaDraws
 from tollest.engines.nuts import NUTS
 from tollest.model import Entry, Likelihood
@@ -236,7 +236,8 @@ def _weighed(
 ) -> ThetaDraws | None:  # fmt: skip
     """Weigh draws until their ESS will do; None if it does not."""
     # What a quadratic says of an effect it says everywhere.
-    base = NUTS().run_on(quadratic, rng, reporter, share_of_curvature=1.0, share_of_spread=1.0)
+    whitening = _whitening.from_laplace(quadratic, share=1.0)
+    base = NUTS().run_on(quadratic, whitening, rng, reporter, share=1.0)
     if base.doubts:
         return None
     # Rounds are spread over all chains, and no draw is weighed twice.

@@ -79,6 +79,10 @@ class Whitening:
     centre: Floats  # (n_theta,)
     root: Floats  # (n_theta, n_theta)
 
+    def middle(self, density: "Density") -> Floats:
+        """Theta at the centre, shape (n_theta,)."""
+        return np.asarray(density.to_theta(self.coordinates, self.centre[None])[0], np.float64)
+
 
 def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
     """Double `start` until the log density stands still, and put the posterior on it.
@@ -143,28 +147,36 @@ def coarse(posterior: Posterior) -> Support:
 
 
 def on_settled_support(
-    posterior: Posterior, run: Callable[[Posterior], ThetaDraws | None]
+    posterior: Posterior,
+    start: Callable[[Posterior], Whitening],
+    run: Callable[[Posterior, Whitening], ThetaDraws | None],
 ) -> ThetaDraws | None:
     """Run an engine on as few points of support as its own draws need.
 
-    The support is judged at the median of the draws, where the posterior is, rather than at
-    the mode, where scatters may vanish; where it is too coarse the run is repeated.
+    The support is judged where the posterior is, rather than at the mode, where scatters may
+    vanish: at the centre of `start`, and again at the median of the draws. Where it is too
+    coarse the run is repeated.
     """
     working = replace_support(posterior, coarse(posterior))
     while True:
-        draws = run(working)
-        if draws is None:
-            return None
-        finer = settled(posterior, np.median(draws.flat, axis=0), working.model.support)
-        if finer.model.support == working.model.support:
-            return draws
+        whitening = start(working)
+        support = working.model.support
+        finer = settled(posterior, whitening.middle(working), support)
+        if finer.model.support == support:
+            draws = run(working, whitening)
+            if draws is None:
+                return None
+            finer = settled(posterior, np.median(draws.flat, axis=0), support)
+            if finer.model.support == support:
+                return draws
         working = finer
 
 
 def from_prior(posterior: Density) -> Coordinates:
     """Non-centred coordinates on the scale of the prior."""
     layout = posterior.layout
-    return Coordinates(np.zeros(posterior.n_theta), layout.mean.copy(), layout.sd.copy())
+    zeros = np.zeros(posterior.n_theta)
+    return Coordinates(zeros, layout.mean.copy(), layout.sd.copy(), zeros)
 
 
 def find_mode(posterior: Density, coordinates: Coordinates, start: Floats) -> Floats:
@@ -223,8 +235,9 @@ class Gradient:
 
 
 def _recentred(
-    posterior: Density, theta: Floats, centre: Floats, precision: Floats, scale: Floats
-) -> Coordinates:
+    posterior: Density, theta: Floats, centre: Floats, precision: Floats, scale: Floats,
+    shift: Floats,
+) -> Coordinates:  # fmt: skip
     """Coordinates in which pooled effects have conditional mean `centre` at `theta`."""
     layout = posterior.layout
     pull = centre.copy()
@@ -233,10 +246,21 @@ def _recentred(
         if k < 0 or precision[j] < 1e-8:
             continue
         v = math.exp(-2.0 * theta[k])
-        shift = theta[o] if o >= 0 else 0.0
-        mean = (theta[i] if i >= 0 else layout.mean[j]) + shift
-        pull[j] = ((precision[j] + v) * (centre[j] + shift) - v * mean) / precision[j]
-    return Coordinates(precision, pull, scale)
+        added = shift[j] * theta[o] if o >= 0 else 0.0
+        mean = (theta[i] if i >= 0 else layout.mean[j]) + added
+        pull[j] = ((precision[j] + v) * (centre[j] + added) - v * mean) / precision[j]
+    return Coordinates(precision, pull, scale, shift)
+
+
+def _share_of_common(slope: float, precision: float, prior_precision: float) -> float:
+    """How much of the common bias claims see added to an effect.
+
+    `slope` is that of the effect's posterior mean by the common bias: the claims' own, shrunk
+    by what the prior says of the effect.
+    """
+    if precision < 1e-8:
+        return 0.0
+    return float(np.clip(-slope * (precision + prior_precision) / precision, 0.0, 1.0))
 
 
 def _from_curvature(
@@ -258,13 +282,18 @@ def _from_curvature(
     values, vectors = np.linalg.eigh(hessian[np.ix_(keep, keep)])
     likelihood = (vectors * np.maximum(values, 0.0)) @ vectors.T
     covariance = np.linalg.inv(likelihood + np.diag(sd[keep] ** -2))
-    precision = np.zeros(theta.size)
+    precision, shift = np.zeros(theta.size), np.zeros(theta.size)
     for a, j in enumerate(keep):
         if layout.log_sd_index[j] >= 0:
-            precision[j] = share * max(1.0 / covariance[a, a] - sd[j] ** -2, 0.0)
+            claims = max(1.0 / covariance[a, a] - sd[j] ** -2, 0.0)
+            precision[j] = share * claims
+            o = layout.shift_index[j]
+            if o >= 0:
+                slope = -covariance[a] @ hessian[keep, o]
+                shift[j] = _share_of_common(slope, claims, sd[j] ** -2)
     centre = np.where(layout.log_sd_index >= 0, theta, coordinates.centre)
     precision *= _is_informed(posterior)
-    return _recentred(posterior, theta, centre, precision, coordinates.scale)
+    return _recentred(posterior, theta, centre, precision, coordinates.scale, shift)
 
 
 def _is_informed(density: Density) -> NDArray[np.bool_]:
@@ -289,18 +318,24 @@ def from_draws(posterior: Density, theta: Floats, share: float) -> Whitening:
     layout = posterior.layout
     centre, spread = theta.mean(axis=0), theta.std(axis=0)
     middle = np.median(theta, axis=0)
-    precision = np.zeros(centre.size)
+    precision, shift = np.zeros(centre.size), np.zeros(centre.size)
     for j in range(centre.size):
-        k, i, o = layout.log_sd_index[j], layout.mean_index[j], layout.shift_index[j]
+        k, o = layout.log_sd_index[j], layout.shift_index[j]
         if k >= 0:
-            given = theta[:, [c for c in (i, o) if c >= 0]] - centre[[c for c in (i, o) if c >= 0]]
+            others = [c for c in (layout.mean_index[j], o) if c >= 0]
+            given = theta[:, others] - centre[others]
             deviation = theta[:, j] - centre[j]
-            deviation -= given @ np.linalg.lstsq(given, deviation)[0]
+            slopes = np.linalg.lstsq(given, deviation)[0]
+            deviation -= given @ slopes
             # 0.4549 is the median of a chi-square with one degree of freedom.
             core = np.median(deviation**2) / 0.4549
-            precision[j] = share * max(1.0 / core - math.exp(-2.0 * middle[k]), 0.0)
+            prior = math.exp(-2.0 * middle[k])
+            claims = max(1.0 / core - prior, 0.0)
+            precision[j] = share * claims
+            if o >= 0:
+                shift[j] = _share_of_common(slopes[-1], claims, prior)
     precision *= _is_informed(posterior)
-    coordinates = _recentred(posterior, middle, centre, precision, spread)
+    coordinates = _recentred(posterior, middle, centre, precision, spread, shift)
     u = posterior.to_u(coordinates, theta)
     deviations = u.std(axis=0)
     # Draws of a chain are worth about a fifth as many; correlations shrink accordingly.

@@ -9,24 +9,31 @@ from scipy.special import gammaln, logsumexp
 
 from tollest._progress import Reporter
 from tollest._theta import Coordinates
-from tollest.engines import _quadratic, _weights, _whitening
+from tollest.engines import _quadratic, _variational, _weights, _whitening
 from tollest.engines._base import LEAST_ESS, MOST_K, AbstractEngine, ThetaDraws
+from tollest.engines._whitening import Whitening
 from tollest.engines.nuts import NUTS
 from tollest.model import Likelihood, Posterior
 from tollest.support import Support
 
 Floats = NDArray[np.float64]
 
-_DF = 6.0  # of the proposals: tails heavier than any the whitened posterior has shown
+# Degrees of freedom of proposals: tails heavier than any the whitened posterior has shown. In
+# many dimensions the distance from the centre varies little, and tails of so few would put most
+# draws where hardly any of the posterior is.
+_LEAST_DF = 6.0
+_LATEST = 0.5  # share of final draws from the proposal fitted to most; the rest of all others
 _MANY = 40  # entries of theta
 _MANY_PATTERNS = 4000  # at which the likelihood is nearly quadratic, and a pass dear
 DEAR_CLAIMS = 60_000  # in different patterns, at which a round of draws must do
 ENOUGH = 80.0  # effective draws, of a hundred
 THINNED = 2000  # patterns on which the first search runs
-_HOPELESS = 0.015  # ESS a draw below which rounds are given up
+_HOPELESS = 0.015  # ESS a draw below which learning is given up
+_TOO_FEW = 0.03  # ESS a draw below which the final draws are given up
 _STRETCH = 2.5  # of the draws that look for tails along single entries
 _STRETCHED = 0.5  # share of such draws
-_GOOD_ESS = 0.1  # ESS a draw of the first round at which there is nothing to learn
+_GOOD_ESS = 0.1  # ESS a draw at which there may be nothing to learn
+_UNLEARNT = 4  # most rounds without learning after the first
 _GOOD_K = 0.6  # Pareto k at which rounds end; MOST_K is accepted
 
 
@@ -69,9 +76,15 @@ class NestedLaplace:
         draws = None
         if posterior.problem.group.size >= _MANY_PATTERNS:
             draws = self._by_quadratic(posterior, rng, reporter)
-        draws = draws or _whitening.on_settled_support(
-            posterior, lambda working: self._weigh(working, rng, reporter)
-        )
+
+        def start(working: Posterior) -> Whitening:
+            reporter.update("Looking for the centre", 0.0)
+            return _variational.from_laplace(working, rng)
+
+        def weigh(working: Posterior, whitening: Whitening) -> ThetaDraws | None:
+            return self._weigh(working, whitening, rng, reporter)
+
+        draws = draws or _whitening.on_settled_support(posterior, start, weigh)
         return draws or self.otherwise.run(posterior, rng, reporter)
 
     def _by_quadratic(
@@ -92,44 +105,41 @@ class NestedLaplace:
         )  # fmt: skip
 
     def _weigh(
-        self, working: Posterior, rng: np.random.Generator, reporter: Reporter
-    ) -> ThetaDraws | None:
+        self, working: Posterior, whitening: Whitening, rng: np.random.Generator,
+        reporter: Reporter,
+    ) -> ThetaDraws | None:  # fmt: skip
         """Draw theta by importance sampling on one support; None where that fails."""
-        reporter.update("Looking for the mode", 0.0)
-        whitening = _whitening.from_laplace(working, share=1.0)
         n_draws = round_size(working)
-        start = _Proposal(whitening.centre, whitening.root)
         learning = _Sample(working, whitening.coordinates, n_draws)
         # In many dimensions proposals that start badly stay bad; in few they recover, and
         # rounds cost less than what would take over.
         patience = 2 if working.n_theta > _MANY else self.rounds // 2
-        proposals = [start]
+        proposals = [_Proposal(whitening.centre, whitening.root)]
         for number in range(self.rounds):
             reporter.update("Importance sampling", number / (2 * self.rounds))
-            learning.add(proposals, proposals[-1:], rng)
-            # More draws from the start will do: nothing needs to be learnt.
-            is_good = number == 0 and learning.k <= _GOOD_K and learning.ess >= _GOOD_ESS * n_draws
-            if is_good or learning.is_enough:
+            learning.add(proposals, np.eye(len(proposals))[-1], rng)
+            # More draws from the start may do, and then nothing needs to be learnt.
+            is_good = len(proposals) == 1 and learning.ess >= _GOOD_ESS * len(learning.draws)
+            if learning.is_enough or (is_good and learning.is_acceptable and number >= _UNLEARNT):
                 break
             if number >= patience and learning.ess < _HOPELESS * len(learning.draws):
                 return None
-            proposals.append(_refitted(learning.draws, learning.log_weights, whitening.root))
+            if not is_good or number >= _UNLEARNT:
+                proposals.append(_refitted(learning.draws, learning.log_weights, whitening.root))
+        sample = learning
         # Proposals were fitted to those draws, and give them more density than to others: weights
-        # of the same draws would be too even, and their spread too small. New ones are weighed,
-        # from the proposal that was fitted to none and the one that was fitted to most.
-        if len(proposals) == 1:
-            final, sample = proposals, learning
-        else:
-            final = [start, proposals[-1]]
+        # of the same draws would be too even, and their spread too small. New ones are weighed.
+        if len(proposals) > 1:
+            others = len(proposals) - 1
+            shares = np.array([(1.0 - _LATEST) / others] * others + [_LATEST])
             sample = _Sample(working, whitening.coordinates, n_draws)
-        for number in range(self.rounds):
-            if len(sample.draws) and (
-                sample.is_enough or sample.ess < _HOPELESS * len(sample.draws)
-            ):
-                break
-            reporter.update("Importance sampling", 0.5 + number / (2 * self.rounds))
-            sample.add(final, final, rng)
-        if sample.k > MOST_K or sample.ess < LEAST_ESS:
+            for number in range(self.rounds):
+                reporter.update("Importance sampling", 0.5 + number / (2 * self.rounds))
+                sample.add(proposals, shares, rng)
+                is_hopeless = number > 2 and sample.ess < _TOO_FEW * len(sample.draws)
+                if sample.is_enough or is_hopeless:
+                    break
+        if not sample.is_acceptable:
             return None
         keep = _weights.systematic(np.exp(sample.log_weights), n_draws, rng)
         theta = working.to_theta(whitening.coordinates, sample.draws[keep])
@@ -147,17 +157,19 @@ class _Sample:
         self._working, self._coordinates, self._n_draws = working, coordinates, n_draws
         self.draws: Floats = np.empty((0, working.n_theta))
         self._targets: Floats = np.empty(0)
+        self._from: Floats = np.empty(0)  # draws from each proposal so far
 
-    def add(
-        self, mixture: "list[_Proposal]", of: "list[_Proposal]", rng: np.random.Generator
-    ) -> None:
-        """Add a round of draws `of` some proposals; all draws are weighed as from `mixture`."""
-        sizes = [len(part) for part in np.array_split(np.empty(self._n_draws), len(of))]
-        u = np.concatenate([p.draw(rng, size) for p, size in zip(of, sizes, strict=True)])
+    def add(self, proposals: "list[_Proposal]", shares: Floats, rng: np.random.Generator) -> None:
+        """Add a round of draws, of each proposal its share; `proposals` may grow in between."""
+        sizes = np.diff(np.rint(np.cumsum([0.0, *shares]) * self._n_draws)).astype(int)
+        self._from = np.pad(self._from, (0, len(proposals) - self._from.size)) + sizes
+        u = np.concatenate([p.draw(rng, n) for p, n in zip(proposals, sizes, strict=True)])
         self.draws = np.concatenate([self.draws, u])
         values = self._working.log_densities_u(self._coordinates, u)
         self._targets = np.concatenate([self._targets, values])
-        log_mixture = logsumexp([p.log_density(self.draws) for p in mixture], axis=0)
+        densities = [p.log_density(self.draws) for p in proposals]
+        log_shares = np.log(self._from / self._from.sum())
+        log_mixture = logsumexp(np.add(densities, log_shares[:, None]), axis=0)
         self.log_weights, self.k = _weights.smoothed(self._targets - log_mixture)
         self.ess = _weights.effective(self.log_weights)
 
@@ -165,6 +177,11 @@ class _Sample:
     def is_enough(self) -> bool:
         """Whether more rounds would buy little: an ESS of 1,000 where draws are cheap."""
         return self.k <= _GOOD_K and self.ess >= max(0.25 * self._n_draws, 1.25 * LEAST_ESS)
+
+    @property
+    def is_acceptable(self) -> bool:
+        """Whether the draws can be given to a user."""
+        return self.k <= MOST_K and self.ess >= LEAST_ESS
 
 
 def round_size(posterior: Posterior) -> int:
@@ -183,10 +200,12 @@ class _Proposal:
         self._centre, self._root = centre, root
         self._inverse = np.linalg.inv(root)
         n = centre.size
+        self._df = max(_LEAST_DF, float(n))
         # Where the t is round: along each entry, the others following.
         self._axes = root / np.linalg.norm(root, axis=1, keepdims=True)
         self._log_norm = float(
-            gammaln(0.5 * (_DF + n)) - gammaln(0.5 * _DF) - 0.5 * n * np.log(_DF * np.pi)
+            gammaln(0.5 * (self._df + n)) - gammaln(0.5 * self._df)
+            - 0.5 * n * np.log(self._df * np.pi)
             - np.linalg.slogdet(root)[1]
         )  # fmt: skip
 
@@ -197,16 +216,16 @@ class _Proposal:
         along = self._axes[rng.integers(size, size=stretched.size)]
         reach = (normal[stretched] * along).sum(axis=1, keepdims=True)
         normal[stretched] += (_STRETCH - 1.0) * reach * along
-        radius = np.sqrt(rng.chisquare(_DF, n) / _DF)
+        radius = np.sqrt(rng.chisquare(self._df, n) / self._df)
         return self._centre + (normal / radius[:, None]) @ self._root.T
 
     def log_density(self, u: Floats) -> Floats:
         w = (u - self._centre) @ self._inverse.T
         distance = np.square(w).sum(axis=1)
         nearer = distance[:, None] - (1.0 - _STRETCH**-2) * np.square(w @ self._axes.T)
-        power, size = -0.5 * (_DF + self._centre.size), self._centre.size
-        plain = power * np.log1p(distance / _DF) + math.log(1.0 - _STRETCHED)
-        along = logsumexp(power * np.log1p(nearer / _DF), axis=1)
+        power, size = -0.5 * (self._df + self._centre.size), self._centre.size
+        plain = power * np.log1p(distance / self._df) + math.log(1.0 - _STRETCHED)
+        along = logsumexp(power * np.log1p(nearer / self._df), axis=1)
         scale = math.log(_STRETCHED / (size * _STRETCH))
         return np.asarray(self._log_norm + np.logaddexp(plain, along + scale), np.float64)
 
@@ -222,7 +241,9 @@ def _refitted(draws: Floats, log_weights: Floats, root: Floats) -> _Proposal:
     centre = weights @ draws
     deviations = draws - centre
     covariance = (deviations * weights[:, None]).T @ deviations
-    trust = 1.0 / (1.0 + n_theta * np.square(weights).sum())
+    # A sample's covariance is far too narrow along some directions unless draws are very many.
+    trust = 1.0 / (1.0 + 5.0 * n_theta * np.square(weights).sum())
     blend = trust * covariance + (1.0 - trust) * (root @ root.T)
     # The covariance of a t is df / (df - 2) times its scale; 5 % wider is the safer side.
-    return _Proposal(centre, np.linalg.cholesky(blend) * 1.05 * np.sqrt((_DF - 2.0) / _DF))
+    df = max(_LEAST_DF, float(n_theta))
+    return _Proposal(centre, np.linalg.cholesky(blend) * 1.05 * np.sqrt((df - 2.0) / df))

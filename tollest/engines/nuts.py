@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest._progress import Reporter
-from tollest.engines import _whitening
+from tollest.engines import _variational, _whitening
 from tollest.engines._base import LEAST_ESS, MOST_RHAT, ThetaDraws
 from tollest.engines._whitening import Density, Whitening
 from tollest.model import Posterior
 
 Floats = NDArray[np.float64]
 
-# How far effects are centred, as shares of the precision seen in a curvature at the mode and
-# in the spread of draws: the smallest ESS over sizes from 3x3 to 200x8 was best there.
-_SHARE_OF_CURVATURE = 0.5
+# How far effects are centred, as a share of the precision seen in the spread of draws: the
+# smallest ESS over sizes from 3x3 to 200x8 was best there.
 _SHARE_OF_SPREAD = 0.5
+_STARTS = 2000  # draws of a normal that say where chains begin
 _TUNE = 300
 _MOST_DIVERGENT = 0.005
 
@@ -72,30 +72,34 @@ class NUTS:
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
 
-        def on(working: Posterior) -> ThetaDraws:
+        def start(working: Posterior) -> Whitening:
+            reporter.update("Looking for the centre", 0.0)
+            normal = _variational.from_laplace(working, rng)
+            u = normal.centre + rng.standard_normal((_STARTS, working.n_theta)) @ normal.root.T
+            theta = working.to_theta(normal.coordinates, u)
+            return _whitening.from_draws(working, theta, _SHARE_OF_SPREAD)
+
+        def on(working: Posterior, whitening: Whitening) -> ThetaDraws:
             def fits(theta: Floats) -> bool:
                 return _whitening.is_settled(posterior, theta, working.model.support)
 
-            return self.run_on(working, rng, reporter, fits=fits)
+            return self.run_on(working, whitening, rng, reporter, fits=fits)
 
-        draws = _whitening.on_settled_support(posterior, on)
+        draws = _whitening.on_settled_support(posterior, start, on)
         assert draws is not None  # this engine always gives draws
         return draws
 
     def run_on(
-        self, working: Density, rng: np.random.Generator, reporter: Reporter,
-        share_of_curvature: float = _SHARE_OF_CURVATURE, share_of_spread: float = _SHARE_OF_SPREAD,
+        self, working: Density, whitening: Whitening, rng: np.random.Generator,
+        reporter: Reporter, share: float = _SHARE_OF_SPREAD,
         fits: Callable[[Floats], bool] = lambda theta: True,
     ) -> ThetaDraws:  # fmt: skip
         """Draw theta from a density as it is, on one support.
 
-        The shares say how far effects are centred on what claims say of them, by the curvature
-        at the mode at first, by the spread of draws in later runs. Where the support does not
-        fit the draws there are no more runs: on bins wider than scatters the density has
-        ripples that chains get stuck in.
+        `share` says how far later runs centre effects on what claims say of them, as seen in the
+        spread of draws. Where the support does not fit the draws there are no more runs: on bins
+        wider than scatters the density has ripples that chains get stuck in.
         """
-        reporter.update("Looking for the mode", 0.0)
-        whitening = _whitening.from_laplace(working, share_of_curvature)
         total = 0
         for run in range(self.runs):
             longer = replace(self, draws=self.draws * 2**run)
@@ -107,7 +111,7 @@ class NUTS:
             flat = theta.reshape(-1, theta.shape[-1])
             if (rhat <= MOST_RHAT and ess >= LEAST_ESS) or not fits(flat):
                 break
-            whitening = _whitening.from_draws(working, flat, share_of_spread)
+            whitening = _whitening.from_draws(working, flat, share)
         n_chains, n_draws = theta.shape[:2]
         doubts = []
         if rhat > MOST_RHAT or ess < LEAST_ESS:

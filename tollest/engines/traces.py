@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest._progress import Reporter
-from tollest.engines import _whitening
+from tollest.engines import _variational, _whitening
 from tollest.engines._base import LEAST_ESS, MOST_RHAT, ThetaDraws
 from tollest.engines.nuts import convergence
 from tollest.engines.pymc import EFFECTS, held_name, natural_name, on_theta_scale, to_pymc
@@ -51,7 +51,9 @@ class PyMC:
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
         draws = _whitening.on_settled_support(
-            posterior, lambda working: self._run(working, rng, reporter)
+            posterior,
+            lambda working: _variational.from_laplace(working, rng),
+            lambda working, _: self._run(working, rng, reporter),
         )
         assert draws is not None  # this engine always gives draws
         return draws
