@@ -16,7 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Rows of the layout: a module imports from its own row's earlier ones and from rows above.
 ROWS = [
     {"wording", "support", "_progress", "_text", "datasets", "rounding"},
-    {"_mass", "_moves", "_patterns", "_rows"},
+    {"_mass", "_moves", "_patterns", "_rows", "_files"},
     {"_tables", "_products", "_kernels", "claims", "noise", "priors", "passes"},
     {"patterns"},
     {"figures", "faults"},
