@@ -215,13 +215,14 @@ def test_words_are_the_analysts_to_define():
 
 @pytest.mark.parametrize(
     "count",
-    ["1383", " 1383 ", "1,383", "1383.0", 1383.0, np.float32(1383), decimal.Decimal(1383)],
-)
+    ["1383", " 1383 ", "1,383", "1383.0", 1383.0, np.float32(1383), decimal.Decimal(1383),
+     "1 383", "1\u00a0383", "1\u202f383"],
+)  # fmt: skip
 def test_a_whole_number_is_one_however_it_is_written(count):
     assert Claims.from_table(table(("A", "p", count))).lower.tolist() == [1383]
 
 
-@pytest.mark.parametrize("blank", [None, float("nan"), "", "  ", pd.NA])
+@pytest.mark.parametrize("blank", [None, float("nan"), "", "  ", pd.NA, "NA", " NA "])
 def test_blanks_are_absent_however_they_are_written(blank):
     rows = pd.DataFrame(
         {
@@ -241,6 +242,39 @@ def test_blanks_are_absent_however_they_are_written(blank):
     assert claims.lower.tolist() == [7, 3]
     assert claims.upper.tolist() == [7, UNBOUNDED]
     assert claims.cap.tolist() == [UNBOUNDED, UNBOUNDED]
+    assert claims.groups == ()
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_the_na_of_r_is_a_blank_and_no_name(frame):
+    rows = {
+        "location": ["NA", "Arden", "Brook"], "source": ["p", "NA", "p"], "count": [1, 2, 3],
+        "wording": ["NA", "about 2", "3"], "group": ["north", "north", "NA"],
+    }  # fmt: skip
+
+    assert refusal(frame(rows)) == (
+        "3 of 3 claims cannot be used:\n"
+        "  row 0 ('p' on ''): the location is 'NA', which is read as blank; spell it out.\n"
+        "  row 1 ('' on 'Arden'): the source is 'NA', which is read as blank; spell it out.\n"
+        "  row 2 ('p' on 'Brook'): has no group ('NA' is read as blank), and other locations do; "
+        "give every location one, or none."
+    )
+
+
+def test_a_table_written_by_r_is_read_as_it_was_there(tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_text(
+        '"","location","source","count","lower","upper","date","kind","origin","group","wording"\n'
+        '"1","A","p",3,NA,NA,2025-01-02,NA,NA,NA,NA\n'
+        '"2","A","q",NA,4,9,NA,NA,NA,NA,NA\n'
+        '"3","B","p",NA,NA,NA,NA,NA,NA,NA,"dozens"\n'
+    )
+
+    claims = Claims.read(path)
+
+    assert claims.lower.tolist() == [3, 4, 24]
+    assert claims.groups == ()
+    assert len(claims.excluded) == 0
 
 
 # How claims are laid out.
@@ -422,7 +456,7 @@ def test_a_cut_can_be_given_as_any_date_and_be_cut_again(coast):
     assert_equal(pickle.loads(pickle.dumps(cut)), cut)
 
 
-@pytest.mark.parametrize("date", ["12 March 2025", "2025-03", "2025", "", None, 20250312])
+@pytest.mark.parametrize("date", ["12/03/2025", "2025-03", "2025", "", None, 20250312])
 def test_a_cut_needs_a_whole_date(coast, date):
     with pytest.raises(ValueError, match="a date is a day of the calendar, such as 2025-03-12"):
         coast.as_of(date)
@@ -601,10 +635,38 @@ def test_two_columns_of_the_same_name_are_refused():
     assert message.startswith("two columns of the table have the same name; rename one.")
 
 
-@pytest.mark.parametrize("what", [[("A", "p", 1)], {"location": ["A"]}, None, pl.LazyFrame()])
-def test_what_is_no_table_in_memory_is_refused(what):
-    with pytest.raises(TypeError, match="is a pandas, polars or pyarrow table, held in memory"):
+@pytest.mark.parametrize(
+    ("what", "way_out"),
+    [
+        ([("A", "p", 1)], "not a list; pandas.DataFrame(...) makes one of it"),
+        ({"location": ["A"]}, "not a dict; pandas.DataFrame(...) makes one of it"),
+        (None, "not a NoneType"),
+        (pl.LazyFrame(), "not a LazyFrame; collect it first"),
+        ("claims.csv", "not a str; Claims.read reads files"),
+    ],
+)
+def test_what_is_no_table_in_memory_is_refused(what, way_out):
+    with pytest.raises(TypeError) as caught:
         Claims.from_table(what)
+    expected = "a table of claims is a pandas, polars or pyarrow table, held in memory"
+    assert str(caught.value) == f"{expected}, {way_out}"
+
+
+def test_a_column_that_went_into_the_index_is_found_there():
+    rows = table(("Arden", "press", 3)).set_index("location")
+
+    assert refusal(rows) == (
+        "the table has no column 'location'; its columns are 'source', 'count'. It is in the "
+        "table's index: give table.reset_index()."
+    )
+
+
+@pytest.mark.parametrize("date", ["12 March 2025", "12 Mar 2025", " 12-mar.-2025", "2025-03-12"])
+def test_a_day_may_name_its_month(date):
+    claims = Claims.from_table(table(("A", "p", 1, date), columns="location source count date"))
+
+    assert str(claims.to_frame()["date"][0].date()) == "2025-03-12"
+    assert claims.as_of("12 March 2025").n_claims == 1
 
 
 @pytest.mark.parametrize(
@@ -626,7 +688,13 @@ def test_what_is_no_table_in_memory_is_refused(what):
         (" - ", "count is ' - '; a count is a whole number, 0 or more; "
                 "leave the cell blank where nothing was said"),
         ("-4", "count is -4; a count is a whole number, 0 or more"),
-        ("1.383", "count is '1.383'; a count is a whole number, 0 or more"),
+        ("\u22124", "count is '\u22124'; a count is a whole number, 0 or more"),
+        ("1.383", "count is '1.383'; a count is a whole number, 0 or more; "
+                  "set thousands apart by commas, or not at all"),
+        ("1'383", "count is \"1'383\"; a count is a whole number, 0 or more; "
+                  "set thousands apart by commas, or not at all"),
+        ("12.5", "count is '12.5'; a count is a whole number, 0 or more"),
+        ("NA", "states no number; give a count, a lower or upper bound, or a wording"),
         ("9" * 9999, "count is '" + "9" * 59 + "…'; a count is a whole number, 0 or more"),
         ([3], "count is [3]; a count is a whole number, 0 or more"),
         (None, "states no number; give a count, a lower or upper bound, or a wording"),
@@ -734,9 +802,14 @@ def test_claims_that_cannot_be_put_in_order_are_refused():
     ("date", "way_out"),
     [("soon", ""), ("2025-02-30", ""), ("2025-03", ""), (20250312, "")]
     + [
-        (date, "; write it so (pandas.to_datetime(..., dayfirst=True) converts)")
-        for date in ("12/03/2025", "12.3.2025", "12 March 2025")
-    ],
+        (
+            date,
+            "; write it so (pandas.to_datetime converts, with dayfirst=True where days stand "
+            "before months)",
+        )
+        for date in ("12/03/2025", "12.3.2025", "March 12, 2025", "31 Feb 2025", "1 Mai 2025")
+    ]
+    + [("2025/03/12", "; write it so")],
 )
 def test_dates_that_do_not_parse_are_refused(date, way_out):
     assert refusal(table(("A", "p", 1, date), columns="location source count date")) == (
@@ -884,13 +957,13 @@ def test_csv_and_parquet_files_read_as_the_table_does(coast, tmp_path):
 
 def test_a_bad_cell_of_a_file_is_named_as_it_stands_there(tmp_path):
     path = tmp_path / "claims.csv"
-    path.write_text("village,source,count\nArden,press,12\nBrook,NA,many\n", encoding="utf-8")
+    path.write_text("village,source,count\nArden,press,12\nBrook,N/A,many\n", encoding="utf-8")
 
     with pytest.raises(ClaimsError) as caught:
         Claims.read(path, columns={"location": "village"})
 
     assert str(caught.value) == (
-        "1 of 2 claims cannot be used:\n  row 1 ('NA' on 'Brook'): count is 'many'; "
+        "1 of 2 claims cannot be used:\n  row 1 ('N/A' on 'Brook'): count is 'many'; "
         f"a count is a whole number, 0 or more; put words into a column 'wording'.\n{WAY_OUT}"
     )
 
@@ -917,12 +990,41 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
     (tmp_path / "odd.parquet").write_text("location", encoding="utf-8")
 
     for name in ("empty.csv", "ragged.csv", "odd.parquet"):
-        with pytest.raises(ClaimsError, match=f"'{name}' cannot be read: "):
+        with pytest.raises(ClaimsError, match=f"'{name}' cannot be read, and nothing of it was: "):
             Claims.read(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         Claims.read(tmp_path / "none.csv")
-    with pytest.raises(ValueError, match=r"'claims.xlsx' ends in neither .csv nor .parquet"):
+    with pytest.raises(ValueError, match=r"'claims.xlsx' ends in none of .csv, .csv.gz and"):
         Claims.read(tmp_path / "claims.xlsx")
+    with pytest.raises(TypeError, match=r"path is a DataFrame; Claims.read takes the path of a"):
+        Claims.read(pd.DataFrame())
+
+
+def test_a_file_in_another_encoding_names_its_line_and_is_read_in_it(tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_bytes("location,source,count\nArden,press,3\nÉvian,press,4\n".encode("cp1252"))
+
+    with pytest.raises(ClaimsError, match=r"is not in UTF-8: line 3 has the byte 0xc9"):
+        Claims.read(path)
+    assert Claims.read(path, encoding="cp1252").locations == ("Arden", "Évian")
+
+
+def test_rows_that_a_stray_quotation_mark_would_swallow_are_refused(tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_text('location,source,count\n"Arden,press,3\nBrook,press,4\n')
+
+    with pytest.raises(ClaimsError, match=r"line 2 has a quotation mark that is never closed"):
+        Claims.read(path)
+
+
+def test_columns_without_a_name_are_ignored_and_two_of_one_name_refused(tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_text("location,source,count,,\nArden,press,3,,\n")
+
+    assert Claims.read(path).lower.tolist() == [3]
+    path.write_text("location,source,count,count\nArden,press,3,4\n")
+    with pytest.raises(ClaimsError, match=r"two columns of 'claims.csv' are called 'count'"):
+        Claims.read(path)
 
 
 @pytest.mark.parametrize(

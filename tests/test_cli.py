@@ -23,6 +23,17 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+def test_the_version_is_that_of_the_package():
+    assert run("--version").stdout == f"tollest {te.__version__}\n"
+
+
+def test_a_file_in_another_encoding_is_read_in_it(path):
+    path.write_bytes(TABLE.replace("Brook", "Évian").encode("cp1252"))
+
+    assert "encoding='cp1252'" in run("check", path).stderr
+    assert "3 claims" in run("check", path, "--encoding", "cp1252").stdout
+
+
 def test_check_says_what_would_be_read_and_what_is_set_aside(path):
     result = run("check", path, "--as-of", "2025-03-12")
 

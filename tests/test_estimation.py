@@ -237,6 +237,7 @@ def test_what_an_interval_takes_on_trust_is_said_in_the_text():
         ("Brook", "press", "count", 0, None), ("Brook", "clinic", "at_least", 3, None),
         ("Corley", "press", "count", 90, 60), ("Corley", "clinic", "count", 50, 60),
         ("Dunmow", "clinic", "verified", 2500, None), ("Dunmow", "press", "count", 0, None),
+        ("Elham", "press", "at_most", 30, None), ("Elham", "clinic", "at_most", 9, None),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["location", "source", "kind", "count", "cap"])
 
@@ -248,6 +249,9 @@ def test_what_an_interval_takes_on_trust_is_said_in_the_text():
         "count): Arden."
     ) in lines
     assert "Claims above the cap of Corley." in lines
+    assert (
+        'Only claims of "at most", so that median and lower bound are the prior\'s: Elham.'
+    ) in lines
     assert "The toll is verified, not estimated: Dunmow." in lines
     (dunmow,) = [line for line in lines if line.startswith("Dunmow")]
     assert dunmow.endswith("= 2,500")

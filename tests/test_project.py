@@ -1,9 +1,12 @@
 import ast
+import functools
+import math
 import os
 import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Rows of the layout: a module imports from its own row's earlier ones and from rows above.
 ROWS = [
     {"wording", "support", "_progress", "_text", "datasets", "rounding"},
-    {"_mass", "_moves", "_patterns", "_rows"},
+    {"_mass", "_moves", "_patterns", "_rows", "_files"},
     {"_tables", "_products", "_kernels", "claims", "noise", "priors", "passes"},
     {"patterns"},
     {"figures", "faults"},
@@ -114,6 +117,57 @@ def test_readme_code_runs_and_prints_what_it_says():
     )
     # Digits of the last place may differ between processors; words and layout may not.
     assert re.sub(r"[\d,.]+", "#", run.stdout) == re.sub(r"[\d,.]+", "#", output)
+
+
+def test_further_readme_code_runs():
+    first = re.search(r"```python\n(.*?)```", readme(), re.S)[1]
+    blocks = re.findall(r"```py\n(.*?)```", readme(), re.S)
+    cluster = [block for block in blocks if "dask" in block]
+    code = "".join([first, "claims = estimate.claims\n", *(b for b in blocks if b not in cluster)])
+    for block in cluster:
+        compile(block, "README.md", "exec")
+
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, capture_output=True)
+
+
+def cells(section):
+    """Cells of the table under a heading of the README, row by row."""
+    text = readme().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    rows = [line.strip("| \n").split(" | ") for line in text.splitlines() if line[:1] == "|"]
+    return rows[2:]
+
+
+def test_the_readme_states_the_default_priors_as_they_are():
+    known = {
+        name: getattr(te.priors, name) for name in ("Normal", "HalfNormal", "Fixed", "Pooled")
+    }
+
+    said = {
+        name.strip("`"): eval(default.strip("`"), {"log": math.log, **known})
+        for name, default, *_ in cells("Choosing priors")
+    }
+
+    default = te.priors.Priors()
+    assert said == {field.name: getattr(default, field.name) for field in fields(default)}
+
+
+def test_names_in_the_readme_exist():
+    estimate_names = set(dir(te.Estimate))
+
+    for path in set(re.findall(r"`te\.([a-zA-Z_.]+)", readme())):
+        functools.reduce(getattr, path.split("."), te)
+    for name in set(re.findall(r"`estimate\.([a-z_]+)", readme())):
+        assert name in estimate_names, name
+
+
+def test_figures_of_the_readme_stand_on_the_pages_it_names():
+    for what, figures, page in cells("Limits"):
+        text = (ROOT / re.search(r"\((benchmarks/.*\.md)\)", page)[1]).read_text()
+        for figure in figures.split("; "):
+            assert re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d,]|\.\d)", text), (
+                what,
+                figure,
+            )
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem)

@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from tollest import readers
+from tollest import _files, readers
 from tollest.claims import UNBOUNDED, Claims, ClaimsError
-from tollest.readers import _files
 from tollest.wording import WORDS
 
 # Made up after the headers and the ways of writing of the published files; nobody's names.
@@ -36,7 +35,7 @@ k7919,29 Oct 2007,29 Oct 2007,AM,"a square, Arden",recruits,bomb,28,31,"A 29 Oct
 k3289e,18 Jun 2006,19 Jun 2006,,Brook,bodies found,gunfire,1,1,C 18 Jun
 h0379,25 Feb 2014,25 Feb 2014,,Corley,,car,0,2,"A 25 Feb"
 """
-IBC_LATER = """\
+IBC_ONE_NUMBER = """\
 IBC_code,Start_Date,End_Date,Time,Location,Target,Weapons,Deaths_recorded,Sources
 m2046,2-Sep-13,2-Sep-13,PM,Arden,employee,gunfire,1,"A 2 Sep, B 2 Sep"
 d2329,9-Feb-07,10-Feb-07,NA,Brook,NA,explosive device,6,C 09 Feb
@@ -264,11 +263,27 @@ def test_an_incident_of_iraq_body_count_is_its_minimum_to_maximum(tmp_path):
     assert claims.as_of("2006-12-31").locations == ("k3289e",)
 
 
-def test_later_files_have_one_number(tmp_path):
-    claims = readers.iraq_body_count(written(tmp_path, IBC_LATER), date="End_Date")
+def test_some_files_have_one_number(tmp_path):
+    claims = readers.iraq_body_count(written(tmp_path, IBC_ONE_NUMBER), date="End_Date")
 
     assert said(claims) == [("m2046", "count", 1, 1), ("d2329", "count", 6, 6)]
     assert str(claims.to_frame()["date"].iloc[1].date()) == "2007-02-10"
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.csv.gz"])
+def test_lines_above_the_names_of_columns_are_skipped(tmp_path, name):
+    above = 'Iraq Body Count\n\nAll "incidents", to 2020\nTerms: see the site, and "ask\n' * 3
+
+    claims = readers.iraq_body_count(written(tmp_path, above + IBC, name))
+
+    assert said(claims) == said(readers.iraq_body_count(written(tmp_path, IBC)))
+    wrong = above + IBC.replace("Brook", '"Brook')
+    with pytest.raises(ClaimsError, match=r"line 16 has a quotation mark"):
+        readers.iraq_body_count(written(tmp_path, wrong, name))
+    latin = tmp_path / "latin.csv"
+    latin.write_bytes((above + IBC.replace("k3289e", "é")).encode("cp1252"))
+    with pytest.raises(ClaimsError, match=r"line 15 has the byte 0xe9"):
+        readers.iraq_body_count(latin)
 
 
 def test_minimum_above_maximum_is_out_of_order(tmp_path):
@@ -281,7 +296,7 @@ def test_minimum_above_maximum_is_out_of_order(tmp_path):
 
 
 def test_an_incident_file_without_numbers_says_what_it_should_have(tmp_path):
-    text = IBC_LATER.replace("Deaths_recorded", "Killed")
+    text = IBC_ONE_NUMBER.replace("Deaths_recorded", "Killed")
 
     assert refusal(readers.iraq_body_count, written(tmp_path, text)) == (
         "'table.csv' has no columns 'Reported Minimum' and 'Reported Maximum', and no 'Deaths "
@@ -557,11 +572,12 @@ def test_quotation_marks_that_are_right_are_left_alone(tmp_path, monkeypatch, bl
     text = "".join(f'"{cell}",7,"{cell}"\r\n' for cell in cells)
     text = "\ufeffnote,village,press\r\n" + text.replace(",7,", ',"7",')
 
-    _files._check_quotes(written(tmp_path, text))
+    _files._check_quotes(_files._File(written(tmp_path, text), 0))
+    wrong = _files._File(written(tmp_path, text.replace('a ""b""', 'a "b""')), 0)
     with pytest.raises(ClaimsError, match="line 2 has a quotation mark within a cell"):
-        _files._check_quotes(written(tmp_path, text.replace('a ""b""', 'a "b""')))
+        _files._check_quotes(wrong)
     with pytest.raises(ClaimsError, match=r"line 10 has a quotation mark that is never closed"):
-        _files._check_quotes(written(tmp_path, text + '"'))
+        _files._check_quotes(_files._File(written(tmp_path, text + '"'), 0))
 
 
 @pytest.mark.parametrize(

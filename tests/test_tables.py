@@ -40,7 +40,7 @@ HOSTILE = [
     "東京 | pipe ` tick [link](http://x.org) www.x.org :smile:",
     "two\nlines, \"quotes\" ''and'' -- dashes ?` !`",
     "n" * 10_000,
-    "NA",
+    "N/A",
     "zero\u200bwidth\x07bell",
     "*bold* _it_ 1. # h",
     "- list",

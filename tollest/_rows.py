@@ -6,6 +6,7 @@ decided here but in :mod:`tollest.claims`.
 """
 
 import datetime as dt
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -65,14 +66,21 @@ _NEEDS = {
     DOCUMENTED: "a count, or lower without upper",
     VERIFIED: "a count",
 }
-_BLANKS = frozenset(("-", "--", "?", ".", "n/a", "na", "nan", "null", "unknown"))
+_MISSING = "NA"  # how R writes an empty cell
+_BLANKS = frozenset(("-", "--", "?", ".", "n/a", "na", "nan", "none", "null", "unknown"))
 _WAY_OUT = "Leave out a source that said nothing; a count of 0 says it reported no deaths."
 _NO_NUMBER = "states no number"
 _COUNTS = _HOLDS["count"]
 _MOST_SHOWN = 10
+_MONTHS = (
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+)  # fmt: skip
+_NAMED_MONTH = re.compile(r"(\d{1,2})[ -]([A-Za-z]{3,9})\.?[ -](\d{4})")
 _OTHER_DATE = re.compile(r"\d\D+\d{4}")  # a day before its year
-_FIGURES = re.compile(r"\s*[+-]?[\d.,\s]*")
-_NUMBER = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d{1,30})(?:\.0?)?")
+_SLASHED = re.compile(r"\d{4}([/.])\d{1,2}\1\d{1,2}")  # a year first, but no ISO date
+_FIGURES = re.compile(r"\s*[+\u2212-]?[\d.,\s]*")
+_NUMBER = re.compile(r"([+-]?)(\d{1,3}(?:[,\s]\d{3})+|\d{1,30})(?:\.0?)?")
+_GROUPED = re.compile(r"\d{1,3}(?:[.'\u2019]\d{3})+")  # in ways that can mean something else
 
 
 class Problem(NamedTuple):
@@ -240,7 +248,7 @@ def read_rows(
     location, locations = cells.names("location")
     source, names = cells.names("source")
     for what, code in (("location", location), ("source", source)):
-        cells.add(np.flatnonzero(code < 0), f"the {what} is blank; name it")
+        cells.add_unnamed(what, code)
     kind, lower, upper = _read_intervals(cells, words)
     date = cells.dates("date")
 
@@ -311,7 +319,14 @@ def open_frame(
         message = f"two columns of the table have the same name; rename one. {error}"
         raise ClaimsError([Problem(message)]) from None
     except TypeError:
-        raise TypeError(f"{expected}, not a {type(table).__name__}") from None
+        message = f"{expected}, not a {type(table).__name__}"
+        if isinstance(table, dict | list):
+            message += "; pandas.DataFrame(...) makes one of it"
+        elif isinstance(table, str | os.PathLike):
+            message += "; Claims.read reads files"
+        elif hasattr(table, "collect"):
+            message += "; collect it first"
+        raise TypeError(message) from None
 
 
 def _find_columns(
@@ -322,6 +337,13 @@ def _find_columns(
     frame, there = open_frame(
         table, "a table of claims is a pandas, polars or pyarrow table, held in memory"
     )
+    if len(there) == 1 and re.search("[;\t|]", str(there[0])):
+        message = (
+            f"the table has one column, {shown(there[0])}; is it separated by something else than "
+            "commas? Save it with commas, or read it into a dataframe with its separator, "
+            "pandas.read_csv(..., sep=...), and give that."
+        )
+        raise ClaimsError([Problem(message)], len(frame))
     listed = ", ".join(shown(name) for name in there) or "none"
     bare = {name.strip(): name for name in there if isinstance(name, str)}
     problems = [
@@ -356,12 +378,13 @@ def _find_columns(
         )
         for ours, theirs in nearly.items()
     ]
+    index = [name for name in getattr(getattr(table, "index", None), "names", ()) if name]
     problems += [
         Problem(
             f"the table has no column {name!r}; its columns are {listed}. "
             + (
-                "Is it separated by something else than commas? A file is comma-separated."
-                if len(there) == 1 and re.search("[;\t|]", str(there[0]))
+                "It is in the table's index: give table.reset_index()."
+                if name in index
                 else f"If it goes by another name, say which: columns={{{name!r}: ...}}."
             )
         )
@@ -422,6 +445,14 @@ class Cells:
             (int(row), message if isinstance(message, str) else message(int(row))) for row in rows
         ]
 
+    def add_unnamed(self, name: str, codes: NDArray[np.int64], what: str = "") -> None:
+        """Record the rows of a column of names that have none: those whose code is below 0."""
+        rows = np.flatnonzero(codes < 0)
+        given, values = self.distinct(name) if rows.size else (codes, [])
+        says = {True: f"the {what or name} is {_MISSING!r}, which is read as blank; spell it out",
+                False: f"the {what or name} is blank; name it"}  # fmt: skip
+        self.add(rows, lambda row: says[_is_missing(values[given[row]])])
+
     def check(
         self,
         location: NDArray[np.int64],
@@ -469,6 +500,8 @@ class Cells:
         """Read names: white space at their ends dropped, `BLANK` where nothing is left."""
         codes, values = self.distinct(name)
         texts = [value.strip() if type(value) is str else _text(value) for value in values]
+        if _MISSING in texts:
+            texts = ["" if text == _MISSING else text for text in texts]
         if not "".join(texts).isascii():
             texts = [_composed(text) for text in texts]
         # Mostly so, and a table can name a million.
@@ -550,12 +583,17 @@ def _encode(series: "nw.Series[Any]", *, text: bool) -> tuple[NDArray[np.int64],
 
 
 def is_blank(value: object) -> bool:
-    """Tell whether a cell holds nothing: null, nan, NaT, or white space."""
+    """Tell whether a cell holds nothing: null, nan, NaT, white space, or the NA of R."""
     if value is None or type(value).__name__ == "NAType":
         return True
     if isinstance(value, str):
-        return not value or value.isspace()
+        return not value or value.isspace() or _is_missing(value)
     return isinstance(value, float | dt.date | np.generic) and bool(value != value)
+
+
+def _is_missing(value: object) -> bool:
+    """Tell whether a cell is what R writes for one that is empty."""
+    return isinstance(value, str) and value.strip() == _MISSING
 
 
 def _text(value: object) -> str:
@@ -605,6 +643,8 @@ def _refusal(name: str, value: object, called: str | None = None) -> str:
     message = f"{states}; {_HOLDS[name]}"
     if isinstance(value, str) and value.strip().casefold() in _BLANKS:
         return message + "; leave the cell blank where nothing was said"
+    if isinstance(value, str) and _GROUPED.fullmatch(value.strip()):
+        return message + "; set thousands apart by commas, or not at all"
     if name in STATING and not called and isinstance(value, str) and not _FIGURES.fullmatch(value):
         return message + "; put words into a column 'wording'"
     return message
@@ -636,7 +676,7 @@ def whole(name: str, value: object, called: str | None = None) -> int:
     if isinstance(value, str):
         match = _NUMBER.fullmatch(value.strip())
         if match:
-            number = int(match[1] + match[2].replace(",", ""))
+            number = int(match[1] + re.sub(r"[,\s]", "", match[2]))
             value = number
     elif not isinstance(value, bool | np.bool_):
         try:
@@ -654,7 +694,8 @@ def read_day(value: object) -> np.datetime64:
     Parameters
     ----------
     value : str, datetime.date or numpy.datetime64
-        Of a time of day only its day counts.
+        Of a time of day only its day counts. Text is ISO, ``"2025-03-12"``, or names its month,
+        ``"12 March 2025"``.
 
     Returns
     -------
@@ -670,15 +711,29 @@ def read_day(value: object) -> np.datetime64:
         return np.datetime64(value, "D")
     try:
         if isinstance(value, str):
-            value = dt.datetime.fromisoformat(value.strip())
+            value = _named_month(value) or dt.datetime.fromisoformat(value.strip())
         if isinstance(value, dt.date):
             return np.datetime64(dt.date(value.year, value.month, value.day), "D")
     except ValueError:
         pass
     message = f"date is {shown(value)}; a date is a day of the calendar, such as 2025-03-12"
     if isinstance(value, str) and _OTHER_DATE.search(value):
-        message += "; write it so (pandas.to_datetime(..., dayfirst=True) converts)"
+        message += (
+            "; write it so (pandas.to_datetime converts, with dayfirst=True where days stand "
+            "before months)"
+        )
+    elif isinstance(value, str) and _SLASHED.match(value.strip()):
+        message += "; write it so"
     raise ValueError(message)
+
+
+def _named_month(text: str) -> dt.date | None:
+    """Read a day whose month has a name; None where it has none."""
+    match = _NAMED_MONTH.fullmatch(text.strip())
+    month = match[2][:3].casefold() if match else ""
+    if not match or month not in _MONTHS:
+        return None
+    return dt.date(int(match[3]), _MONTHS.index(month) + 1, int(match[1]))
 
 
 def _kind(value: object) -> int:
@@ -923,11 +978,19 @@ def _read_groups(
             "a location has one group"
         ),
     )
+    as_blank = f" ({_MISSING!r} is read as blank)"
     # A location is told once, on its first row.
     rows = np.flatnonzero(location >= 0)
     bare = rows[of[location[rows]] == BLANK]
     first = bare[np.sort(np.unique(location[bare], return_index=True)[1])]
-    cells.add(first, "has no group, and other locations do; give every location one, or none")
+    given, values = cells.distinct("group")
+    cells.add(
+        first,
+        lambda row: (
+            f"has no group{as_blank if _is_missing(values[given[row]]) else ''}, and other "
+            "locations do; give every location one, or none"
+        ),
+    )
     return groups, of
 
 

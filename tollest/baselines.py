@@ -70,8 +70,9 @@ RULES = (
         ("majority",),
         "The middle that more than half of the claims share; where there is none, the smallest "
         "low.",
-        "Global Terrorism Database, whose codebook takes the majority figure among reports, and "
-        "the lowest where there is none. LaFree, G., Dugan, L. (2007). Introducing the Global "
+        "Global Terrorism Database, which takes the majority figure, and the lowest where there "
+        "is none, among reports of which none is preferred as the latest or the most reliable. "
+        "LaFree, G., Dugan, L. (2007). Introducing the Global "
         "Terrorism Database. Terrorism and Political Violence 19(2), 181-204. "
         "https://doi.org/10.1080/09546550701246817",
     ),

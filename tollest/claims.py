@@ -1,6 +1,7 @@
 """Who claimed how many deaths, where: the evidence that tolls are estimated from."""
 
 import datetime as dt
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import wording
+from tollest._files import open_table
 from tollest._rows import (
     BLANK,
     DOCUMENTED,
@@ -29,7 +31,6 @@ from tollest.wording import UNBOUNDED
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 __all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError", "Problem"]
 
@@ -142,7 +143,8 @@ class Claims:
         ----------
         table : pandas.DataFrame, polars.DataFrame, pyarrow.Table, ...
             Any dataframe in memory that narwhals accepts. Columns, all others being ignored but
-            those with nearly one of these names (``Kind``, ``dates``), which are an error:
+            those with nearly one of these names (``Kind``, ``dates``), which are an error. Null,
+            nan, ``""`` and ``"NA"``, which R writes for them, are blanks in all of them:
 
             ``location``, ``source``
                 Names, not blank. White space at their ends is dropped; names that differ only by
@@ -150,16 +152,16 @@ class Claims:
             ``count``; ``lower``, ``upper``; ``wording``
                 Deaths, at least one of these on each row; a table need not have them all.
                 Numbers are whole, from 0, below ten thousand million, or such numbers as text
-                (``"1383"``, ``"1,383"``); null, nan and ``""`` are blanks. `wording` is read, by
-                `tollest.wording.parse`, on rows that have no number.
+                (``"1383"``, ``"1,383"``). `wording` is read, by `tollest.wording.parse`, on rows
+                that have no number.
             ``kind``
                 One of `KINDS`, or blank. Blank, a row with both bounds is a range (its count, if
                 there is one, must lie within), any other row with a count is a count, and a row
                 with one bound is at_least or at_most. ``"about"`` allows half the last
                 significant unit either way: 1400 is 1350 to 1450, 1383 itself alone.
             ``date``
-                Days, times, or text such as ``"2025-03-12"``. Needed where a source has several
-                claims on a location: the latest stands.
+                Days, times, or text such as ``"2025-03-12"`` or ``"12 March 2025"``. Needed
+                where a source has several claims on a location: the latest stands.
             ``origin``
                 The source that this claim repeats; blank, or the source itself, where it is the
                 source's own.
@@ -203,16 +205,19 @@ class Claims:
         columns: Mapping[str, str] | None = None,
         words: wording.Words = wording.WORDS,
         locations: Iterable[str] = (),
+        encoding: str = "utf-8",
     ) -> Self:
         """Read claims from a CSV or Parquet file.
 
         Parameters
         ----------
         path : str or Path
-            A file whose name ends in ``.csv`` (comma-separated, UTF-8, names of the columns on
-            the first line) or ``.parquet``.
+            A file whose name ends in ``.csv`` or ``.csv.gz`` (comma-separated, names of the
+            columns on the first line; a column without a name is ignored) or ``.parquet``.
         columns, words, locations
             As in `from_table`, which says what columns there must be.
+        encoding : str, default "utf-8"
+            That of a CSV file.
 
         Returns
         -------
@@ -221,22 +226,29 @@ class Claims:
         Raises
         ------
         ClaimsError
-            As in `from_table`.
+            As in `from_table`, or the file is in another encoding, cut short, or no such file as
+            its name says. Then nothing is read.
         FileNotFoundError
             There is no such file.
+        TypeError
+            `path` is no path.
         ValueError
-            The name of the file has another ending.
+            The name of the file has another ending, or there is no such encoding.
         """
-        path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix not in (".csv", ".parquet"):
+        if not isinstance(path, str | os.PathLike):
             message = (
-                f"{shown(path.name)} ends in neither .csv nor .parquet; read it into a dataframe, "
-                "then use Claims.from_table"
+                f"path is a {type(path).__name__}; Claims.read takes the path of a file, and "
+                "Claims.from_table a dataframe"
             )
-            raise ValueError(message)
-        table = _read_parquet(path) if suffix == ".parquet" else _read_csv(path)
-        return cls.from_table(table, columns=columns, words=words, locations=locations)
+            raise TypeError(message)
+        table = open_table(Path(path), encoding)
+        named = [name for name in table.header if name]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            message = f"two columns of {table.name} are called {shown(twice[0])}; rename one."
+            raise ClaimsError([Problem(message)])
+        frame = table.take(named)
+        return cls.from_table(frame, columns=columns, words=words, locations=locations)
 
     def as_of(self, date: str | dt.date | np.datetime64) -> Self:
         """Cut the claims to what was known by a day.
@@ -729,36 +741,3 @@ def _close(claims: object) -> None:
             _closed(value)
         elif isinstance(value, Rows):
             _close(value)
-
-
-def _read_parquet(path: Path) -> "pa.Table":
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    with path.open("rb") as file:
-        try:
-            return parquet.read_table(file)
-        except pa.ArrowInvalid as error:
-            raise _unreadable(path, error) from None
-
-
-def _read_csv(path: Path) -> "pa.Table":
-    import pyarrow as pa
-    from pyarrow import csv
-
-    parsing = csv.ParseOptions(newlines_in_values=True)
-    with path.open("rb") as file:
-        try:
-            with csv.open_csv(path, parse_options=parsing) as reader:
-                header = reader.schema.names
-            # As text throughout: a cell that is no number then stays to be named.
-            text = csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
-            )
-            return csv.read_csv(file, parse_options=parsing, convert_options=text)
-        except pa.ArrowInvalid as error:
-            raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> ClaimsError:
-    return ClaimsError([Problem(f"{shown(path.name)} cannot be read: {error}")])

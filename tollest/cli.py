@@ -2,6 +2,7 @@
 
 import warnings
 from enum import StrEnum
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -35,19 +36,36 @@ class Layout(StrEnum):
     IRAQ_BODY_COUNT = "iraq-body-count"
     AIRWARS = "airwars"
 
-    def read(self, path: Path) -> Claims:
+    def read(self, path: Path, encoding: str) -> Claims:
         """Read a file of this layout, whole or not at all."""
         match self:
             case Layout.CLAIMS:
-                return Claims.read(path)
+                return Claims.read(path, encoding=encoding)
             case Layout.UCDP_GED:
-                return readers.ucdp_ged(path)
+                return readers.ucdp_ged(path, encoding=encoding)
             case Layout.ACLED:
-                return readers.acled(path)
+                return readers.acled(path, encoding=encoding)
             case Layout.IRAQ_BODY_COUNT:
-                return readers.iraq_body_count(path)
+                return readers.iraq_body_count(path, encoding=encoding)
             case Layout.AIRWARS:
-                return readers.airwars(path)
+                return readers.airwars(path, encoding=encoding)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tollest {metadata.version('tollest')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_say_version, help="Say which it is."),
+    ] = False,
+) -> None:
+    """How many people died, when the sources disagree."""
 
 
 File = Annotated[
@@ -57,12 +75,13 @@ AsOf = Annotated[
     str | None, typer.Option(metavar="DAY", help="Only what was claimed by then: 2025-03-12.")
 ]
 Kind = Annotated[Layout, typer.Option(help="How the file is laid out.")]
+Encoding = Annotated[str, typer.Option(help="That of a CSV file, such as cp1252.")]
 
 
-def _claims(path: Path, layout: Layout, as_of: str | None) -> Claims:
+def _claims(path: Path, layout: Layout, encoding: str, as_of: str | None) -> Claims:
     """Read the claims, or say what is wrong with them and leave."""
     try:
-        claims = layout.read(path)
+        claims = layout.read(path, encoding)
         return claims if as_of is None else claims.as_of(as_of)
     except (ValueError, TypeError, OSError) as error:
         raise _leave(error) from None
@@ -74,9 +93,14 @@ def _leave(error: Exception) -> typer.Exit:
 
 
 @app.command(epilog="Example: tollest check claims.csv --as-of 2025-03-12")
-def check(path: File, as_of: AsOf = None, layout: Kind = Layout.CLAIMS) -> None:
+def check(
+    path: File,
+    as_of: AsOf = None,
+    layout: Kind = Layout.CLAIMS,
+    encoding: Encoding = "utf-8",
+) -> None:
     """Say what would be read from a file, what is set aside and why, and what is wrong."""
-    claims = _claims(path, layout, as_of)
+    claims = _claims(path, layout, encoding, as_of)
     typer.echo(repr(claims))
     excluded = claims.excluded
     if len(excluded):
@@ -92,6 +116,7 @@ def estimate_command(
     path: File,
     as_of: AsOf = None,
     layout: Kind = Layout.CLAIMS,
+    encoding: Encoding = "utf-8",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report, a page: .html.")
     ] = None,
@@ -113,7 +138,7 @@ def estimate_command(
         raise typer.BadParameter(f"{table} ends in neither .csv nor .parquet.")
     if out is not None and out.suffix != ".html":
         raise typer.BadParameter(f"{out} does not end in .html.")
-    claims = _claims(path, layout, as_of)
+    claims = _claims(path, layout, encoding, as_of)
     try:  # before minutes are spent on an answer that cannot be written
         check_interval(ci_prob, ci_kind)
         for file, ending in (

@@ -70,8 +70,16 @@ def _marked(claims: Claims, table: "pd.DataFrame") -> Iterator[tuple[str, str, N
         "No claim or cap bounds from above, so the upper bound is the prior's:",
         is_open,
     )
+    at_most = claims.kind == KINDS.index("at_most")
+    bounded = any_of(at_most & (claims.upper > 0)) & ~any_of(~at_most | (claims.upper == 0))
+    yield (
+        "No claim says that anybody died, only that no more did than some number; median and "
+        "lower bound are the prior's.",
+        'Only claims of "at most", so that median and lower bound are the prior\'s:',
+        bounded & ~verified & (claims.documented == 0),
+    )
     # A claim of "no more than 30" beside a denial does not soften it.
-    loose = (claims.upper > 0) & (claims.kind != KINDS.index("at_most"))
+    loose = (claims.upper > 0) & ~at_most
     denied = any_of(claims.upper == 0) & ~any_of(loose) & ~verified & (claims.documented == 0)
     yield (
         "All claims are of no deaths; the interval assumes that a denial errs like any other "

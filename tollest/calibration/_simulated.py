@@ -70,9 +70,9 @@ def calibrate(
 
     References
     ----------
-    .. [1] Modrak, M. et al. (2023). Simulation-based calibration checking for Bayesian
-       computation: the choice of test quantities shapes sensitivity. *Bayesian Analysis*.
-       https://doi.org/10.1214/23-BA1404
+    .. [1] Modrak, M. et al. (2025). Simulation-based calibration checking for Bayesian
+       computation: the choice of test quantities shapes sensitivity. *Bayesian Analysis* 20(2),
+       461-488. https://doi.org/10.1214/23-BA1404
 
     Examples
     --------

@@ -98,21 +98,25 @@ def acled(
 
     Notes
     -----
-    Where reports say "tens", "dozens" or "hundreds", ACLED codes 10, 12 or 100, and so on; where
-    they say only that people died, it codes a fixed small number, 10 in places at war; where they
-    differ, or are vague, it takes the most conservative number [1]_. The table does not say which
-    tens are counts, so all are read as what they may stand for. This costs those that are counts
-    some of their weight. Elsewhere the fixed number is 3, which is mostly a count and is read as
-    one; ``Vague({3: (1, 9), 10: (3, 99), ...})`` changes that.
+    Where reports say "tens", "dozens" or "hundreds", ACLED codes 10, 12 or 100; where they say
+    "several", "many", or only that people died, it codes 3 or 10, by the scale and the context of
+    the event; where they differ, it takes the lowest number until a better one is known
+    [1]_, [2]_. The table does not say which tens are counts, so all are read as what they may
+    stand for. This costs those that are counts some of their weight. 3 is mostly a count and is
+    read as one; ``Vague({3: (1, 9), 10: (3, 99), ...})`` changes that. Deaths that a report gives
+    for several days or places together are divided among their events, so a number of an event can
+    be a share of what was claimed.
 
-    ACLED lists events without regard to deaths. A 0 is read as a claim of no deaths, though some
-    are events whose reports say nothing of any: leave out the types of events that this concerns.
+    ACLED lists events without regard to deaths, and codes 0 also where reports say nothing of
+    deaths, or only of casualties [2]_. A 0 is read as a claim of no deaths all the same: leave out
+    the types of events that this concerns.
 
     References
     ----------
     .. [1] ACLED (2023). FAQs: ACLED fatality methodology.
        https://acleddata.com/knowledge-base/faqs-acled-fatality-methodology/
-    .. [2] Raleigh, C., Kishi, R. and Linke, A. (2023). Political instability patterns are obscured
+    .. [2] ACLED. Codebook. https://acleddata.com/knowledge-base/codebook/
+    .. [3] Raleigh, C., Kishi, R. and Linke, A. (2023). Political instability patterns are obscured
        by conflict dataset scope conditions, sources, and coding choices. *Humanities and Social
        Sciences Communications* 10, 74. https://doi.org/10.1057/s41599-023-01559-4
 

@@ -1,6 +1,5 @@
 """A table with one event a row, each a location of its own: what the event layouts share."""
 
-import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,19 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._files import Table, open_table
 from tollest._rows import NO_DAY, Cells, ClaimsError, Problem, read_day, shown
 from tollest.claims import Claims
 from tollest.readers._columns import Layout, find_columns
 from tollest.readers._disorder import Disordered, Refuse, SetAside, out_of_order, span
-from tollest.readers._files import Table, open_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MONTHS = (
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-)  # fmt: skip
-_DAY = re.compile(r"(\d{1,2})[ -]([A-Za-z]{3,9})\.?[ -](\d{4}|\d{2})")
+_SHORT_YEAR = re.compile(r"(\d{1,2}[ -][A-Za-z]{3,9}\.?[ -])(\d{2})")
 
 
 @dataclass(frozen=True)
@@ -174,6 +170,7 @@ def read_events(
     source: str,
     columns: Mapping[str, str] | None,
     encoding: str,
+    first: str | None = None,
 ) -> Events:
     """Find the columns of a table of events, and name its events.
 
@@ -193,6 +190,8 @@ def read_events(
         Our name of a column to the table's.
     encoding : str
         That of a CSV file.
+    first : str, optional
+        Name of the first column, where prose can stand above the names of columns.
 
     Returns
     -------
@@ -203,7 +202,7 @@ def read_events(
     ClaimsError
         A column is missing, a table is empty, or a name is blank or that of several events.
     """
-    table = open_table(data, encoding)
+    table = open_table(data, encoding, first)
     by = [location] if isinstance(location, str) else list(location or ())
     others = {"group": group, "date": date} | {f"location {i}": name for i, name in enumerate(by)}
     given = {ours: name for ours, name in others.items() if name is not None}
@@ -218,7 +217,7 @@ def read_events(
     keys = [f"location {i}" for i in range(len(by))] or ["location"]
     row, locations = _named(cells, keys)
     events = Events(table, cells, locations, row)
-    cells.add(np.flatnonzero(row < 0), "the location is blank; name it")
+    cells.add_unnamed(keys[0], row, "location")
     shared = n - len(locations) - int((row < 0).sum())
     if shared:
         cells.whole.append(_shared(cells, events, [called[key] for key in keys], shared))
@@ -227,7 +226,7 @@ def read_events(
 
 
 def days(cells: Cells, name: str) -> NDArray[np.datetime64]:
-    """Read a column of days, ISO or with the name of the month: ``"31 December 2022"``."""
+    """Read a column of days, as `read_day` does, or with years of two figures: ``"2-Sep-13"``."""
     day = np.dtype("datetime64[D]")
     series = cells.columns[name]
     if str(series.dtype).startswith("Date"):
@@ -237,15 +236,11 @@ def days(cells: Cells, name: str) -> NDArray[np.datetime64]:
 
 def _day(value: object) -> np.datetime64:
     """Read one day; two figures of a year are of this century."""
-    match = _DAY.fullmatch(value.strip()) if isinstance(value, str) else None
-    month = match[2][:3].casefold() if match else ""
-    if match and month in _MONTHS:
-        year = int(match[3]) + (2000 if len(match[3]) == 2 else 0)
-        try:
-            return np.datetime64(dt.date(year, _MONTHS.index(month) + 1, int(match[1])), "D")
-        except ValueError:
-            pass
-    return read_day(value)
+    match = _SHORT_YEAR.fullmatch(value.strip()) if isinstance(value, str) else None
+    try:
+        return read_day(f"{match[1]}20{match[2]}" if match else value)
+    except ValueError:
+        return read_day(value)  # whose refusal shows the cell as it stands
 
 
 def _named(cells: Cells, keys: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:

@@ -40,8 +40,9 @@ def iraq_body_count(
     data : str, Path or dataframe in memory
         A file that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe that narwhals
         knows, with the columns ``IBC code``, ``Reported Minimum`` and ``Reported Maximum``, or
-        ``Deaths recorded`` in their place, as later files have it. Blanks and underscores in
-        these names are the same.
+        ``Deaths recorded`` in their place, as some files have it. Blanks and underscores in
+        these names are the same. The lines that a download of the project's has above the names
+        of its columns are skipped.
     disordered : Refuse, SetAside or Span, default Refuse()
         What to do where the minimum is above the maximum.
     location : str or iterable of str, optional
@@ -51,7 +52,7 @@ def iraq_body_count(
         Column of groups that share a prior.
     date : str, optional
         Column with the day on which a claim was known, for `Claims.as_of`. ``End Date`` is the
-        earliest that this can be. Days may be written as "2-Sep-13".
+        earliest that this can be. Days may be written as "02 Sep 2013" or "2-Sep-13".
     source : str, default "Iraq Body Count"
         What the project is called.
     columns : mapping of str to str, optional
@@ -96,7 +97,7 @@ def iraq_body_count(
     """
     events = read_events(
         data, IBC, location=location, group=group, date=date, source=source, columns=columns,
-        encoding=encoding,
+        encoding=encoding, first="IBC code",
     )  # fmt: skip
     if not (events.has("lower") and events.has("upper")) and not events.has("count"):
         message = (

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import wording
+from tollest._files import open_table
 from tollest._rows import (
     COUNT,
     DOCUMENTED,
@@ -22,7 +23,6 @@ from tollest._rows import (
 from tollest.claims import UNBOUNDED, Claims
 from tollest.readers._columns import Layout, find_columns, listed
 from tollest.readers._events import days, spelled
-from tollest.readers._files import open_table
 
 _SILENT = -1  # the kind of a cell that has none
 
@@ -135,7 +135,7 @@ def _claims(cells: Cells, names: list[str], words: wording.Words) -> Claims:
     import pyarrow as pa
 
     row, locations = cells.names("location")
-    cells.add(np.flatnonzero(row < 0), "the location is blank; name it")
+    cells.add_unnamed("location", row)
     group, groups = cells.names("group")
     dated = "date" in cells.columns
     day = days(cells, "date") if dated else np.full(cells.n, NO_DAY)

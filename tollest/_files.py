@@ -2,6 +2,8 @@
 
 import codecs
 import gzip
+import itertools
+import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BROKEN = (OSError, EOFError, zlib.error)  # what unpacking a file can raise
 _MOST = 200  # characters of another library's error
 _BLOCK = 1 << 24  # bytes at a time
+_MOST_LINES = 50  # above the names of the columns
 _QUOTE = ord('"')
 _BESIDE = np.isin(np.arange(256), list(b',"\r\n'))  # bytes that can stand outside of a quoted cell
 
@@ -42,7 +45,11 @@ class Table:
     take: Callable[[Sequence[str]], "nw.DataFrame[Any]"]
 
 
-def open_table(data: Any, encoding: str) -> Table:  # noqa: ANN401 - a path or any dataframe
+def open_table(
+    data: Any,  # noqa: ANN401 - a path or any dataframe
+    encoding: str,
+    first: str | None = None,
+) -> Table:
     """Look at the columns of a table.
 
     Parameters
@@ -51,6 +58,9 @@ def open_table(data: Any, encoding: str) -> Table:  # noqa: ANN401 - a path or a
         A path that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe.
     encoding : str
         That of a CSV file.
+    first : str, optional
+        Name of the first column, for CSV files that have lines of prose above the names of their
+        columns: what stands above it is skipped.
 
     Returns
     -------
@@ -68,14 +78,14 @@ def open_table(data: Any, encoding: str) -> Table:  # noqa: ANN401 - a path or a
         The name of the file has another ending, or there is no such encoding.
     """
     if isinstance(data, str | Path):
-        return _open_file(Path(data), encoding)
+        return _open_file(Path(data), encoding, first)
     frame, header = open_frame(
         data, "give the path of a file, or a pandas, polars or pyarrow table held in memory"
     )
     return Table("the table", tuple(header), lambda names: frame.select(list(names)))
 
 
-def _open_file(path: Path, encoding: str) -> Table:
+def _open_file(path: Path, encoding: str, first: str | None) -> Table:
     """Look at the columns of a file."""
     import narwhals as nw
 
@@ -94,8 +104,13 @@ def _open_file(path: Path, encoding: str) -> Table:
     except LookupError:
         message = f"encoding is {shown(encoding)}; an encoding is, say, 'utf-8' or 'cp1252'"
         raise ValueError(message) from None
-    header = _csv(path, encoding, None)
-    return Table(name, tuple(header), lambda names: nw.from_native(_csv(path, encoding, names)))
+    file = _File(path, 0)
+    with path.open("rb"):
+        pass  # that there is no such file is no matter of what is in it
+    if first is not None:
+        file = _File(path, _above(file, first))
+    header = _csv(file, encoding, None)
+    return Table(name, tuple(header), lambda names: nw.from_native(_csv(file, encoding, names)))
 
 
 def _parquet(path: Path, names: Sequence[str] | None) -> Any:  # noqa: ANN401 - pyarrow is untyped
@@ -112,26 +127,60 @@ def _parquet(path: Path, names: Sequence[str] | None) -> Any:  # noqa: ANN401 - 
             raise _unreadable(path, error) from None
 
 
-def _csv(path: Path, encoding: str, names: Sequence[str] | None) -> Any:  # noqa: ANN401
+@dataclass(frozen=True)
+class _File:
+    """A CSV file, and how many of its lines are not of the table."""
+
+    path: Path
+    above: int
+
+    def open(self) -> IO[bytes]:
+        """Open it where the table begins, unpacked as it is read."""
+        file = _unpacked(self.path)
+        for _ in range(self.above):
+            file.readline()
+        return file
+
+
+def _unpacked(path: Path) -> IO[bytes]:
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rb")  # type: ignore[return-value]  # reads as any file does
+    return path.open("rb")
+
+
+def _above(file: _File, first: str) -> int:
+    """Count the lines above the one whose first cell is the name of the first column."""
+
+    def plain(name: str) -> str:
+        return re.sub(r"[\W_]+", "", name).casefold()
+
+    with file.open() as unpacked:
+        for n, line in enumerate(itertools.islice(_lines(unpacked), _MOST_LINES)):
+            if plain(line.decode("ascii", "ignore").split(",")[0]) == plain(first):
+                return n
+    return 0
+
+
+def _csv(file: _File, encoding: str, names: Sequence[str] | None) -> Any:  # noqa: ANN401
     """Read columns of a CSV file as text, or the names of all."""
     import pyarrow as pa
 
-    with path.open("rb"):
-        pass  # that there is no such file is no matter of what is in it
+    path = file.path
     try:
-        with _opened(path) as file:
-            start = file.read(2)
+        with file.open() as unpacked:
+            start = unpacked.read(2)
         if start in _UTF_16 and codecs.lookup(encoding).name == "utf-8":
             two = f"its first two bytes are those of UTF-16 ({start!r})"
             raise _undecodable(path, two, "utf-16")
-        if names is not None and not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
-            _check_quotes(path)
+        # Once, when the names of the columns are read.
+        if names is None and not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+            _check_quotes(file)
     except _BROKEN as error:
         raise _unreadable(path, error) from None
     try:
-        return _parsed(path, encoding, names, use_threads=True)
+        return _parsed(file, encoding, names, use_threads=True)
     except (pa.ArrowInvalid, UnicodeError) as error:
-        where = _undecoded(path, encoding)
+        where = _undecoded(file, encoding)
         if where:
             raise _undecodable(path, where, "cp1252", encoding) from None
         if isinstance(error, UnicodeError):
@@ -139,47 +188,39 @@ def _csv(path: Path, encoding: str, names: Sequence[str] | None) -> Any:  # noqa
     except _BROKEN as error:
         raise _unreadable(path, error) from None
     try:  # by one thread, which counts the rows
-        return _parsed(path, encoding, names, use_threads=False)
+        return _parsed(file, encoding, names, use_threads=False)
     except pa.ArrowInvalid as error:
         raise _unreadable(path, error) from None
 
 
-def _parsed(path: Path, encoding: str, names: Sequence[str] | None, *, use_threads: bool) -> Any:  # noqa: ANN401
+def _parsed(file: _File, encoding: str, names: Sequence[str] | None, *, use_threads: bool) -> Any:  # noqa: ANN401
     import pyarrow as pa
     from pyarrow import csv
 
     reading = csv.ReadOptions(encoding=encoding, use_threads=use_threads)
     parsing = csv.ParseOptions(newlines_in_values=True)
-    with _opened(path) as file:
+    with file.open() as unpacked:
         if names is None:
-            with csv.open_csv(file, reading, parsing) as reader:
+            with csv.open_csv(unpacked, reading, parsing) as reader:
                 return reader.schema.names
         # As text throughout: a cell that is no number then stays to be named.
         text = csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False,
             include_columns=list(names),
         )  # fmt: skip
-        return csv.read_csv(file, reading, parsing, text)
+        return csv.read_csv(unpacked, reading, parsing, text)
 
 
-def _opened(path: Path) -> IO[bytes]:
-    """Open a file, unpacked as it is read."""
-    file = path.open("rb")
-    if path.name.lower().endswith(".gz"):
-        file.close()
-        return gzip.open(path, "rb")  # type: ignore[return-value]  # reads as any file does
-    return file
-
-
-def _check_quotes(path: Path) -> None:
+def _check_quotes(file: _File) -> None:
     """Refuse quotation marks after which rows would be swallowed by a cell.
 
     A mark opens a cell at its start and closes it at its end; others are doubled. Readers of CSV
     put up with more, and take what follows a stray mark, rows and all, for one cell.
     """
-    inside, line, opened, last = False, 1, 0, b"\n"
-    with _opened(path) as file:
-        while block := file.read(_BLOCK):
+    inside, line, opened, last = False, file.above + 1, 0, b"\n"
+    path = file.path
+    with file.open() as unpacked:
+        while block := unpacked.read(_BLOCK):
             if not opened and line == 1:
                 block = block.removeprefix(codecs.BOM_UTF8)
             text = np.frombuffer(last + block, np.uint8)
@@ -217,10 +258,10 @@ def _misquoted(path: Path, line: int, what: str) -> ClaimsError:
     )
 
 
-def _undecoded(path: Path, encoding: str) -> str:
+def _undecoded(file: _File, encoding: str) -> str:
     """Say where a file is not in its encoding; empty where it is, or is not in lines of bytes."""
-    with _opened(path) as file:
-        for number, line in enumerate(_lines(file), start=1):
+    with file.open() as unpacked:
+        for number, line in enumerate(_lines(unpacked), start=file.above + 1):
             try:
                 line.decode(encoding)
             except UnicodeDecodeError as error:
