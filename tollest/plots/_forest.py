@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest.estimation import Estimate
 from tollest.plots import _canvas, _key, _marks, _words
 from tollest.plots._canvas import INK, POSTERIOR, SMALL
 from tollest.plots._key import Sample
+from tollest.subject import Subject
 from tollest.tolls import whole
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _OPEN = ", its upper end the prior's"
 
 
 def forest(
-    estimate: Estimate,
+    estimate: Subject,
     locations: Sequence[str] | None = None,
     *,
     ci_prob: float = 0.9,
@@ -108,7 +108,7 @@ def forest(
 
 
 def _chosen(
-    estimate: Estimate, table: "pd.DataFrame", locations: Sequence[str] | None, most: int
+    estimate: Subject, table: "pd.DataFrame", locations: Sequence[str] | None, most: int
 ) -> tuple[list[str], str]:
     """Locations to draw, and what to say where they are not all."""
     if isinstance(locations, str):
@@ -144,7 +144,7 @@ class _Rows:
 
 
 def _forest(
-    estimate: Estimate,
+    estimate: Subject,
     table: "pd.DataFrame",
     claims: "pd.DataFrame",
     is_open: Flags,
@@ -239,7 +239,7 @@ def _letters(plots: "PlotCollection", claims: "pd.DataFrame", rows: _Rows) -> No
 
 
 def _row_names(
-    estimate: Estimate,
+    estimate: Subject,
     table: "pd.DataFrame",
     is_open: Flags,
 ) -> list[str]:

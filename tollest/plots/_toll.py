@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tollest import _text
-from tollest.estimation import Estimate
 from tollest.plots import _canvas, _key, _marks, _words
 from tollest.plots._canvas import FAINT, INK, POSTERIOR, SHADE, SMALL
 from tollest.plots._key import Sample
+from tollest.subject import Subject
 from tollest.tolls import check_interval
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _MEDIAN = {"color": INK, "linestyle": "--", "linewidth": 1.3}
 
 
 def toll(
-    estimate: Estimate, location: str, *, ci_prob: float = 0.9, ci_kind: str = "eti"
+    estimate: Subject, location: str, *, ci_prob: float = 0.9, ci_kind: str = "eti"
 ) -> "PlotCollection":
     """Draw the posterior mass of one toll above all claims on it, each with its source.
 
@@ -102,7 +102,7 @@ def _standing(form: str, reason: str) -> str:
 
 
 def _toll(
-    estimate: Estimate, location: str, row: "pd.Series", claims: "pd.DataFrame"
+    estimate: Subject, location: str, row: "pd.Series", claims: "pd.DataFrame"
 ) -> "PlotCollection":
     pmf = estimate.pmf(location)
     below = pmf["probability"].cumsum()

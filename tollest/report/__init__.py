@@ -8,8 +8,8 @@ from tollest import archive
 from tollest.report import page, provenance, sentences, tables
 from tollest.report.files import read_csv
 from tollest.report.methods import Alternatives
-from tollest.report.subject import Subject
 from tollest.report.tables import TollTable
+from tollest.subject import Subject
 
 __all__ = ["Report", "TollTable", "read_csv"]
 

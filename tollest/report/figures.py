@@ -6,7 +6,7 @@ from tollest import _text
 from tollest.report import rows
 from tollest.report.forest import forest
 from tollest.report.markup import Markup
-from tollest.report.subject import Subject
+from tollest.subject import Subject
 
 _DRAWN = 40  # tolls
 

@@ -10,8 +10,8 @@ from tollest.report import checklists, computation, formulae, provenance
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
 from tollest.report.sections import MOST_ROWS, more
-from tollest.report.subject import Subject
 from tollest.rounding import rounded
+from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd

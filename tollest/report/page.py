@@ -6,7 +6,7 @@ from importlib import resources
 from tollest.report import checklists, methods, sections
 from tollest.report.markup import Markup, element, joined
 from tollest.report.methods import Alternatives
-from tollest.report.subject import Subject
+from tollest.subject import Subject
 
 # Nothing is fetched and nothing runs, whatever stands in a name.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

@@ -12,7 +12,7 @@ import numpy as np
 from tollest import noise, priors
 from tollest.claims import UNBOUNDED, Claims
 from tollest.model import Model
-from tollest.report.subject import Subject
+from tollest.subject import Subject
 
 # What numbers may hang on, in the order of a list.
 _PACKAGES = ("tollest", "numpy", "scipy", "numba", "nutpie", "arviz-stats", "pandas", "pyarrow")

@@ -12,8 +12,8 @@ from tollest.report import sentences, tables
 from tollest.report.figures import figures
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
-from tollest.report.subject import Subject
 from tollest.rounding import rounded
+from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
