@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tollest import _text
 from tollest._rows import read_day
+from tollest.claims import UNBOUNDED
 from tollest.plots import _canvas, _key, _words
 from tollest.plots._canvas import CLAIM, POSTERIOR
 from tollest.plots._key import Sample
@@ -68,7 +69,8 @@ def timeline(
     KeyError
         If `of` is known on none of the days.
     ValueError
-        If `states` is empty, or has totals of several labels and `of` is left out.
+        If `states` is empty, or has totals of several labels and `of` is left out; or as in
+        `forest`.
 
     Notes
     -----
@@ -104,7 +106,7 @@ def _over_time(
     """Give a row for each day on which there is something, and the days that are doubtful."""
     import pandas as pd
 
-    rows, doubtful = {}, []
+    rows, caps, doubtful = {}, {}, []
     by_day = {_day(date): state for date, state in states.items()}
     for day, state in sorted(by_day.items(), key=lambda item: item[0]):
         totals = of is None and not isinstance(state, Totals)
@@ -117,11 +119,13 @@ def _over_time(
         where = [0] if of is None else np.flatnonzero([label == of for label in table.index])
         for i in where:
             rows[day] = table.iloc[int(i)]
+            caps[day] = UNBOUNDED if isinstance(state, Totals) or totals else state.claims.cap[i]
             if state.doubts:
                 doubtful.append(str(day))
     if not rows:
         raise KeyError(f"{of!r} is known on none of the {len(states):,} days")
     out = pd.DataFrame(rows).T
+    out["cap"] = list(caps.values())
     out["doubtful"] = [str(day) in doubtful for day in out.index]
     return out, doubtful
 
@@ -209,14 +213,16 @@ def _upright(da: object, target: "object", x: object, **kwargs: object) -> objec
 
 
 def _in_words(table: "pd.DataFrame", what: str, levels: str) -> str:
+    tolls = [_words.toll(row, int(row["cap"])) for _, row in table.iterrows()]
     said = [
-        f"{day} {_words.number(row['median'])} ({_words.number(row['lower'])} to "
-        f"{_words.number(row['upper'])}, from {_text.plural(int(row['n_claims']), 'claim')}"
+        f"{day} {_words.number(toll.point)} ({_words.interval(toll)}, from "
+        + _text.plural(int(row["n_claims"]), "claim")
         + (f" on {_text.plural(int(row['n_locations']), 'location')})" if "n_locations" in row
            else ")")
-        for day, row in table.iterrows()
+        for (day, row), toll in zip(table.iterrows(), tolls, strict=True)
     ]  # fmt: skip
+    rounding = _words.rounding(tolls)
     return (
         f"{what} over time, as estimated from what was known by each day: median deaths and "
-        f"{levels}. {_words.listed(said, 40)}."
+        f"{levels}. {_words.listed(said, 40)}.{f' {rounding}' if rounding else ''}"
     )

@@ -110,10 +110,12 @@ class Report:
     ) -> None:
         """Write everything to a page: one file, readable offline, without scripts.
 
-        The answer in words, table and figure; what the numbers mean; sources; claims in evidence
-        and set aside; what each claim does; model and priors as formulae; diagnostics in plain
-        words; identification; sensitivity; seed, versions, hash and code; and the checklists of
-        BARG [1]_ and GATHER [2]_, filled as far as the fit knows.
+        The answer in words, table and figure; what the numbers mean; what data sets' rules would
+        code; sources; claims in evidence and set aside; what each claim does; model and priors as
+        formulae; diagnostics in plain words; identification; sensitivity; seed, versions, hash
+        and code; and the checklists of BARG [1]_ and GATHER [2]_, filled as far as the fit knows.
+        Figures are those of `tollest.plots`, and are left out, which the page says, where its
+        packages are not installed.
 
         Parameters
         ----------

@@ -30,6 +30,7 @@ def page(
     parts = {
         "Answer": sections.answer(estimate, ci_prob, ci_kind, verb, total=total),
         "What the numbers mean": sections.meaning(estimate, ci_prob),
+        "Named baselines": sections.baselines(estimate, ci_prob, ci_kind),
         "Sources": sections.sources(estimate),
         "Evidence": sections.evidence(estimate.claims),
         "Audit": sections.audits(estimate, audit, ci_prob),

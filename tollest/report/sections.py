@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tollest import _text
+from tollest import baselines as rules
 from tollest.claims import Claims
-from tollest.report import sentences, tables
-from tollest.report.figures import figures
+from tollest.report import figures, rows, sentences, tables
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
 from tollest.rounding import rounded
@@ -18,6 +18,14 @@ from tollest.subject import Subject
 if TYPE_CHECKING:
     import pandas as pd
 
+# Columns of each rule of `baselines.RULES`, by the head of its column on a page.
+_RULES = {
+    "Most conservative": ("lowest",),
+    "Median claim": ("median_claim",),
+    "Majority": ("majority",),
+    "Low / best / high": ("low", "best", "high"),
+    "Minimum / maximum": ("minimum", "maximum"),
+}
 MOST_ROWS = 200  # of any table on a page
 _AUDITED = 10  # locations
 
@@ -29,10 +37,10 @@ def answer(estimate: Subject, ci_prob: float, ci_kind: str, verb: str, *, total:
         said = sentences.answer(estimate, None, ci_prob, ci_kind, verb)
     else:
         said = "Tolls of single locations: they are not added up."
-    drawn = [
-        element("figure", figure.svg, element("figcaption", figure.title))
-        for figure in figures(estimate, ci_prob, ci_kind)
-    ]
+    if estimate.claims.n_locations == 1:
+        drawn = figures.toll(estimate, estimate.claims.locations[0], ci_prob, ci_kind)
+    else:
+        drawn = figures.forest(estimate, ci_prob, ci_kind)
     return joined(
         element("p", said, class_="answer"),
         *(
@@ -40,7 +48,7 @@ def answer(estimate: Subject, ci_prob: float, ci_kind: str, verb: str, *, total:
             for doubt in sentences.doubts(estimate)
         ),
         made.first(MOST_ROWS).to_markup(),
-        *drawn,
+        drawn,
     )
 
 
@@ -63,6 +71,43 @@ def meaning(estimate: Subject, ci_prob: float) -> Markup:
         ),
     ]
     return element("ul", *(element("li", line) for line in lines))
+
+
+def baselines(estimate: Subject, ci_prob: float, ci_kind: str) -> Markup:
+    """Lay what data sets' rules would code beside the estimate, with who has such rules."""
+    claims = estimate.claims
+    n = min(claims.n_locations, MOST_ROWS)
+    coded = rules.table(claims).head(n)
+    tolls = rows.of_tolls(claims, estimate.table(ci_prob, ci_kind), range(n))
+    cells = []
+    for toll, (_, row) in zip(tolls, coded.iterrows(), strict=True):
+        interval = "verified" if toll.is_verified else toll.toll.interval
+        cells.append([
+            name(toll.label), f"{toll.toll.point:,} ({interval})",
+            *(_coded(row[[*columns]]) for columns in _RULES.values()),
+        ])  # fmt: skip
+    caption = (
+        f"Estimates, each with its {_text.interval(ci_prob, ci_kind)}, and what rules would code"
+    )
+    listed = []
+    for title, rule in zip(_RULES, rules.RULES, strict=True):
+        by, _, address = rule.reference.rpartition(" ")
+        link = element("a", address, href=address)
+        listed += [element("dt", title), element("dd", f"{rule.definition} {by} ", link)]
+    return joined(
+        paragraphs(
+            "Rules pick numbers from the claims, without a model of who errs and how. None of "
+            "them is an estimate, and no stated probability lies between two of them."
+        ),
+        table(caption, ["Location", "Estimate", *_RULES], cells),
+        more(claims.n_locations, "estimate.baselines()"),
+        element("dl", *listed, class_="notes"),
+    )
+
+
+def _coded(numbers: "pd.Series") -> str:
+    """Write the numbers of a rule; a hyphen where it gives none."""
+    return "-" if numbers.isna().any() else " / ".join(f"{n:,}" for n in numbers)
 
 
 def sources(estimate: Subject) -> Markup:
@@ -96,6 +141,7 @@ def sources(estimate: Subject) -> Markup:
             ),
             class_="notes",
         ),
+        figures.habits(estimate),
     )
 
 
