@@ -319,6 +319,17 @@ def test_without_a_seed_the_code_says_what_cannot_be_had_again(villages):
     assert "te.estimate(claims, model=model)" in code
 
 
+def test_the_code_names_the_engine_where_it_is_not_the_default(villages):
+    engine = te.engines.NestedLaplace(otherwise=te.engines.NUTS(draws=2000))
+    assert "te.estimate(claims, model=model, rng=1)" in provenance.code(villages)
+    assert (
+        "te.estimate(claims, model=model, engine=te.engines.NestedLaplace("
+        "otherwise=te.engines.NUTS(draws=2000)), rng=1)"
+    ) in provenance.code(replace(villages, engine=engine))
+    trace = te.engines.FromTrace(villages.to_datatree())
+    assert "its engine is not kept" in provenance.code(replace(villages, engine=trace))
+
+
 @pytest.mark.parametrize(
     "model",
     [

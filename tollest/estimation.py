@@ -102,12 +102,13 @@ def estimate(
     generator = np.random.default_rng(rng)
     engine_rng, draws_rng = generator.spawn(2)
     with Reporter(progress) as reporter:
-        theta = (engine or NestedLaplace()).run(posterior, engine_rng, reporter)
+        engine = engine or NestedLaplace()
+        theta = engine.run(posterior, engine_rng, reporter)
         reporter.update("Tolls", 1.0)
         centre = np.median(theta.flat, axis=0)
         posterior = settled_for_tolls(posterior, centre)
         seed = int(rng) if isinstance(rng, int | np.integer) else None
-        result = Estimate(posterior, theta, int(draws_rng.integers(2**63)), seed)
+        result = Estimate(posterior, theta, int(draws_rng.integers(2**63)), seed, engine)
         result._masses  # noqa: B018 - computed while progress is shown
     if theta.doubts:
         warnings.warn(" ".join(theta.doubts), DoubtfulEstimate, stacklevel=2)
@@ -149,12 +150,16 @@ class Estimate:
     seed : int or None
         The whole number that `estimate` was given as `rng`, from which it gives all of this
         again; None where it was given another `rng`, or none.
+    engine : engine or None
+        How theta was drawn, with all settings; None where that is not known, as after loading
+        an estimate by an engine that is not of `tollest.engines`, or holds draws of its own.
     """
 
     posterior: Posterior
     theta: ThetaDraws
     entropy: int
     seed: int | None = None
+    engine: AbstractEngine | None = None
 
     @property
     def claims(self) -> Claims:
@@ -262,6 +267,19 @@ class Estimate:
         ValueError
             If `ci_prob` or `ci_kind` is none.
         """
+        asked = (ci_prob, ci_kind)
+        if asked not in self._last_table:
+            made = self._tabulated(ci_prob, ci_kind)
+            self._last_table.clear()
+            self._last_table[asked] = made
+        return self._last_table[asked].copy(deep=False)  # copied where it is written to
+
+    @cached_property
+    def _last_table(self) -> "dict[tuple[float, str], pd.DataFrame]":
+        """The last table that was made, by its level and kind: reports ask for it repeatedly."""
+        return {}
+
+    def _tabulated(self, ci_prob: float, ci_kind: str) -> "pd.DataFrame":
         import pandas as pd
 
         masses, patterns = self._masses, self.posterior.patterns
@@ -737,7 +755,10 @@ class Estimate:
         """
         archive.check_path(path)
         tree = self.to_datatree()
-        archive.save(self.posterior, self.theta, self.entropy, tree, path, seed=self.seed)
+        archive.save(
+            self.posterior, self.theta, self.entropy, tree, path, seed=self.seed,
+            engine=self.engine,
+        )  # fmt: skip
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tollest.audit import Audit
 from tollest.claims import Claims
-from tollest.engines import ThetaDraws
+from tollest.engines import AbstractEngine, ThetaDraws
 from tollest.identification import Identification
 from tollest.model import Model, Posterior
 from tollest.totals import Totals
@@ -34,6 +34,9 @@ class Subject(Protocol):
 
     @property
     def seed(self) -> int | None: ...  # noqa: D102
+
+    @property
+    def engine(self) -> AbstractEngine | None: ...  # noqa: D102
 
     @property
     def doubts(self) -> tuple[str, ...]: ...  # noqa: D102

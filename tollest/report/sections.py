@@ -174,7 +174,7 @@ def evidence(claims: Claims) -> Markup:
 def audits(estimate: Subject, locations: Sequence[str] | None, ci_prob: float) -> Markup:
     """Show what each claim does to the toll of its location."""
     if locations is None:
-        tolls = estimate.table()
+        tolls = estimate.table(ci_prob)
         several = tolls[estimate.claims.claims_per_location > 1]
         chosen = several["median"].sort_values(ascending=False, kind="stable").index[:_AUDITED]
         locations = [str(location) for location in chosen]
