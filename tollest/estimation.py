@@ -583,10 +583,19 @@ class Estimate:
         """The answer in words, in tables and on a page, rounded by one rule."""
         return Report(self)
 
-    def audit(self, location: str, ci_prob: float = 0.9, level: float = 0.01) -> audits.Audit:
+    def audit(
+        self,
+        location: str,
+        ci_prob: float = 0.9,
+        level: float = 0.01,
+        *,
+        refit: bool = False,
+        progress: bool = True,
+    ) -> audits.Audit:
         """Ask what each claim on a location does to its toll, leaving out one at a time.
 
-        No claim is refitted: draws are weighed anew, for this location alone.
+        Draws are weighed anew, for this location alone. Where they do not reach, as with few
+        locations they seldom do, the row says so, and `refit` draws theta anew.
 
         Parameters
         ----------
@@ -597,6 +606,11 @@ class Estimate:
         level : float
             A claim is in conflict with the others on the location where the two-sided tail
             probability that they give it is below this.
+        refit : bool
+            Whether to draw theta anew, by `engine`, without each claim that weights do not tell
+            of; each takes as long as the estimate did.
+        progress : bool
+            Whether to show progress of that, on standard error, after two seconds.
 
         Returns
         -------
@@ -608,7 +622,8 @@ class Estimate:
         KeyError
             If there is no such location.
         ValueError
-            If `ci_prob` or `level` is not between 0 and 1.
+            If `ci_prob` or `level` is not between 0 and 1; or if `refit` is asked for and the
+            engine is not known, or holds draws made beforehand.
 
         Examples
         --------
@@ -620,7 +635,18 @@ class Estimate:
         (True, ['used', 'used', 'used'])
         """
         place = self._position(location)
-        return audits.audit(self.posterior, self.theta, self._used, place, ci_prob, level)
+        refits = None
+        with Reporter(progress) as reporter:
+            if refit and self.engine is None:
+                raise ValueError(
+                    "the engine of this estimate is not known, so it cannot refit; estimate from "
+                    "claims.without(rows=[...]) instead."
+                )
+            if refit and self.engine is not None:
+                refits = audits.Refits(self.engine, self.entropy, reporter)
+            return audits.audit(
+                self.posterior, self.theta, self._used, place, ci_prob, level, refits
+            )
 
     def baselines(self, ci_prob: float = 0.9) -> "pd.DataFrame":
         """Code each location by the rules of data sets of violence, beside the estimate.

@@ -52,7 +52,13 @@ class Subject(Protocol):
     ) -> Totals: ...
 
     def audit(  # noqa: D102
-        self, location: str, ci_prob: float = 0.9, level: float = 0.01
+        self,
+        location: str,
+        ci_prob: float = 0.9,
+        level: float = 0.01,
+        *,
+        refit: bool = False,
+        progress: bool = True,
     ) -> Audit: ...
 
     def identification(  # noqa: D102

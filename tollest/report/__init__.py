@@ -107,6 +107,7 @@ class Report:
         total: bool = True,
         sensitivity: Alternatives | None = None,
         audit: Sequence[str] | None = None,
+        refit: bool = False,
     ) -> None:
         """Write everything to a page: one file, readable offline, without scripts.
 
@@ -133,6 +134,9 @@ class Report:
         audit : sequence of str, optional
             Locations whose claims are left out one at a time; by default the ten largest tolls
             of those with several claims.
+        refit : bool
+            Whether to draw anew where weights do not tell what a toll would be without a claim;
+            as in `Estimate.audit`.
 
         Raises
         ------
@@ -141,7 +145,7 @@ class Report:
         KeyError
             If `audit` names a location there is none of.
         ValueError
-            If the name does not end in ``.html``; or as in `sentence`.
+            If the name does not end in ``.html``; or as in `sentence` and `Estimate.audit`.
 
         References
         ----------
@@ -154,7 +158,7 @@ class Report:
         archive.check_path(path, ".html")
         text = page.page(
             self.estimate, title=title, ci_prob=ci_prob, ci_kind=ci_kind, verb=verb,
-            total=total, sensitivity=sensitivity, audit=audit,
+            total=total, sensitivity=sensitivity, audit=audit, refit=refit,
         )  # fmt: skip
         Path(path).write_text(text, encoding="utf-8")
 

@@ -22,6 +22,7 @@ def page(
     total: bool,
     sensitivity: Alternatives | None,
     audit: Sequence[str] | None,
+    refit: bool,
 ) -> str:
     """Write the page; see `Report.html`."""
     has = sensitivity is not None
@@ -33,7 +34,7 @@ def page(
         "Named baselines": sections.baselines(estimate, ci_prob, ci_kind),
         "Sources": sections.sources(estimate),
         "Evidence": sections.evidence(estimate.claims),
-        "Audit": sections.audits(estimate, audit, ci_prob),
+        "Audit": sections.audits(estimate, audit, ci_prob, refit=refit),
         "Model": methods.model(estimate),
         "Computation": methods.diagnostics(estimate),
         "Identification": methods.identification(estimate),

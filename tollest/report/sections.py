@@ -171,7 +171,9 @@ def evidence(claims: Claims) -> Markup:
     )
 
 
-def audits(estimate: Subject, locations: Sequence[str] | None, ci_prob: float) -> Markup:
+def audits(
+    estimate: Subject, locations: Sequence[str] | None, ci_prob: float, *, refit: bool
+) -> Markup:
     """Show what each claim does to the toll of its location."""
     if locations is None:
         tolls = estimate.table(ci_prob)
@@ -183,11 +185,12 @@ def audits(estimate: Subject, locations: Sequence[str] | None, ci_prob: float) -
     parts = [
         paragraphs(
             "Each toll with all its claims, then without each: what it would be had the claim "
-            "not been made. Draws are weighed anew; nothing is refitted."
+            "not been made. Draws are weighed anew; "
+            + ("where they do not reach, they are drawn anew." if refit else "none is refitted.")
         )
     ]
     for location in locations:
-        audit = estimate.audit(location, ci_prob)
+        audit = estimate.audit(location, ci_prob, refit=refit, progress=False)
         frame = audit.table()
         caption = f"Without each claim: median and {_text.interval(ci_prob, 'eti')}"
         head = ["Claim", "Deaths", "Repeats the figure", "Toll without it", "Conflict with others"]
