@@ -1,6 +1,7 @@
 """Sections of a page on the answer and on what it rests on."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -193,7 +194,13 @@ def audits(
         audit = estimate.audit(location, ci_prob, refit=refit, progress=False)
         frame = audit.table()
         caption = f"Without each claim: median and {_text.interval(ci_prob, 'eti')}"
-        head = ["Claim", "Deaths", "Repeats the figure", "Toll without it", "Conflict with others"]
+        head = [
+            "Claim",
+            "Deaths",
+            "Repeats the figure",
+            "Toll without it",
+            "Conflict with others; notes",
+        ]
         cells = [
             [_who(row, claim), _deaths(claim), *_pull(claim)] for row, claim in frame.iterrows()
         ]
@@ -214,8 +221,8 @@ def _claims(frame: "pd.DataFrame", caption: str, more: list[str]) -> Markup:
         day = "-" if pd.isna(claim["date"]) else f"{claim['date']:%Y-%m-%d}"
         cells.append([
             str(claim["row"]), name(label(claim["location"])), name(label(claim["source"])),
-            claim["kind"].replace("_", " "), _deaths(claim), element("span", day, class_="day"),
-            *(label(claim[column]) for column in more),
+            claim["kind"].replace("_", " "), _deaths(claim), element("span", day, class_="whole"),
+            *(_dated(label(claim[column])) for column in more),
         ])  # fmt: skip
     return table(caption, head, cells, text_columns=(1, 2, 3, 5, 6))
 
@@ -231,13 +238,23 @@ def _deaths(claim: "pd.Series") -> str:
 
 
 def _who(row: object, claim: "pd.Series") -> Markup:
-    return joined(name(label(claim["source"])), f", row {row}")
+    return joined(
+        name(label(claim["source"])), ", ", element("span", f"row {row}", class_="whole")
+    )
+
+
+def _dated(text: str) -> Markup:
+    """Keep the days and the rows that a reason names on one line each."""
+    parts = re.split(r"(\d{4}-\d\d-\d\d|\(row \d+\))", text)
+    return joined(
+        *(element("span", part, class_="whole") if i % 2 else part for i, part in enumerate(parts))
+    )
 
 
 def _pull(claim: "pd.Series") -> list[str]:
     """Write what a claim does to the toll; why it is set aside where it does nothing."""
     if claim["status"] != "used":
-        return ["-", "-", label(str(claim["reason"]))]
+        return ["-", "-", _dated(label(str(claim["reason"])))]
     toll = rounded(*(int(claim[f"{end}_without"]) for end in ("median", "lower", "upper")))
     p = float(claim["p_value"])
     conflict = "-" if math.isnan(p) else f"{'yes' if claim['conflict'] else 'no'}, p = {p:.3f}"
