@@ -1,6 +1,7 @@
 """Leaving out one claim by weighing draws anew: against refits, brute force and planted faults."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ import tollest as te
 from tests import reference
 from tests.test_kernels import DENSE, frame, row
 from tollest import _kernels
-from tollest import audit as audits
+from tollest.audit._evidence import Evidence
+from tollest.audit._weighed import Weighed
 from tollest.engines import ThetaDraws
 from tollest.estimation import Estimate
 from tollest.model import Model
@@ -54,8 +56,8 @@ def estimate():
 
 
 def weighed(estimate, place, reff=1.0):
-    evidence = audits._Evidence(estimate.posterior, estimate.claims.locations.index(place))
-    return evidence, audits._Weighed(evidence, estimate._used, reff)
+    evidence = Evidence(estimate.posterior, estimate.claims.locations.index(place))
+    return evidence, Weighed(evidence, estimate._used, reff)
 
 
 def cdfs(posterior, problem, pattern, thetas, k):
@@ -388,9 +390,66 @@ def test_weights_that_do_not_reach_say_how_to_refit():
     doubtful = table.index[~table["reliable"]]
     assert len(doubtful)
     assert (table.loc[doubtful, "pareto_k"] > audit.good_k).all()
+    assert not table["refitted"].any()
     for at in doubtful:
-        assert f"estimate(claims.without(rows=[{at}]))" in table.loc[at, "note"]
-    assert "only a refit can tell" in repr(audit)
+        assert table.loc[at, "note"].endswith("only a refit can tell (refit=True)")
+        assert f"Row {at}: Pareto k is" in repr(audit)
+
+
+def test_a_refit_tells_what_weights_do_not():
+    rows = [("Arden", source, "count", 60) for source in ("press", "radio")]
+    rows += [("Arden", "clinic", "count", 30), ("Brook", "press", "count", 4)]
+    estimate = fitted(claims_of(rows))
+    weighed_rows = estimate.audit("Arden").table()
+    table = estimate.audit("Arden", refit=True, progress=False).table()
+
+    at = table.index[table["refitted"]].tolist()
+    assert at == weighed_rows.index[~weighed_rows["reliable"]].tolist()
+    assert 2 in at  # the only claim of its source, which has its prior then
+    assert table["reliable"].all()
+    assert table.loc[at, "note"].str.startswith("refitted, since Pareto k is").all()
+    assert table["repeat"].tolist() == weighed_rows["repeat"].tolist()
+    for number in at:
+        refit = fitted(estimate.claims.without(rows=[number]))
+        for end, q in (("median", 0.5), ("lower", 0.05), ("upper", 0.95)):
+            k = int(table.loc[number, f"{end}_without"])
+            # Two fits of 500 effective draws or more: four standard errors, but for the bin.
+            error = 4 * math.sqrt(2 * q * (1 - q) / 500)
+            assert 1 - refit.probability(at_least=k)["Arden"] < q + error
+            assert 1 - refit.probability(at_least=k + 1)["Arden"] > q - error
+
+
+def test_a_refit_without_the_only_claim_is_none():
+    estimate = fitted(claims_of([("Arden", "press", "count", 900)]))
+
+    table = estimate.audit("Arden", refit=True, progress=False).table()
+
+    if not table.loc[0, "reliable"]:
+        assert not table.loc[0, "refitted"]
+        assert table.loc[0, "note"].endswith("no other claim is left")
+
+
+@pytest.mark.parametrize("n_draws", [1, 3, 12, 24])
+def test_few_draws_are_too_few_to_weigh(estimate, n_draws):
+    theta = replace(estimate.theta, theta=estimate.theta.theta[:, :n_draws], ess=n_draws)
+    few = replace(estimate, theta=theta)
+
+    audit = few.audit("Quoted")
+    table = audit.table()
+
+    assert not table["reliable"].any() or n_draws == 1
+    if n_draws > 1:
+        assert np.isinf(table["pareto_k"]).all()
+        assert f"{n_draws} draws are too few" in repr(audit)
+    assert (table["lower_without"] <= table["upper_without"]).all()
+
+
+def test_an_engine_that_is_not_known_or_holds_draws_cannot_refit(dated):
+    with pytest.raises(ValueError, match="engine of this estimate is not known"):
+        replace(dated, engine=None).audit("Brook", refit=True)
+    trace = te.engines.FromTrace(dated.to_datatree())
+    with pytest.raises(ValueError, match="draws from a trace know every claim"):
+        replace(dated, engine=trace).audit("Brook", refit=True)
 
 
 def test_what_cannot_be_asked_is_refused(dated):

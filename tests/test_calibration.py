@@ -120,12 +120,6 @@ def test_worlds_are_drawn_from_the_models_priors():
     assert np.all(simulation.claims.cap == 100_000)
 
 
-def test_the_plot_shows_the_quantities_asked_for(small):
-    collection = small.plot(["mu", "toll"])
-
-    assert set(collection.viz["plot"].data_vars) >= {"mu", "toll"}
-
-
 # --------------------------------------------------------------------------- leaving sources out
 
 

@@ -12,11 +12,11 @@ from scipy import stats
 import tollest as te
 from tests.test_kernels import frame, row
 from tollest import _kernels, _tables, diagnostics, priors
+from tollest.counts import Counts
 from tollest.diagnostics import leaving_out, prior_checks, replication
 from tollest.engines import ThetaDraws
 from tollest.estimation import Estimate
 from tollest.model import Model
-from tollest.predictive import Counts
 from tollest.simulation import draw_truth, simulate
 
 SEED = 1

@@ -58,6 +58,20 @@ def test_the_table_says_what_each_interval_rests_on(villages):
     assert table.loc["Fenwick", "prior_share"] < 0.3
 
 
+def test_what_is_done_to_a_table_stays_in_it(villages):
+    table, median = villages.table(), villages.table()["median"].tolist()
+
+    table.iloc[0, 0] = -1
+    table["more"] = 1
+    table.attrs["ci_prob"] = 2
+
+    again = villages.table()
+    assert again["median"].tolist() == median
+    assert "more" not in again
+    assert again.attrs == {"ci_prob": 0.9, "ci_kind": "eti"}
+    assert villages.table(0.5).attrs["ci_prob"] == 0.5
+
+
 def test_a_toll_that_only_the_prior_bounds_has_an_infinite_mean_and_is_named(villages):
     assert np.isinf(villages.table()["mean"]).tolist() == [False] * 4 + [True, False, True]
     assert (

@@ -1,9 +1,12 @@
+import base64
 import hashlib
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import html5lib
 import numpy as np
@@ -26,8 +29,9 @@ ROWS = [
     ("Brook", "registry", "verified", 25, "2025-03-12"),
 ]
 SECTIONS = [
-    "Answer", "What the numbers mean", "Sources", "Evidence", "Audit", "Model", "Computation",
-    "Identification", "Sensitivity", "Reproduction", "Checklist: BARG", "Checklist: GATHER",
+    "Answer", "What the numbers mean", "Named baselines", "Sources", "Evidence", "Audit", "Model",
+    "Computation", "Identification", "Sensitivity", "Reproduction", "Checklist: BARG",
+    "Checklist: GATHER",
 ]  # fmt: skip
 
 
@@ -106,12 +110,15 @@ def test_the_page_asks_nothing_of_the_network_and_runs_nothing(path, hostile):
     for page in (path, hostile):
         tree = parsed(page)
         kinds = {str(e.tag) for e in tree.iter()}
-        assert not kinds & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+        assert not kinds & {"script", "link", "iframe", "object", "embed", "base", "form"}
         for element in tree.iter():
             for name, value in element.attrib.items():
                 assert not str(name).startswith("on")
                 if name in ("src", "href"):
-                    assert value.startswith(("#", "https://doi.org/"))
+                    assert value.startswith(
+                        ("#", "https://doi.org/", "data:image/svg+xml;base64,")
+                    )
+                    assert name != "src" or value.startswith("data:")
         css = text(tree.find("head/style"))
         assert "url(" not in css
         assert "@import" not in css
@@ -132,11 +139,59 @@ def test_tables_figures_and_links_can_be_used_without_seeing_them(path):
         assert all(th.attrib["scope"] in ("col", "row") for th in table.iter("th"))
         columns = len(table.findall("thead/tr/th"))
         assert all(len(row) == columns for row in table.findall("tbody/tr"))
-    drawings = [e for e in tree.iter() if str(e.tag).endswith("svg")]
-    assert drawings
-    assert all(d.attrib["role"] == "img" and d.attrib["aria-label"] for d in drawings)
+    alts = [image.attrib["alt"] for image in tree.iter("img")]
+    assert [alt.split()[0] for alt in alts] == ["Forest", "Medians", "Matrix:", "Densities."]
     regions = [e for e in tree.iter() if e.attrib.get("role") == "region"]
     assert all(e.attrib["tabindex"] == "0" and e.attrib["aria-label"] for e in regions)
+
+
+def test_figures_are_drawings_that_ask_nothing_of_the_network(path, hostile):
+    for page in (path, hostile):
+        for image in parsed(page).iter("img"):
+            kind, _, data = image.attrib["src"].partition(",")
+            assert kind == "data:image/svg+xml;base64"
+            drawing = ElementTree.fromstring(base64.b64decode(data))
+            kinds = {e.tag.rpartition("}")[2] for e in drawing.iter()}
+            assert not kinds & {"script", "foreignObject", "text", "a"}
+            for element in drawing.iter():
+                for attribute, value in element.attrib.items():
+                    if attribute.rpartition("}")[2] == "href":
+                        assert value.startswith(("#", "data:image/png;base64,"))
+
+
+def test_without_the_packages_for_figures_the_page_says_what_is_left_out(
+    villages, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "arviz_plots", None)
+    villages.report.html(tmp_path / "page.html", audit=[])
+    tree = parsed(tmp_path / "page.html")
+    assert not list(tree.iter("img"))
+    assert (
+        "A figure is left out. Tolls, and the claims they rest on. Figures need arviz-plots and "
+        'matplotlib: pip install "tollest[plots]".'
+    ) in text(section(tree, "Answer"))
+    assert [text(h) for h in tree.iter("h2")] == SECTIONS
+
+
+def test_one_location_is_drawn_with_its_mass(tmp_path):
+    claims = te.Claims.from_table(table_of(ROWS[:4]))
+    estimate = te.estimate(claims, rng=1, progress=False)
+    estimate.report.html(tmp_path / "page.html", audit=[])
+    image = section(parsed(tmp_path / "page.html"), "Answer").find(".//img")
+    assert image.attrib["alt"].startswith("Posterior mass of the toll of Arden")
+
+
+def test_baselines_stand_beside_the_estimate_with_their_sources(villages, path):
+    found = section(parsed(path), "Named baselines")
+    rows = {text(tr.find("th")): [text(td) for td in tr.findall("td")]
+            for tr in found.findall(".//tbody/tr")}  # fmt: skip
+    assert rows["Arden"][1:] == ["111", "803", "111", "111 / 111 / 1,383", "111 / 1,383"]
+    assert rows["Brook"] == ["25 (verified)", "25", "25", "25", "25 / 25 / 25", "-"]
+    assert rows["Silent"][1:] == ["-"] * 5
+    coded = villages.baselines().loc["Arden", ["lowest", "median_claim", "majority"]]
+    assert coded.tolist() == [111, 803, 111]
+    links = [a.attrib["href"] for a in found.iter("a")]
+    assert len(links) == len(found.findall(".//dt")) == 5
 
 
 def luminance(colour):
@@ -171,7 +226,8 @@ def test_the_answer_has_the_sentence_the_table_and_a_figure(villages, path):
     assert villages.report.sentence() in text(found)
     rows = [text(th) for th in found.findall(".//tbody/tr/th")]
     assert rows == ["Arden", "Brook", "Silent", "All 3 locations"]
-    assert "Wedge: deaths documented by name" in text(found.find(".//figcaption"))
+    assert "the claims they rest on" in text(found.find(".//figcaption"))
+    assert found.find(".//img").attrib["alt"] == te.plots.alt_text(te.plots.forest(villages))
 
 
 def test_sources_claims_set_aside_and_the_audit_are_on_the_page(villages, path):
@@ -261,6 +317,17 @@ def test_without_a_seed_the_code_says_what_cannot_be_had_again(villages):
     code = provenance.code(replace(villages, seed=None))
     assert "no code gives the same draws again" in code
     assert "te.estimate(claims, model=model)" in code
+
+
+def test_the_code_names_the_engine_where_it_is_not_the_default(villages):
+    engine = te.engines.NestedLaplace(otherwise=te.engines.NUTS(draws=2000))
+    assert "te.estimate(claims, model=model, rng=1)" in provenance.code(villages)
+    assert (
+        "te.estimate(claims, model=model, engine=te.engines.NestedLaplace("
+        "otherwise=te.engines.NUTS(draws=2000)), rng=1)"
+    ) in provenance.code(replace(villages, engine=engine))
+    trace = te.engines.FromTrace(villages.to_datatree())
+    assert "its engine is not kept" in provenance.code(replace(villages, engine=trace))
 
 
 @pytest.mark.parametrize(

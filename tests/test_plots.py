@@ -64,7 +64,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def states(small):
-    return te.plots.as_of(small, rng=1, progress=False)
+    return te.as_of(small, rng=1, progress=False)
 
 
 @pytest.fixture(autouse=True)
@@ -329,7 +329,7 @@ def test_repeats_counts_pairs_and_declared_origins(estimate):
 def test_as_of_estimates_from_what_was_known(small, states):
     assert [str(day) for day in states] == ["2025-03-01", "2025-03-02", "2025-03-05"]
     assert [one.claims.n_claims for one in states.values()] == [1, 2, 3]
-    again = te.plots.as_of(small, ["2025-03-05", "2025-03-01"], rng=1, progress=False)
+    again = te.as_of(small, ["2025-03-05", "2025-03-01"], rng=1, progress=False)
     first = states[next(iter(states))]
     assert_allclose(again[next(iter(again))].theta.theta, first.theta.theta)
 
@@ -337,7 +337,7 @@ def test_as_of_estimates_from_what_was_known(small, states):
 def test_as_of_takes_what_is_believed_of_sources_not_yet_heard(small):
     known = te.priors.Priors(sources={"press": te.priors.Source(bias=te.priors.Fixed(0.0))})
 
-    states = te.plots.as_of(
+    states = te.as_of(
         small, ["2025-03-01", "2025-03-02"], model=te.Model(priors=known), rng=1, progress=False
     )
 

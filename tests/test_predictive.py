@@ -9,10 +9,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from tollest import noise
 from tollest.claims import Claims
+from tollest.counts import Counts
 from tollest.engines import ThetaDraws
 from tollest.estimation import Estimate
 from tollest.model import Model
-from tollest.predictive import Counts, replicates
+from tollest.predictive import replicates
 from tollest.priors import Never, Priors
 from tollest.simulation import simulate
 

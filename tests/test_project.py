@@ -18,23 +18,25 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # Rows of the layout: a module imports from its own row's earlier ones and from rows above.
 ROWS = [
-    {"wording", "support", "_progress", "_text", "datasets", "rounding"},
+    {"wording", "support", "_progress", "_text", "datasets", "rounding", "_ecdf"},
     {"_mass", "_moves", "_patterns", "_rows", "_files"},
     {"_tables", "_products", "_kernels", "claims", "noise", "priors", "passes"},
     {"patterns"},
-    {"figures", "faults"},
+    {"figures", "faults", "counts"},
     {"_theta"},
     {"model"},
     {"engines"},
     {"tolls", "archive", "remarks"},
     {"averages", "habits"},
     {"totals", "identification", "audit", "baselines", "imputation"},
+    {"subject"},
+    {"plots"},
     {"report"},
     {"estimation"},
-    {"simulation", "_sensitivity"},
+    {"simulation", "_sensitivity", "_as_of"},
     {"predictive"},
     {"diagnostics", "calibration", "distributed", "readers"},
-    {"plots", "cli"},
+    {"cli"},
 ]
 HEAVY = ("pymc", "arviz", "arviz_base", "arviz_plots", "arviz_stats", "pandas", "matplotlib",
          "scipy.stats", "dask", "nutpie")  # fmt: skip
@@ -66,8 +68,8 @@ def test_imports_point_one_way(path):
 def test_public_names_are_pinned():
     assert dir(te) == [
         "Claims", "ClaimsError", "DoubtfulEstimate", "Estimate", "Model", "Sensitivity",
-        "calibration", "datasets", "diagnostics", "distributed", "engines", "estimate", "faults",
-        "noise", "plots", "pool", "priors", "readers", "sensitivity", "simulation",
+        "as_of", "calibration", "datasets", "diagnostics", "distributed", "engines", "estimate",
+        "faults", "noise", "plots", "pool", "priors", "readers", "sensitivity", "simulation",
         "usual_alternatives",
     ]  # fmt: skip
     assert all(getattr(te, name) is not None for name in dir(te))

@@ -139,6 +139,22 @@ def test_the_seed_is_kept_where_it_is_a_number_and_goes_through_a_file(villages,
     assert te.Estimate.load(tmp_path / "villages.nc").seed == 1
 
 
+@pytest.mark.parametrize(
+    "engine",
+    [te.engines.NestedLaplace(rounds=3, otherwise=te.engines.NUTS(draws=7)), te.engines.PyMC()],
+)
+def test_the_engine_goes_through_a_file(villages, tmp_path, engine):
+    assert villages.engine == te.engines.NestedLaplace()
+    replace(villages, engine=engine).save(tmp_path / "villages.nc")
+    assert te.Estimate.load(tmp_path / "villages.nc").engine == engine
+
+
+def test_an_engine_that_holds_draws_is_not_kept_in_a_file(villages, tmp_path):
+    engine = te.engines.FromTrace(villages.to_datatree())
+    replace(villages, engine=engine).save(tmp_path / "villages.nc")
+    assert te.Estimate.load(tmp_path / "villages.nc").engine is None
+
+
 def test_tolls_of_places_that_overlap_are_not_added_up(villages, tmp_path):
     villages.report.html(tmp_path / "page.html", total=False)
 

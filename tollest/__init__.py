@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         readers,
         simulation,
     )
+    from tollest._as_of import as_of
     from tollest._sensitivity import Sensitivity, sensitivity, usual_alternatives
     from tollest.claims import Claims, ClaimsError
     from tollest.estimation import DoubtfulEstimate, Estimate, estimate
@@ -36,6 +37,7 @@ __all__ = [
     "Estimate",
     "Model",
     "Sensitivity",
+    "as_of",
     "calibration",
     "datasets",
     "diagnostics",
@@ -61,6 +63,7 @@ _HOMES = {
     "Estimate": "estimation",
     "Model": "model",
     "Sensitivity": "_sensitivity",
+    "as_of": "_as_of",
     "estimate": "estimation",
     "pool": "imputation",
     "sensitivity": "_sensitivity",

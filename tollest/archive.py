@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tollest import noise, priors
 from tollest._rows import Rows
 from tollest.claims import KINDS, Claims
-from tollest.engines import ThetaDraws
+from tollest.engines import NUTS, AbstractEngine, NestedLaplace, PyMC, ThetaDraws
 from tollest.model import Model, Posterior
 from tollest.support import Support
 
@@ -57,6 +57,8 @@ _CLASSES = {
     )
     for name in names
 }
+_ENGINES = {f"engines.{cls.__name__}": cls for cls in (NestedLaplace, NUTS, PyMC)}
+_CLASSES |= _ENGINES
 _NAMES = {cls: name for name, cls in _CLASSES.items()}
 
 
@@ -141,8 +143,12 @@ def save(
     tree: "xr.DataTree",
     path: str | Path,
     seed: int | None = None,
+    engine: AbstractEngine | None = None,
 ) -> None:
-    """Write `tree`, with all that `load` needs beside it, to a netCDF file."""
+    """Write `tree`, with all that `load` needs beside it, to a netCDF file.
+
+    An engine that `is_plain` does not say is left out.
+    """
     import xarray as xr
 
     claims = posterior.claims
@@ -161,6 +167,7 @@ def save(
         "format": _FORMAT, "version": version("tollest"), "entropy": entropy, "seed": seed,
         "model": _encoded(posterior.model), "theta": described, "claims": plain,
         "known_by": known_by, "left_out": list(claims._left_out),
+        "engine": _encoded(engine) if is_plain(engine) else None,
     }  # fmt: skip
     state = xr.Dataset(
         arrays | {"theta": (("theta_chain", "theta_draw", "theta_entry"), theta.theta)},
@@ -191,7 +198,20 @@ def check_path(path: str | Path, ending: str = ".nc") -> None:
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}; make it first.")
 
 
-def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int, int | None]:
+def is_plain(engine: AbstractEngine | None) -> bool:
+    """Whether an engine is one of this library's, and so are those it goes on to.
+
+    One that holds draws of its own, as `engines.FromTrace`, is not: nothing but its settings is
+    kept of an engine.
+    """
+    if type(engine) not in _ENGINES.values():
+        return False
+    return not isinstance(engine, NestedLaplace) or is_plain(engine.otherwise)
+
+
+def load(
+    path: str | Path,
+) -> tuple[Posterior, ThetaDraws, int, int | None, AbstractEngine | None]:
     """Read what `save` wrote.
 
     Raises
@@ -226,7 +246,8 @@ def load(path: str | Path) -> tuple[Posterior, ThetaDraws, int, int | None]:
     described = header["theta"] | {"doubts": tuple(header["theta"]["doubts"])}
     theta = ThetaDraws(state["theta"].to_numpy(), **described)
     posterior = Posterior(_decoded(header["model"]), claims)
-    return posterior, theta, header["entropy"], header.get("seed")
+    engine: AbstractEngine | None = _decoded(header["engine"])
+    return posterior, theta, header["entropy"], header["seed"], engine
 
 
 def _encoded(value: Any) -> Any:  # noqa: ANN401 - a tree of dataclasses and numbers

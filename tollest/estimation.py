@@ -102,12 +102,13 @@ def estimate(
     generator = np.random.default_rng(rng)
     engine_rng, draws_rng = generator.spawn(2)
     with Reporter(progress) as reporter:
-        theta = (engine or NestedLaplace()).run(posterior, engine_rng, reporter)
+        engine = engine or NestedLaplace()
+        theta = engine.run(posterior, engine_rng, reporter)
         reporter.update("Tolls", 1.0)
         centre = np.median(theta.flat, axis=0)
         posterior = settled_for_tolls(posterior, centre)
         seed = int(rng) if isinstance(rng, int | np.integer) else None
-        result = Estimate(posterior, theta, int(draws_rng.integers(2**63)), seed)
+        result = Estimate(posterior, theta, int(draws_rng.integers(2**63)), seed, engine)
         result._masses  # noqa: B018 - computed while progress is shown
     if theta.doubts:
         warnings.warn(" ".join(theta.doubts), DoubtfulEstimate, stacklevel=2)
@@ -149,12 +150,16 @@ class Estimate:
     seed : int or None
         The whole number that `estimate` was given as `rng`, from which it gives all of this
         again; None where it was given another `rng`, or none.
+    engine : engine or None
+        How theta was drawn, with all settings; None where that is not known, as after loading
+        an estimate by an engine that is not of `tollest.engines`, or holds draws of its own.
     """
 
     posterior: Posterior
     theta: ThetaDraws
     entropy: int
     seed: int | None = None
+    engine: AbstractEngine | None = None
 
     @property
     def claims(self) -> Claims:
@@ -262,6 +267,19 @@ class Estimate:
         ValueError
             If `ci_prob` or `ci_kind` is none.
         """
+        asked = (ci_prob, ci_kind)
+        if asked not in self._last_table:
+            made = self._tabulated(ci_prob, ci_kind)
+            self._last_table.clear()
+            self._last_table[asked] = made
+        return self._last_table[asked].copy(deep=False)  # copied where it is written to
+
+    @cached_property
+    def _last_table(self) -> "dict[tuple[float, str], pd.DataFrame]":
+        """The last table that was made, by its level and kind: reports ask for it repeatedly."""
+        return {}
+
+    def _tabulated(self, ci_prob: float, ci_kind: str) -> "pd.DataFrame":
         import pandas as pd
 
         masses, patterns = self._masses, self.posterior.patterns
@@ -565,10 +583,19 @@ class Estimate:
         """The answer in words, in tables and on a page, rounded by one rule."""
         return Report(self)
 
-    def audit(self, location: str, ci_prob: float = 0.9, level: float = 0.01) -> audits.Audit:
+    def audit(
+        self,
+        location: str,
+        ci_prob: float = 0.9,
+        level: float = 0.01,
+        *,
+        refit: bool = False,
+        progress: bool = True,
+    ) -> audits.Audit:
         """Ask what each claim on a location does to its toll, leaving out one at a time.
 
-        No claim is refitted: draws are weighed anew, for this location alone.
+        Draws are weighed anew, for this location alone. Where they do not reach, as with few
+        locations they seldom do, the row says so, and `refit` draws theta anew.
 
         Parameters
         ----------
@@ -579,6 +606,11 @@ class Estimate:
         level : float
             A claim is in conflict with the others on the location where the two-sided tail
             probability that they give it is below this.
+        refit : bool
+            Whether to draw theta anew, by `engine`, without each claim that weights do not tell
+            of; each takes as long as the estimate did.
+        progress : bool
+            Whether to show progress of that, on standard error, after two seconds.
 
         Returns
         -------
@@ -590,7 +622,8 @@ class Estimate:
         KeyError
             If there is no such location.
         ValueError
-            If `ci_prob` or `level` is not between 0 and 1.
+            If `ci_prob` or `level` is not between 0 and 1; or if `refit` is asked for and the
+            engine is not known, or holds draws made beforehand.
 
         Examples
         --------
@@ -602,7 +635,18 @@ class Estimate:
         (True, ['used', 'used', 'used'])
         """
         place = self._position(location)
-        return audits.audit(self.posterior, self.theta, self._used, place, ci_prob, level)
+        refits = None
+        with Reporter(progress) as reporter:
+            if refit and self.engine is None:
+                raise ValueError(
+                    "the engine of this estimate is not known, so it cannot refit; estimate from "
+                    "claims.without(rows=[...]) instead."
+                )
+            if refit and self.engine is not None:
+                refits = audits.Refits(self.engine, self.entropy, reporter)
+            return audits.audit(
+                self.posterior, self.theta, self._used, place, ci_prob, level, refits
+            )
 
     def baselines(self, ci_prob: float = 0.9) -> "pd.DataFrame":
         """Code each location by the rules of data sets of violence, beside the estimate.
@@ -737,7 +781,10 @@ class Estimate:
         """
         archive.check_path(path)
         tree = self.to_datatree()
-        archive.save(self.posterior, self.theta, self.entropy, tree, path, seed=self.seed)
+        archive.save(
+            self.posterior, self.theta, self.entropy, tree, path, seed=self.seed,
+            engine=self.engine,
+        )  # fmt: skip
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tollest import simulation
 from tollest._tables import Parameters
-from tollest.claims import KINDS, Claims
+from tollest.counts import Counts
 from tollest.estimation import Estimate
 from tollest.priors import Never
 from tollest.tolls import whole
@@ -17,52 +17,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _BLOCK = 64  # replicates whose tolls are drawn together
-
-
-@dataclass(frozen=True, eq=False)
-class Counts:
-    """Claims of a single number, the only ones that are drawn anew.
-
-    Attributes
-    ----------
-    location, source : ndarray of int, shape (n_counts,)
-        Positions in ``claims.locations`` and in ``claims.sources``.
-    count : ndarray of int, shape (n_counts,)
-        Deaths claimed.
-    n_locations : int
-        Locations in the table.
-    """
-
-    location: Integers
-    source: Integers
-    count: Integers
-    n_locations: int
-
-    @classmethod
-    def of(cls, claims: Claims) -> "Counts":
-        """Take the claims of kind ``"count"`` out of all claims in evidence."""
-        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
-        keep = claims.kind == KINDS.index("count")
-        return cls(
-            location[keep], claims.source_index[keep], claims.lower[keep], claims.n_locations
-        )
-
-    def pairs(self) -> tuple[Integers, Integers]:
-        """Positions of the claims of all pairs of sources at one location, the earlier first.
-
-        Returns
-        -------
-        left, right : ndarray of int, shape (n_pairs,)
-        """
-        order = np.argsort(self.location, kind="stable")
-        size = np.bincount(self.location, minlength=self.n_locations)
-        ends = np.repeat(np.cumsum(size), size)
-        # Each claim is paired with all that follow it at its location.
-        following = ends - 1 - np.arange(len(order))
-        left = np.repeat(np.arange(len(order)), following)
-        start = np.repeat(np.cumsum(following) - following, following)
-        right = left + 1 + np.arange(len(left)) - start
-        return order[left], order[right]
 
 
 @dataclass(frozen=True, eq=False)

@@ -131,6 +131,24 @@ def rounded(
     return Rounded(int(middle), low, high if high == math.inf else int(high), down, up)
 
 
+def of_toll(
+    point: int, lower: int, upper: int, documented: int = 0, cap: int | float = math.inf
+) -> Rounded:
+    """Round a toll and its interval, whose bounds stop at documented deaths and at a cap.
+
+    Parameters
+    ----------
+    point, lower, upper : int
+        Deaths. Masses below 1e-12 count as nothing, so that an end may miss a floor or a cap by
+        as little, and is printed as it is then.
+    documented : int
+        Deaths that are certain.
+    cap : int or float
+        The most there can be; ``math.inf`` for none.
+    """
+    return rounded(point, lower, upper, floor=min(documented, lower), cap=max(cap, upper))
+
+
 def _unit(distance: int) -> int:
     """Largest power of ten that is at most a tenth of a distance, and 1 below."""
     unit = 1

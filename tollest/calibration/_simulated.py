@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest import _ecdf
 from tollest._progress import Reporter
 from tollest.calibration._replicates import LEVELS, Design, Replicate, replicate
 from tollest.engines import AbstractEngine
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
-
-_SIMULATIONS = 20_000  # of uniform samples, for the bands
 
 
 def calibrate(
@@ -243,15 +242,15 @@ class Calibration:
         columns = {name: column.dropna().to_numpy() for name, column in self.ranks.items()}
         joint = 1.0 - (1.0 - prob) / len(columns)
         bands = {
-            (n, p): _band(n, p, rng)
+            (n, p): _ecdf.band(n, p, rng)
             for n in {len(values) for values in columns.values()}
             for p in (prob, joint)
         }
         rows = {
             name: (
                 len(values),
-                _is_inside(values, bands[len(values), prob]),
-                _is_inside(values, bands[len(values), joint]),
+                _ecdf.is_inside(values, bands[len(values), prob]),
+                _ecdf.is_inside(values, bands[len(values), joint]),
                 float(array_stats.uniformity_test(values)[0]),
             )
             for name, values in columns.items()
@@ -262,67 +261,7 @@ class Calibration:
         table.index.name = "quantity"
         return table
 
-    def plot(self, quantities: list[str] | None = None, prob: float = 0.99) -> Any:  # noqa: ANN401
-        """Draw the ECDF of ranks less its expectation, with the simultaneous band.
-
-        Parameters
-        ----------
-        quantities : list of str, optional
-            Columns of `ranks`; all without missing ranks if left out.
-        prob : float
-            Probability of the band.
-
-        Returns
-        -------
-        arviz_plots.PlotCollection
-        """
-        import arviz_plots
-        from arviz_base import from_dict
-
-        shown = self.ranks[quantities] if quantities else self.ranks.dropna(axis=1)
-        tree = from_dict(
-            {"prior_sbc": {str(name): values.to_numpy()[None] for name, values in shown.items()}}
-        )
-        # ArviZ marks suspicious points; the band is added for all quantities alike.
-        collection = arviz_plots.plot_ecdf_pit(tree, method="pot_c")
-        points, lower, upper = _band(len(shown), prob, 0)
-        collection.map(
-            arviz_plots.visuals.fill_between_y,
-            "band",
-            data=tree["prior_sbc"].to_dataset(),
-            x=points,
-            y_bottom=lower - points,
-            y_top=upper - points,
-            step=True,
-            ignore_aes="all",
-            color="0.6",
-            alpha=0.3,
-        )
-        return collection
-
 
 def _mean_known(values: NDArray[np.bool_], known: NDArray[np.bool_]) -> Floats:
     """Mean of each row over what is known."""
     return np.asarray((values & known).sum(axis=1) / known.sum(axis=1), np.float64)
-
-
-def _band(n: int, prob: float, rng: int | None) -> tuple[Floats, Floats, Floats]:
-    """Points, and the simultaneous band of the ECDF of `n` uniform numbers there."""
-    from arviz_stats.ecdf_utils import ecdf_pit
-
-    points, _, lower, upper = ecdf_pit(
-        np.linspace(0.0, 1.0, n), prob, _SIMULATIONS, rng=np.random.default_rng(rng)
-    )
-    return points, lower, upper
-
-
-def _ecdf(values: Floats, points: Floats) -> Floats:
-    """Share of `values` up to each of `points`."""
-    return np.searchsorted(np.sort(values), points, side="right") / len(values)
-
-
-def _is_inside(values: Floats, band: tuple[Floats, Floats, Floats]) -> bool:
-    points, lower, upper = band
-    ecdf = _ecdf(values, points)
-    # Bands and ECDF are multiples of 1 / n: what touches is inside.
-    return bool(np.all((ecdf >= lower - 1e-9) & (ecdf <= upper + 1e-9)))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest.counts import Counts
 from tollest.estimation import Estimate
-from tollest.predictive import Counts, replicates
+from tollest.predictive import replicates
 from tollest.tolls import check_interval
 
 if TYPE_CHECKING:

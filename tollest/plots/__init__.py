@@ -8,7 +8,7 @@ figure shows, and goes into the metadata of PNG, SVG and PDF files.
 `forest`            Tolls with their intervals, and every claim they rest on.
 `toll`              The posterior mass of one toll, above the claims on it.
 `sources`           Bias, scatter and repeat probability of every source.
-`timeline`          What was known when; `as_of` makes the estimates.
+`timeline`          What was known when, from estimates by `tollest.as_of`.
 `prior_posterior`   What the claims taught of the unknowns that all locations share.
 `repeats`           Who repeats whom.
 `calibration`       Whether intervals hold what they promise.
@@ -22,12 +22,11 @@ from tollest.plots._canvas import alt_text
 from tollest.plots._forest import forest
 from tollest.plots._habits import prior_posterior, sources
 from tollest.plots._repeats import repeats
-from tollest.plots._timeline import as_of, timeline
+from tollest.plots._timeline import timeline
 from tollest.plots._toll import toll
 
 __all__ = [
     "alt_text",
-    "as_of",
     "calibration",
     "forest",
     "prior_posterior",

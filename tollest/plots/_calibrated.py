@@ -1,12 +1,11 @@
 """Whether intervals hold what they promise, as a calibration found."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from tollest import _text
-from tollest.calibration import Calibration, _simulated
+from tollest import _ecdf, _text
 from tollest.plots import _canvas, _key, _words
 from tollest.plots._canvas import CLAIM, FAINT, INK, POSTERIOR, SHADE
 from tollest.plots._key import Sample
@@ -28,8 +27,23 @@ _COVERED = {
 }
 
 
+class Calibrated(Protocol):
+    """What a figure needs of a `tollest.calibration.Calibration`."""
+
+    @property
+    def replicates(self) -> Sequence[object]: ...
+
+    @property
+    def n_doubtful(self) -> int: ...
+
+    @property
+    def ranks(self) -> "pd.DataFrame": ...
+
+    def coverage(self) -> "pd.DataFrame": ...
+
+
 def calibration(
-    calibration: Calibration, quantities: Sequence[str] | None = None, *, prob: float = 0.99
+    calibration: Calibrated, quantities: Sequence[str] | None = None, *, prob: float = 0.99
 ) -> "PlotCollection":
     """Draw ranks and coverage of a calibration.
 
@@ -66,7 +80,7 @@ def calibration(
         raise ValueError(f"prob is {prob}; a probability lies between 0 and 1.")
     ranks = _asked(calibration, quantities)
     joint = 1.0 - (1.0 - prob) / ranks.shape[1]
-    points, lower, upper = _simulated._band(len(ranks), joint, 0)
+    points, lower, upper = _ecdf.band(len(ranks), joint, 0)
     coverage = calibration.coverage()
     with _canvas.style():
         plots = _canvas.collection(["ranks", "coverage"], (6.9, 3.7), wrap=2)
@@ -83,7 +97,7 @@ def calibration(
     return plots
 
 
-def _asked(calibration: Calibration, quantities: Sequence[str] | None) -> "pd.DataFrame":
+def _asked(calibration: Calibrated, quantities: Sequence[str] | None) -> "pd.DataFrame":
     if quantities is None:
         return calibration.ranks.dropna(axis=1)
     names = list(dict.fromkeys(quantities))
@@ -121,8 +135,8 @@ def _ranks(
     names = sorted(ranks.columns, key=lambda name: name in ("toll", "total"))
     for name in names:
         values = ranks[name].to_numpy()
-        ecdf = _simulated._ecdf(values, points)
-        if not _simulated._is_inside(values, (points, lower, upper)):
+        ecdf = _ecdf.ecdf(values, points)
+        if not _ecdf.is_inside(values, (points, lower, upper)):
             outside.append(str(name))
         key = str(name) if name in ("toll", "total") else "others"
         color, dash, _ = _LOOKS[key]

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest.estimation import Estimate
 from tollest.plots import _canvas, _key, _marks, _words
 from tollest.plots._canvas import INK, POSTERIOR, SMALL
 from tollest.plots._key import Sample
+from tollest.rounding import Rounded
+from tollest.subject import Subject
 from tollest.tolls import whole
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _OPEN = ", its upper end the prior's"
 
 
 def forest(
-    estimate: Estimate,
+    estimate: Subject,
     locations: Sequence[str] | None = None,
     *,
     ci_prob: float = 0.9,
@@ -67,7 +68,8 @@ def forest(
     KeyError
         If one of `locations` is none.
     ValueError
-        If `locations` is empty or longer than `most`, or `ci_prob` or `ci_kind` is none.
+        If `locations` is empty or longer than `most`, `ci_prob` or `ci_kind` is none, or the
+        shortest interval leaves out the median, as one of less than half of the probability can.
 
     Notes
     -----
@@ -90,7 +92,8 @@ def forest(
     claims = _marks.of(estimate.claims, names)
     n_earlier = int((claims["form"] == "superseded").sum())
     claims = claims[claims["form"] != "superseded"].reset_index(drop=True)
-    is_open = estimate._is_open[[estimate._position(name) for name in names]]
+    places = [estimate._position(name) for name in names]
+    is_open = estimate._is_open[places]
     levels = _text.interval(ci_prob, ci_kind)
     with _canvas.style():
         plots = _forest(estimate, table, claims, is_open, levels)
@@ -102,13 +105,18 @@ def forest(
         if n_earlier:
             notes.append(f"Not drawn: {_text.plural(n_earlier, 'claim')} since superseded.")
         title = f"{_text.plural(len(names), 'toll')} with {levels}{'s' * (len(names) > 1)}"
-        alt = _forest_in_words(table, claims, is_open, levels, [*notes, *estimate.doubts])
+        printed = [
+            _words.toll(row, int(cap))
+            for (_, row), cap in zip(table.iterrows(), estimate.claims.cap[places], strict=True)
+        ]
+        said = [*notes, _words.rounding(printed), *estimate.doubts]
+        alt = _forest_in_words(table, printed, claims, is_open, levels, said)
         _canvas.finish(plots, title, [*notes, *_canvas.doubt_notes(estimate.doubts)], alt)
     return plots
 
 
 def _chosen(
-    estimate: Estimate, table: "pd.DataFrame", locations: Sequence[str] | None, most: int
+    estimate: Subject, table: "pd.DataFrame", locations: Sequence[str] | None, most: int
 ) -> tuple[list[str], str]:
     """Locations to draw, and what to say where they are not all."""
     if isinstance(locations, str):
@@ -144,7 +152,7 @@ class _Rows:
 
 
 def _forest(
-    estimate: Estimate,
+    estimate: Subject,
     table: "pd.DataFrame",
     claims: "pd.DataFrame",
     is_open: Flags,
@@ -239,7 +247,7 @@ def _letters(plots: "PlotCollection", claims: "pd.DataFrame", rows: _Rows) -> No
 
 
 def _row_names(
-    estimate: Estimate,
+    estimate: Subject,
     table: "pd.DataFrame",
     is_open: Flags,
 ) -> list[str]:
@@ -274,17 +282,18 @@ def _keys(
 
 def _forest_in_words(
     table: "pd.DataFrame",
+    printed: list[Rounded],
     claims: "pd.DataFrame",
     is_open: Flags,
     levels: str,
     notes: list[str],
 ) -> str:
     tolls = [
-        f"{_words.short(name, 60)} {_words.number(row['median'])} "
-        f"({_words.number(row['lower'])} to {_words.number(row['upper'])})"
-        f"{_OPEN * bool(unbounded)}"
-        f"{', no claims' * bool(row['n_claims'] == 0)}"
-        for (name, row), unbounded in zip(table.iterrows(), is_open, strict=True)
+        f"{_words.short(name, 60)} {_words.number(toll.point)} ({_words.interval(toll)})"
+        f"{_OPEN * bool(unbounded)}{', no claims' * bool(n_claims == 0)}"
+        for name, n_claims, toll, unbounded in zip(
+            table.index, table["n_claims"], printed, is_open, strict=True
+        )
     ]
     n = len(table)
     head = f"Forest plot of {_text.plural(n, 'toll')} with {'its' if n == 1 else 'their'} {levels}"
@@ -294,4 +303,4 @@ def _forest_in_words(
         _marks.told(claims),
         *notes,
     ]
-    return " ".join(parts)
+    return " ".join(part for part in parts if part)

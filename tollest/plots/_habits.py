@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
 from tollest import _text
-from tollest.estimation import Estimate
 from tollest.model import Entry
 from tollest.plots import _canvas, _key, _words
 from tollest.plots._canvas import INK, POSTERIOR, SHADE
 from tollest.plots._key import Sample
 from tollest.priors import Never
+from tollest.subject import Subject
 from tollest.tolls import whole
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _HABITS = {
 _POINT = {"marker": "o", "facecolor": POSTERIOR, "edgecolor": "white", "size": 30, "width": 0.7}
 
 
-def sources(estimate: Estimate, *, ci_prob: float = 0.9, most: int = 40) -> "PlotCollection":
+def sources(estimate: Subject, *, ci_prob: float = 0.9, most: int = 40) -> "PlotCollection":
     """Draw the bias, scatter and repeat probability of every source.
 
     Parameters
@@ -167,7 +167,7 @@ _UNKNOWNS: dict[str, tuple[str, str]] = {
 }
 
 
-def prior_posterior(estimate: Estimate) -> "PlotCollection":
+def prior_posterior(estimate: Subject) -> "PlotCollection":
     """Draw prior against posterior of the unknowns above locations and sources.
 
     Where both coincide, as those of the common bias mostly do, the claims taught nothing.

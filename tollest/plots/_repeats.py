@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from tollest import _text
 from tollest.claims import Claims
-from tollest.estimation import Estimate
+from tollest.counts import Counts
 from tollest.plots import _canvas, _key, _words
 from tollest.plots._canvas import INK, SMALL
 from tollest.plots._key import Sample
-from tollest.predictive import Counts
+from tollest.subject import Subject
 from tollest.tolls import whole
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Integers = NDArray[np.int64]
 _CELL = 0.4  # inches
 
 
-def repeats(estimate: Estimate, *, most: int = 12) -> "PlotCollection":
+def repeats(estimate: Subject, *, most: int = 12) -> "PlotCollection":
     """Draw who repeats whom, as a matrix of sources.
 
     A cell counts the locations on which both sources give a count, and those of them on which

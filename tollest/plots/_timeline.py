@@ -1,24 +1,19 @@
-"""What was known when: estimates as of several dates, and their totals over time."""
+"""What was known when: totals, or one toll, over time."""
 
 import datetime as dt
-import warnings
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest._progress import Reporter
 from tollest._rows import read_day
-from tollest.claims import Claims
-from tollest.engines import AbstractEngine
-from tollest.estimation import DoubtfulEstimate, Estimate, estimate
-from tollest.model import Model
-from tollest.plots import _canvas, _key, _marks, _words
+from tollest.claims import UNBOUNDED
+from tollest.plots import _canvas, _key, _words
 from tollest.plots._canvas import CLAIM, POSTERIOR
 from tollest.plots._key import Sample
+from tollest.subject import Subject
 from tollest.totals import Totals
 
 if TYPE_CHECKING:
@@ -41,88 +36,8 @@ _KNOWN: dict[str, tuple[str, dict[str, object]]] = {
 }  # fmt: skip
 
 
-def as_of(
-    claims: Claims,
-    dates: Iterable[Date] | None = None,
-    *,
-    model: Model | None = None,
-    engine: AbstractEngine | None = None,
-    rng: int | np.random.Generator | None = None,
-    progress: bool = True,
-) -> dict[dt.date, Estimate]:
-    """Estimate anew from what was known on each of several days, for `timeline`.
-
-    Parameters
-    ----------
-    claims : Claims
-        All of the evidence, of which `Claims.as_of` takes what was known.
-    dates : iterable of str, datetime.date or numpy.datetime64, optional
-        The days. By default every day on which a claim was made, one since superseded or
-        one that repeats another included.
-    model, engine
-        As in `tollest.estimate`. What `model` says of a source counts from the day it is heard.
-    rng : int, numpy.random.Generator or None
-        Seed or generator; each day, in their order, has a stream of its own.
-    progress : bool
-        Whether to show progress, on standard error, after two seconds.
-
-    Returns
-    -------
-    dict of datetime.date to Estimate
-        In the order of time. `Totals` of these, or of other estimates, can be drawn as well.
-
-    Raises
-    ------
-    ClaimsError
-        If nothing was known by one of the days.
-    ValueError
-        If a date is no day, or there is none.
-
-    Warns
-    -----
-    DoubtfulEstimate
-        Once, if the computation of some of them is not good enough.
-    """
-    days = sorted({_day(date) for date in (_said(claims) if dates is None else dates)})
-    if not days:
-        raise ValueError("there is no date: no claim has one, or dates is empty.")
-    model = model or Model()
-    out: dict[dt.date, Estimate] = {}
-    with Reporter(progress) as reporter:
-        for i, (day, stream) in enumerate(
-            zip(days, np.random.default_rng(rng).spawn(len(days)), strict=True)
-        ):
-            reporter.update(f"As of {day} ({i + 1} of {len(days)})", i / len(days))
-            known = claims.as_of(day)
-            heard = {s: prior for s, prior in model.priors.sources.items() if s in known.sources}
-            given = replace(model, priors=replace(model.priors, sources=heard))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DoubtfulEstimate)  # raised again, for all days
-                out[day] = estimate(known, model=given, engine=engine, rng=stream, progress=False)
-    doubtful = [str(day) for day, one in out.items() if one.doubts]
-    if doubtful:
-        message = _text.named("Doubtful as of", doubtful)
-        warnings.warn(f"{message} See the doubts of each.", DoubtfulEstimate, stacklevel=2)
-    return out
-
-
-def _said(claims: Claims) -> "pd.Series":
-    """Give the days of all claims that are, or once were, evidence."""
-    import pandas as pd
-
-    dates: pd.Series = pd.concat([claims.to_frame()["date"], _marks.stood_once(claims)["date"]])
-    return dates.dropna()
-
-
-def _day(date: object) -> dt.date:
-    if hasattr(date, "to_datetime64"):
-        date = date.to_datetime64()
-    day: dt.date = read_day(date).astype("datetime64[D]").item()
-    return day
-
-
 def timeline(
-    states: Mapping[Date, Estimate | Totals],
+    states: Mapping[Date, Subject | Totals],
     of: Hashable | None = None,
     *,
     ci_prob: float = 0.9,
@@ -133,7 +48,7 @@ def timeline(
     Parameters
     ----------
     states : mapping of date to Estimate or Totals
-        What was estimated from the claims known by each day, as by `as_of`.
+        What was estimated from the claims known by each day, as by `tollest.as_of`.
     of : hashable, optional
         A location of the estimates, or a label of the totals; by default the total of all
         locations on which something was known.
@@ -154,7 +69,8 @@ def timeline(
     KeyError
         If `of` is known on none of the days.
     ValueError
-        If `states` is empty, or has totals of several labels and `of` is left out.
+        If `states` is empty, or has totals of several labels and `of` is left out; or as in
+        `forest`.
 
     Notes
     -----
@@ -177,16 +93,23 @@ def timeline(
     return plots
 
 
+def _day(date: object) -> dt.date:
+    if hasattr(date, "to_datetime64"):
+        date = date.to_datetime64()
+    day: dt.date = read_day(date).astype("datetime64[D]").item()
+    return day
+
+
 def _over_time(
-    states: Mapping[Date, Estimate | Totals], of: Hashable | None, ci_prob: float, ci_kind: str
+    states: Mapping[Date, Subject | Totals], of: Hashable | None, ci_prob: float, ci_kind: str
 ) -> "tuple[pd.DataFrame, list[str]]":
     """Give a row for each day on which there is something, and the days that are doubtful."""
     import pandas as pd
 
-    rows, doubtful = {}, []
+    rows, caps, doubtful = {}, {}, []
     by_day = {_day(date): state for date, state in states.items()}
     for day, state in sorted(by_day.items(), key=lambda item: item[0]):
-        totals = of is None and isinstance(state, Estimate)
+        totals = of is None and not isinstance(state, Totals)
         table = (state.total() if totals else state).table(ci_prob, ci_kind)  # type: ignore[union-attr]
         if of is None and len(table) > 1:
             raise ValueError(
@@ -196,11 +119,13 @@ def _over_time(
         where = [0] if of is None else np.flatnonzero([label == of for label in table.index])
         for i in where:
             rows[day] = table.iloc[int(i)]
+            caps[day] = UNBOUNDED if isinstance(state, Totals) or totals else state.claims.cap[i]
             if state.doubts:
                 doubtful.append(str(day))
     if not rows:
         raise KeyError(f"{of!r} is known on none of the {len(states):,} days")
     out = pd.DataFrame(rows).T
+    out["cap"] = list(caps.values())
     out["doubtful"] = [str(day) in doubtful for day in out.index]
     return out, doubtful
 
@@ -288,14 +213,16 @@ def _upright(da: object, target: "object", x: object, **kwargs: object) -> objec
 
 
 def _in_words(table: "pd.DataFrame", what: str, levels: str) -> str:
+    tolls = [_words.toll(row, int(row["cap"])) for _, row in table.iterrows()]
     said = [
-        f"{day} {_words.number(row['median'])} ({_words.number(row['lower'])} to "
-        f"{_words.number(row['upper'])}, from {_text.plural(int(row['n_claims']), 'claim')}"
+        f"{day} {_words.number(toll.point)} ({_words.interval(toll)}, from "
+        + _text.plural(int(row["n_claims"]), "claim")
         + (f" on {_text.plural(int(row['n_locations']), 'location')})" if "n_locations" in row
            else ")")
-        for day, row in table.iterrows()
+        for (day, row), toll in zip(table.iterrows(), tolls, strict=True)
     ]  # fmt: skip
+    rounding = _words.rounding(tolls)
     return (
         f"{what} over time, as estimated from what was known by each day: median deaths and "
-        f"{levels}. {_words.listed(said, 40)}."
+        f"{levels}. {_words.listed(said, 40)}.{f' {rounding}' if rounding else ''}"
     )

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tollest import _text
-from tollest.estimation import Estimate
 from tollest.plots import _canvas, _key, _marks, _words
 from tollest.plots._canvas import FAINT, INK, POSTERIOR, SHADE, SMALL
 from tollest.plots._key import Sample
+from tollest.subject import Subject
 from tollest.tolls import check_interval
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _MEDIAN = {"color": INK, "linestyle": "--", "linewidth": 1.3}
 
 
 def toll(
-    estimate: Estimate, location: str, *, ci_prob: float = 0.9, ci_kind: str = "eti"
+    estimate: Subject, location: str, *, ci_prob: float = 0.9, ci_kind: str = "eti"
 ) -> "PlotCollection":
     """Draw the posterior mass of one toll above all claims on it, each with its source.
 
@@ -51,7 +51,7 @@ def toll(
     KeyError
         If there is no such location.
     ValueError
-        If `ci_prob` or `ci_kind` is none.
+        If `ci_prob` or `ci_kind` is none, or as in `forest`.
 
     Notes
     -----
@@ -74,10 +74,12 @@ def toll(
         notes.append(f"The first {len(claims)} of {n_all:,} claims are drawn.")
     with _canvas.style():
         plots = _toll(estimate, location, row, claims)
-        n = {key: _words.number(row[key]) for key in ("median", "lower", "upper")}
+        printed = _words.toll(row, int(estimate.claims.cap[place]))
+        median = _words.number(printed.point)
+        notes.append(_words.rounding([printed]))
         known = estimate.claims.verified[place] >= 0
-        interval = f"{n['lower']} to {n['upper']} deaths, {levels}"
-        told = f"{n['median']} deaths, verified" if known else interval
+        interval = f"{_words.interval(printed)} deaths, {levels}"
+        told = f"{median} deaths, verified" if known else interval
         title = f"{_words.short(location, 60)}: {told}"
         said = [
             f"{_words.short(source, 60)}: {words}{f', {standing}' if standing else ''}"
@@ -87,11 +89,11 @@ def toll(
             )
         ]  # fmt: skip
         alt = (
-            f"Posterior mass of the toll of {_words.short(location, 60)}: median {n['median']}; "
+            f"Posterior mass of the toll of {_words.short(location, 60)}: median {median}; "
             f"{told}. Below it, on the same axis "
             f"log(1 + deaths): {_marks.told(claims)} {_words.listed(said, _MOST)}."
         )
-        alt = " ".join([alt, *notes, *estimate.doubts])
+        alt = " ".join(part for part in [alt, *notes, *estimate.doubts] if part)
         _canvas.finish(plots, title, [*notes, *_canvas.doubt_notes(estimate.doubts)], alt)
     return plots
 
@@ -102,7 +104,7 @@ def _standing(form: str, reason: str) -> str:
 
 
 def _toll(
-    estimate: Estimate, location: str, row: "pd.Series", claims: "pd.DataFrame"
+    estimate: Subject, location: str, row: "pd.Series", claims: "pd.DataFrame"
 ) -> "PlotCollection":
     pmf = estimate.pmf(location)
     below = pmf["probability"].cumsum()

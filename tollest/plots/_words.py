@@ -1,11 +1,13 @@
 """Names, numbers and intervals as figures and their alternative texts write them."""
 
+import math
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tollest.claims import UNBOUNDED
+from tollest.rounding import Rounded, of_toll
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +53,23 @@ def number(n: float) -> str:
         return f"{n:,}"
     digits = f"{n / 1e6:,.6f}".rstrip("0").rstrip(".")
     return f"{digits} million"
+
+
+def toll(row: "pd.Series", cap: int = UNBOUNDED) -> Rounded:
+    """Round the median and the interval of a row of a table of tolls or totals."""
+    most = math.inf if cap == UNBOUNDED else cap
+    median, lower, upper = (int(row[name]) for name in ("median", "lower", "upper"))
+    return of_toll(median, lower, upper, int(row.get("documented", 0)), most)
+
+
+def interval(toll: Rounded) -> str:
+    """Write the interval of a rounded toll: ``"970 to 2,360"``."""
+    return f"{number(toll.lower)} to {number(toll.upper)}"
+
+
+def rounding(tolls: Iterable[Rounded]) -> str:
+    """Say that numbers are rounded; empty where none of these is."""
+    return "Numbers are rounded, bounds outwards." if any(toll.rule for toll in tolls) else ""
 
 
 def claimed(kind: str, lower: int, upper: int) -> str:

@@ -8,8 +8,8 @@ from tollest import archive
 from tollest.report import page, provenance, sentences, tables
 from tollest.report.files import read_csv
 from tollest.report.methods import Alternatives
-from tollest.report.subject import Subject
 from tollest.report.tables import TollTable
+from tollest.subject import Subject
 
 __all__ = ["Report", "TollTable", "read_csv"]
 
@@ -107,13 +107,16 @@ class Report:
         total: bool = True,
         sensitivity: Alternatives | None = None,
         audit: Sequence[str] | None = None,
+        refit: bool = False,
     ) -> None:
         """Write everything to a page: one file, readable offline, without scripts.
 
-        The answer in words, table and figure; what the numbers mean; sources; claims in evidence
-        and set aside; what each claim does; model and priors as formulae; diagnostics in plain
-        words; identification; sensitivity; seed, versions, hash and code; and the checklists of
-        BARG [1]_ and GATHER [2]_, filled as far as the fit knows.
+        The answer in words, table and figure; what the numbers mean; what data sets' rules would
+        code; sources; claims in evidence and set aside; what each claim does; model and priors as
+        formulae; diagnostics in plain words; identification; sensitivity; seed, versions, hash
+        and code; and the checklists of BARG [1]_ and GATHER [2]_, filled as far as the fit knows.
+        Figures are those of `tollest.plots`, and are left out, which the page says, where its
+        packages are not installed.
 
         Parameters
         ----------
@@ -131,6 +134,9 @@ class Report:
         audit : sequence of str, optional
             Locations whose claims are left out one at a time; by default the ten largest tolls
             of those with several claims.
+        refit : bool
+            Whether to draw anew where weights do not tell what a toll would be without a claim;
+            as in `Estimate.audit`.
 
         Raises
         ------
@@ -139,7 +145,7 @@ class Report:
         KeyError
             If `audit` names a location there is none of.
         ValueError
-            If the name does not end in ``.html``; or as in `sentence`.
+            If the name does not end in ``.html``; or as in `sentence` and `Estimate.audit`.
 
         References
         ----------
@@ -152,7 +158,7 @@ class Report:
         archive.check_path(path, ".html")
         text = page.page(
             self.estimate, title=title, ci_prob=ci_prob, ci_kind=ci_kind, verb=verb,
-            total=total, sensitivity=sensitivity, audit=audit,
+            total=total, sensitivity=sensitivity, audit=audit, refit=refit,
         )  # fmt: skip
         Path(path).write_text(text, encoding="utf-8")
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from tollest import _text
 from tollest.priors import Never
-from tollest.report.subject import Subject
+from tollest.subject import Subject
 
 AUTHOR = "For the author to write."
 BARG = "https://doi.org/10.1038/s41562-021-01177-7"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tollest.remarks import Remark
 from tollest.report import escapes
-from tollest.report.subject import Subject
+from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,6 +1,6 @@
 """HTML made of elements, so that text is always escaped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 
@@ -28,12 +28,20 @@ def element(tag: str, *children: str | None, **attributes: str | float | None) -
     >>> print(element("td", "a < b", class_="name"))
     <td class="name">a &lt; b</td>
     """
-    told = "".join(
+    return Markup(f"<{tag}{_told(attributes)}>{joined(*children)}</{tag}>")
+
+
+def image(**attributes: str | float | None) -> Markup:
+    """Make an image, which has no end and nothing inside."""
+    return Markup(f"<img{_told(attributes)}>")
+
+
+def _told(attributes: Mapping[str, str | float | None]) -> str:
+    return "".join(
         f' {name.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
         for name, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{tag}{told}>{joined(*children)}</{tag}>")
 
 
 def joined(*children: str | None) -> Markup:

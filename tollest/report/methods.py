@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from tollest import _text
 from tollest.model import Model
-from tollest.report import checklists, computation, formulae, provenance
+from tollest.report import checklists, computation, figures, formulae, provenance
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
 from tollest.report.sections import MOST_ROWS, more
-from tollest.report.subject import Subject
 from tollest.rounding import rounded
+from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +62,7 @@ def model(estimate: Subject) -> Markup:
             ),
             class_="notes",
         ),
+        figures.unknowns(estimate),
     )  # fmt: skip
 
 

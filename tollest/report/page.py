@@ -6,7 +6,7 @@ from importlib import resources
 from tollest.report import checklists, methods, sections
 from tollest.report.markup import Markup, element, joined
 from tollest.report.methods import Alternatives
-from tollest.report.subject import Subject
+from tollest.subject import Subject
 
 # Nothing is fetched and nothing runs, whatever stands in a name.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -22,6 +22,7 @@ def page(
     total: bool,
     sensitivity: Alternatives | None,
     audit: Sequence[str] | None,
+    refit: bool,
 ) -> str:
     """Write the page; see `Report.html`."""
     has = sensitivity is not None
@@ -30,9 +31,10 @@ def page(
     parts = {
         "Answer": sections.answer(estimate, ci_prob, ci_kind, verb, total=total),
         "What the numbers mean": sections.meaning(estimate, ci_prob),
+        "Named baselines": sections.baselines(estimate, ci_prob, ci_kind),
         "Sources": sections.sources(estimate),
         "Evidence": sections.evidence(estimate.claims),
-        "Audit": sections.audits(estimate, audit, ci_prob),
+        "Audit": sections.audits(estimate, audit, ci_prob, refit=refit),
         "Model": methods.model(estimate),
         "Computation": methods.diagnostics(estimate),
         "Identification": methods.identification(estimate),

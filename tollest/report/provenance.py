@@ -9,10 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from tollest import noise, priors
+from tollest import archive
 from tollest.claims import UNBOUNDED, Claims
+from tollest.engines import NestedLaplace
 from tollest.model import Model
-from tollest.report.subject import Subject
+from tollest.subject import Subject
 
 # What numbers may hang on, in the order of a list.
 _PACKAGES = ("tollest", "numpy", "scipy", "numba", "nutpie", "arviz-stats", "pandas", "pyarrow")
@@ -92,18 +93,21 @@ def code(estimate: Subject) -> str:
 
 
 def _fit(estimate: Subject) -> list[str]:
-    out = [
-        f"# Computed by {estimate.theta.method}; if an engine was given, give the same.",
-    ]
+    given = "claims, model=model"
+    if not archive.is_plain(estimate.engine):
+        out = [f"# Computed by {estimate.theta.method}; its engine is not kept: give the same."]
+    else:
+        out = [f"# Computed by {estimate.theta.method}."]
+        if estimate.engine != NestedLaplace():
+            given += f", engine={_spelled(estimate.engine)}"
     if estimate.seed is None:
         out += [
             "# rng was no whole number, so no code gives the same draws again: a new fit differs",
             "# by its Monte Carlo error. A file written by estimate.save() holds the draws.",
-            "estimate = te.estimate(claims, model=model)",
         ]
     else:
-        out.append(f"estimate = te.estimate(claims, model=model, rng={estimate.seed})")
-    return out
+        given += f", rng={estimate.seed}"
+    return [*out, f"estimate = te.estimate({given})"]
 
 
 def model_code(model: Model) -> str:
@@ -121,7 +125,8 @@ def _spelled(value: object) -> str:
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return repr(value)
     kind = type(value)
-    module = {noise.__name__: "te.noise.", priors.__name__: "te.priors."}
+    modules = {"noise": "te.noise.", "priors": "te.priors.", "engines": "te.engines."}
+    home = modules.get(kind.__module__.split(".")[1], "te.")
     told = []
     for item in dataclasses.fields(value):
         mine = getattr(value, item.name)
@@ -133,4 +138,4 @@ def _spelled(value: object) -> str:
             usual = item.default_factory()
         if mine != usual:
             told.append(f"{item.name}={_spelled(mine)}")
-    return f"{module.get(kind.__module__, 'te.')}{kind.__name__}({', '.join(told)})"
+    return f"{home}{kind.__name__}({', '.join(told)})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tollest.claims import UNBOUNDED, Claims
 from tollest.report.labels import labels
-from tollest.rounding import Rounded, rounded
+from tollest.rounding import Rounded, of_toll
 from tollest.totals import ALL, Totals
 
 if TYPE_CHECKING:
@@ -75,6 +75,4 @@ def of_total(totals: Totals, table: "pd.DataFrame") -> Row:
 
 
 def _toll(median: int, lower: int, upper: int, floor: int, cap: int) -> Rounded:
-    # Masses below 1e-12 count as nothing, so that an end may miss a floor or a cap by as little.
-    most = math.inf if cap == UNBOUNDED else max(cap, upper)
-    return rounded(median, lower, upper, floor=min(floor, lower), cap=most)
+    return of_toll(median, lower, upper, floor, math.inf if cap == UNBOUNDED else cap)

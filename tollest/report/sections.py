@@ -1,23 +1,32 @@
 """Sections of a page on the answer and on what it rests on."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tollest import _text
+from tollest import baselines as rules
 from tollest.claims import Claims
-from tollest.report import sentences, tables
-from tollest.report.figures import figures
+from tollest.report import figures, rows, sentences, tables
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
-from tollest.report.subject import Subject
 from tollest.rounding import rounded
+from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Columns of each rule of `baselines.RULES`, by the head of its column on a page.
+_RULES = {
+    "Most conservative": ("lowest",),
+    "Median claim": ("median_claim",),
+    "Majority": ("majority",),
+    "Low / best / high": ("low", "best", "high"),
+    "Minimum / maximum": ("minimum", "maximum"),
+}
 MOST_ROWS = 200  # of any table on a page
 _AUDITED = 10  # locations
 
@@ -29,10 +38,10 @@ def answer(estimate: Subject, ci_prob: float, ci_kind: str, verb: str, *, total:
         said = sentences.answer(estimate, None, ci_prob, ci_kind, verb)
     else:
         said = "Tolls of single locations: they are not added up."
-    drawn = [
-        element("figure", figure.svg, element("figcaption", figure.title))
-        for figure in figures(estimate, ci_prob, ci_kind)
-    ]
+    if estimate.claims.n_locations == 1:
+        drawn = figures.toll(estimate, estimate.claims.locations[0], ci_prob, ci_kind)
+    else:
+        drawn = figures.forest(estimate, ci_prob, ci_kind)
     return joined(
         element("p", said, class_="answer"),
         *(
@@ -40,7 +49,7 @@ def answer(estimate: Subject, ci_prob: float, ci_kind: str, verb: str, *, total:
             for doubt in sentences.doubts(estimate)
         ),
         made.first(MOST_ROWS).to_markup(),
-        *drawn,
+        drawn,
     )
 
 
@@ -63,6 +72,43 @@ def meaning(estimate: Subject, ci_prob: float) -> Markup:
         ),
     ]
     return element("ul", *(element("li", line) for line in lines))
+
+
+def baselines(estimate: Subject, ci_prob: float, ci_kind: str) -> Markup:
+    """Lay what data sets' rules would code beside the estimate, with who has such rules."""
+    claims = estimate.claims
+    n = min(claims.n_locations, MOST_ROWS)
+    coded = rules.table(claims).head(n)
+    tolls = rows.of_tolls(claims, estimate.table(ci_prob, ci_kind), range(n))
+    cells = []
+    for toll, (_, row) in zip(tolls, coded.iterrows(), strict=True):
+        interval = "verified" if toll.is_verified else toll.toll.interval
+        cells.append([
+            name(toll.label), f"{toll.toll.point:,} ({interval})",
+            *(_coded(row[[*columns]]) for columns in _RULES.values()),
+        ])  # fmt: skip
+    caption = (
+        f"Estimates, each with its {_text.interval(ci_prob, ci_kind)}, and what rules would code"
+    )
+    listed = []
+    for title, rule in zip(_RULES, rules.RULES, strict=True):
+        by, _, address = rule.reference.rpartition(" ")
+        link = element("a", address, href=address)
+        listed += [element("dt", title), element("dd", f"{rule.definition} {by} ", link)]
+    return joined(
+        paragraphs(
+            "Rules pick numbers from the claims, without a model of who errs and how. None of "
+            "them is an estimate, and no stated probability lies between two of them."
+        ),
+        table(caption, ["Location", "Estimate", *_RULES], cells),
+        more(claims.n_locations, "estimate.baselines()"),
+        element("dl", *listed, class_="notes"),
+    )
+
+
+def _coded(numbers: "pd.Series") -> str:
+    """Write the numbers of a rule; a hyphen where it gives none."""
+    return "-" if numbers.isna().any() else " / ".join(f"{n:,}" for n in numbers)
 
 
 def sources(estimate: Subject) -> Markup:
@@ -96,6 +142,7 @@ def sources(estimate: Subject) -> Markup:
             ),
             class_="notes",
         ),
+        figures.habits(estimate),
     )
 
 
@@ -125,10 +172,12 @@ def evidence(claims: Claims) -> Markup:
     )
 
 
-def audits(estimate: Subject, locations: Sequence[str] | None, ci_prob: float) -> Markup:
+def audits(
+    estimate: Subject, locations: Sequence[str] | None, ci_prob: float, *, refit: bool
+) -> Markup:
     """Show what each claim does to the toll of its location."""
     if locations is None:
-        tolls = estimate.table()
+        tolls = estimate.table(ci_prob)
         several = tolls[estimate.claims.claims_per_location > 1]
         chosen = several["median"].sort_values(ascending=False, kind="stable").index[:_AUDITED]
         locations = [str(location) for location in chosen]
@@ -137,14 +186,21 @@ def audits(estimate: Subject, locations: Sequence[str] | None, ci_prob: float) -
     parts = [
         paragraphs(
             "Each toll with all its claims, then without each: what it would be had the claim "
-            "not been made. Draws are weighed anew; nothing is refitted."
+            "not been made. Draws are weighed anew; "
+            + ("where they do not reach, they are drawn anew." if refit else "none is refitted.")
         )
     ]
     for location in locations:
-        audit = estimate.audit(location, ci_prob)
+        audit = estimate.audit(location, ci_prob, refit=refit, progress=False)
         frame = audit.table()
         caption = f"Without each claim: median and {_text.interval(ci_prob, 'eti')}"
-        head = ["Claim", "Deaths", "Repeats the figure", "Toll without it", "Conflict with others"]
+        head = [
+            "Claim",
+            "Deaths",
+            "Repeats the figure",
+            "Toll without it",
+            "Conflict with others; notes",
+        ]
         cells = [
             [_who(row, claim), _deaths(claim), *_pull(claim)] for row, claim in frame.iterrows()
         ]
@@ -165,8 +221,8 @@ def _claims(frame: "pd.DataFrame", caption: str, more: list[str]) -> Markup:
         day = "-" if pd.isna(claim["date"]) else f"{claim['date']:%Y-%m-%d}"
         cells.append([
             str(claim["row"]), name(label(claim["location"])), name(label(claim["source"])),
-            claim["kind"].replace("_", " "), _deaths(claim), element("span", day, class_="day"),
-            *(label(claim[column]) for column in more),
+            claim["kind"].replace("_", " "), _deaths(claim), element("span", day, class_="whole"),
+            *(_dated(label(claim[column])) for column in more),
         ])  # fmt: skip
     return table(caption, head, cells, text_columns=(1, 2, 3, 5, 6))
 
@@ -182,13 +238,23 @@ def _deaths(claim: "pd.Series") -> str:
 
 
 def _who(row: object, claim: "pd.Series") -> Markup:
-    return joined(name(label(claim["source"])), f", row {row}")
+    return joined(
+        name(label(claim["source"])), ", ", element("span", f"row {row}", class_="whole")
+    )
+
+
+def _dated(text: str) -> Markup:
+    """Keep the days and the rows that a reason names on one line each."""
+    parts = re.split(r"(\d{4}-\d\d-\d\d|\(row \d+\))", text)
+    return joined(
+        *(element("span", part, class_="whole") if i % 2 else part for i, part in enumerate(parts))
+    )
 
 
 def _pull(claim: "pd.Series") -> list[str]:
     """Write what a claim does to the toll; why it is set aside where it does nothing."""
     if claim["status"] != "used":
-        return ["-", "-", label(str(claim["reason"]))]
+        return ["-", "-", _dated(label(str(claim["reason"])))]
     toll = rounded(*(int(claim[f"{end}_without"]) for end in ("median", "lower", "upper")))
     p = float(claim["p_value"])
     conflict = "-" if math.isnan(p) else f"{'yes' if claim['conflict'] else 'no'}, p = {p:.3f}"

@@ -7,7 +7,7 @@ from tollest.remarks import DOMINATES, remarks
 from tollest.report import rows
 from tollest.report.labels import isolated, label
 from tollest.report.rows import Row
-from tollest.report.subject import Subject
+from tollest.subject import Subject
 
 
 def sentence(

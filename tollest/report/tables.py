@@ -10,7 +10,7 @@ from tollest.remarks import Remark, remarks
 from tollest.report import escapes, files, markup, rows
 from tollest.report.labels import isolated, width
 from tollest.report.rows import Row
-from tollest.report.subject import Subject
+from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,144 @@
+"""The claims on one location, and those on it without each."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import passes
+from tollest._rows import DOCUMENTED, VERIFIED
+from tollest._tables import Problem
+from tollest.claims import _EVIDENCE, KINDS, UNBOUNDED, Claims
+from tollest.model import Posterior
+from tollest.priors import Never
+
+Integers = NDArray[np.int64]
+
+_COUNT = KINDS.index("count")
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is said of one location, and what would be said without each claim.
+
+    Case 0 has all claims; case ``1 + j`` lacks claim `j`. Claims that may err come first, in the
+    order of `Claims`, then those that are certain.
+    """
+
+    whole: Posterior
+    place: int
+
+    @property
+    def claims(self) -> Claims:
+        return self.whole.claims
+
+    @cached_property
+    def noisy(self) -> Integers:
+        """Positions among the claims that may err."""
+        start, stop = self.claims.offsets[self.place : self.place + 2].tolist()
+        return np.arange(int(start), int(stop))
+
+    @cached_property
+    def all_rows(self) -> Integers:
+        """Rows of the table on this location, whether used or not."""
+        rows = self.claims._rows
+        code = rows.locations.index(self.claims.locations[self.place])
+        return np.flatnonzero(rows.location == code)
+
+    @cached_property
+    def certain(self) -> Integers:
+        """Rows of the table with documented and verified deaths."""
+        rows, standing = self.claims._rows, self.claims._standing
+        here = self.all_rows
+        return np.asarray(here[(rows.kind[here] >= DOCUMENTED) & (standing[here] == _EVIDENCE)])
+
+    @cached_property
+    def rows(self) -> Integers:
+        """Row of the table of each claim, shape (n_claims,)."""
+        return np.concatenate([self.claims.row[self.noisy], self.certain])
+
+    @cached_property
+    def limits(self) -> Integers:
+        """Least toll of each case, and the number after the most, shape (n_claims + 1, 2)."""
+        cap = self.claims.cap[self.place]
+        end = cap if cap == UNBOUNDED else cap + 1
+        kind, count = self.claims._rows.kind, self.claims._rows.lower
+        out = []
+        for left_out in [-1, *self.rows.tolist()]:
+            kept = self.certain[self.certain != left_out]
+            verified = count[kept[kind[kept] == VERIFIED]]
+            floor = int(count[kept].max(initial=0))
+            out.append((verified[0], verified[0] + 1) if verified.size else (floor, end))
+        return np.array(out, np.int64)
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """The same on a support whose bins begin where any case's tolls do, and after they end."""
+        shared = self.whole.shared
+        missing = set(self.limits.ravel().tolist()) - {0, UNBOUNDED, *shared.breaks}
+        if not missing:
+            return self.whole
+        frame = replace(shared, breaks=tuple(sorted(missing.union(shared.breaks))))
+        other = replace(self.whole, frame=frame)
+        # Patterns do not hang on the support.
+        vars(other)["grouped"] = self.whole.grouped
+        return other
+
+    @cached_property
+    def who(self) -> Integers:
+        """Position of the source of each claim that may err among all sources of the model."""
+        names = self.posterior.shared.sources
+        own = self.claims.sources
+        if own == names:
+            return np.asarray(self.claims.source_index[self.noisy])
+        return np.array([names.index(own[s]) for s in self.claims.source_index[self.noisy]])
+
+    @cached_property
+    def can_repeat(self) -> NDArray[np.bool_]:
+        """Whether each claim that may err can repeat a figure."""
+        never = isinstance(self.posterior.model.priors.logit_repeat, Never)
+        return np.asarray((self.claims.kind[self.noisy] == _COUNT) & (not never))
+
+    @cached_property
+    def problem(self) -> Problem:
+        """A pattern for each case."""
+        pattern = self.posterior.patterns[self.place : self.place + 1]
+        whole = passes.chosen(self.posterior.problem, pattern)
+        # A source has one claim in evidence that may err on a location.
+        source = whole.claim_source[whole.members]
+        lacking = np.concatenate([[-1], self.who, np.full(self.certain.size, -1)])
+        keep = source != lacking[:, None]
+        first = self.posterior.bins[0]
+        floor, end = self.limits.T
+        last = np.where(end == UNBOUNDED, first.size, np.searchsorted(first, end))
+        n = len(keep)
+        return whole._replace(
+            offsets=np.concatenate([[0], keep.sum(axis=1).cumsum()]).astype(np.int64),
+            members=np.tile(whole.members, (n, 1))[keep],
+            group=np.repeat(whole.group, n),
+            first=np.searchsorted(first, floor, side="right") - 1,
+            last=last.astype(np.int64),
+            cap_edge=np.repeat(whole.cap_edge, n),
+            multiplicity=np.ones(n),
+        )
+
+    def without(self, row: int) -> Posterior:
+        """Posterior of the same unknowns given all claims but one row of the table.
+
+        A source that has no claim left keeps its place in theta, where its prior is all that is
+        known of it.
+
+        Raises
+        ------
+        ClaimsError
+            If no claim is left.
+        """
+        rest, frame = self.claims.without(rows=[row]), self.posterior.shared
+        own = dict(
+            zip(
+                rest.sources, np.bincount(rest.source_index, minlength=rest.n_sources), strict=True
+            )
+        )
+        n_claims = np.array([own.get(name, 0) for name in frame.sources], np.int64)
+        return Posterior(self.whole.model, rest, replace(frame, n_claims=n_claims))

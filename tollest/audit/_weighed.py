@@ -1,0 +1,210 @@
+"""Draws of theta, weighed for a location with all its claims and without each."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logsumexp
+
+from tollest import _kernels, passes
+from tollest._rows import VERIFIED
+from tollest._tables import Parameters
+from tollest.audit._evidence import Evidence
+from tollest.claims import UNBOUNDED
+from tollest.engines import _weights
+from tollest.figures import Figure, Speakers, log_mass_up_to
+from tollest.tolls import TollMasses
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_TOLLS = 4  # equally likely ones, for each draw, that predictions are averaged over
+_GOLDEN = 0.5 * (5.0**0.5 - 1.0)
+_CHUNK = 64  # draws a thread takes at a time
+_TAIL = 5  # weights that a tail is fitted to, at least
+_FEWEST = 25  # draws of which a fifth is such a tail
+_STILL = 1e-9  # spread of the log weights of a claim that says nothing of theta
+_EVEN = 0.99  # ESS over draws above which weights are too even for their tail to matter
+
+
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """Draws of theta, weighed for each case.
+
+    Attributes
+    ----------
+    evidence : Evidence
+        The cases.
+    used : ndarray of float, shape (n_used, n_theta)
+        Draws of theta.
+    reff : float
+        What the draws are worth, as a share of independent ones.
+    are_anew : bool
+        Whether the draws are of a case itself, drawn without the claim: that case alone is
+        asked for then, and its draws weigh the same.
+    """
+
+    evidence: Evidence
+    used: Floats
+    reff: float
+    are_anew: bool = False
+
+    @cached_property
+    def points(self) -> list[Parameters]:
+        return [self.evidence.posterior.parameters(theta) for theta in self.used]
+
+    @cached_property
+    def _first_pass(self) -> tuple[Floats, Integers]:
+        """Log likelihood of each case, and bins of `_TOLLS` equally likely tolls of each.
+
+        Shapes (n_used, n_cases) and (n_used, n_cases, _TOLLS).
+        """
+        problem, points = self.evidence.problem, self.points
+        n_used, n_cases = len(self.used), problem.group.size
+        logs, index = np.empty((n_used, n_cases)), np.empty((n_used, n_cases * _TOLLS), np.int64)
+        pattern = np.repeat(np.arange(n_cases), _TOLLS)
+        order, within = np.arange(pattern.size), np.empty(pattern.size)
+
+        def fill(i: int) -> None:
+            # The middle of each stratum, turned a little from draw to draw.
+            at = (np.arange(_TOLLS) + (0.5 + i * _GOLDEN) % 1.0) / _TOLLS
+            _kernels.tolls(
+                problem, points[i], 0.0, np.empty((0, 0)), pattern, order,
+                np.tile(at, n_cases), index[i], within.copy(), logs[i],
+            )  # fmt: skip
+
+        for _ in passes.threaded(fill, list(range(n_used))):
+            pass
+        return logs, index.reshape(n_used, n_cases, _TOLLS)
+
+    @cached_property
+    def _smoothed(self) -> tuple[Floats, Floats]:
+        """Weights that sum to one, shape (n_used, n_cases), and Pareto k of each case.
+
+        Where draws are too few, or those that weigh most too much alike, for a tail to be fitted,
+        weights are as they are and k is infinite.
+        """
+        logs = self._first_pass[0]
+        weights, k = np.full(logs.shape, 1.0 / len(logs)), np.full(logs.shape[1], np.nan)
+        for case in range(1, 1 if self.are_anew else logs.shape[1]):
+            log_ratio = logs[:, case] - logs[:, 0]
+            if np.ptp(log_ratio) > _STILL:
+                log_weights, k[case] = _smoothed(log_ratio, self.reff)
+                weights[:, case] = np.exp(log_weights)
+        return weights, k
+
+    @property
+    def weights(self) -> Floats:
+        return self._smoothed[0]
+
+    @property
+    def pareto_k(self) -> Floats:
+        return self._smoothed[1]
+
+    def reliable(self, good_k: float) -> NDArray[np.bool_]:
+        """Whether the weights of each claim left out stand in for a refit."""
+        share = 1.0 / np.square(self.weights[:, 1:]).sum(axis=0) / len(self.used)
+        even = (share > _EVEN) & np.isfinite(self.pareto_k[1:])
+        return np.asarray(~(self.pareto_k[1:] > good_k) | even)
+
+    @cached_property
+    def masses(self) -> TollMasses:
+        """Mass function of the toll in each case."""
+        # Worked out here, not in every thread.
+        problem, weights = self.evidence.problem, self.weights
+        shape = (problem.group.size, problem.x.size)
+
+        def of_chunk(start: int) -> Floats:
+            out, one = np.zeros(shape), np.empty(shape)
+            for i in range(start, min(start + _CHUNK, len(self.used))):
+                one[:] = 0.0
+                _kernels.add_toll_masses(problem, self.points[i], 1.0, one)
+                out += weights[i][:, None] * one
+            return out
+
+        out = np.zeros(shape)
+        for part in passes.threaded(of_chunk, list(range(0, len(self.used), _CHUNK))):
+            out += part
+        return TollMasses(*self.evidence.posterior.bins, out)
+
+    def repeats(self) -> Floats:
+        r"""Posterior probability that each claim that may err repeats the figure.
+
+        By Fisher's identity the log likelihood's derivative by a source's log odds of repeating
+        is the probability that it does, given its claims, less that before them.
+        """
+        evidence = self.evidence
+        one, who = _kernels.shard(evidence.problem, 0, 1), evidence.who
+        repeat = expit(np.array([point.logit_repeat[who] for point in self.points]))
+
+        def fill(i: int) -> None:
+            gradients = Parameters(*map(np.zeros_like, self.points[i]))
+            _kernels.log_likelihood(one, self.points[i], True, gradients)
+            repeat[i] += gradients.logit_repeat[who]
+
+        for _ in passes.threaded(fill, list(range(len(self.used)))):
+            pass
+        return np.where(evidence.can_repeat, repeat.mean(axis=0).clip(0.0, 1.0), 0.0)
+
+    def tail(self, j: int) -> float:
+        """Two-sided tail of claim `j` in what the others predict of it; NaN for the only one."""
+        evidence = self.evidence
+        if evidence.rows.size == 1:
+            return np.nan
+        if j < evidence.noisy.size:
+            below, up_to = self._predicted(j)
+        else:
+            rows, row = evidence.claims._rows, evidence.rows[j]
+            toll = self.masses.rows(np.array([1 + j]))
+            number = int(rows.lower[row])
+            below = 1.0 - float(toll.at_least(number)[0])
+            verified = rows.kind[row] == VERIFIED
+            up_to = 1.0 - float(toll.at_least(number + 1)[0]) if verified else 1.0
+        return float(np.clip(min(below + up_to, 2.0 - below - up_to), 0.0, 1.0))
+
+    def _predicted(self, j: int) -> tuple[float, float]:
+        """Probability of less than claim `j` says, and of no more than it says."""
+        evidence, points = self.evidence, self.points
+        claims, family = evidence.claims, evidence.posterior.model.noise
+        x = evidence.problem.x[self._first_pass[1][:, 1 + j]].ravel()
+
+        def drawn(name: str, which: Integers | int) -> Floats:
+            values = np.array([getattr(point, name)[which] for point in points])
+            return np.repeat(values, _TOLLS, axis=0)
+
+        figure_scatter, common_bias = np.exp(drawn("shared", 1)), drawn("shared", 2)
+        source = int(evidence.who[j])
+        centre = x + common_bias + drawn("bias", source)
+        scatter = np.exp(drawn("log_scatter", source))
+        repeat = expit(drawn("logit_repeat", source)) if evidence.can_repeat[j] else 0.0 * x
+        others = evidence.can_repeat.copy()
+        others[j] = False
+        who = evidence.who[others]
+        speakers = Speakers(
+            centre=(x + common_bias)[:, None] + drawn("bias", who),
+            scatter=np.exp(drawn("log_scatter", who)),
+            logit_repeat=drawn("logit_repeat", who),
+        )
+        counts = claims.lower[evidence.noisy[others]]
+        figure = Figure(family, x + common_bias, figure_scatter, counts, speakers)
+        weights = np.repeat(self.weights[:, 1 + j], _TOLLS) / _TOLLS
+
+        def up_to(k: int) -> float:
+            own = np.exp(log_mass_up_to(family, k, centre, scatter))
+            repeated = figure.probability_up_to(k) if evidence.can_repeat[j] else 0.0
+            return float(weights @ ((1.0 - repeat) * own + repeat * repeated))
+
+        lower, upper = claims.lower[evidence.noisy[j]], claims.upper[evidence.noisy[j]]
+        return (
+            up_to(int(lower) - 1) if lower > 0 else 0.0,
+            up_to(int(upper)) if upper != UNBOUNDED else 1.0,
+        )
+
+
+def _smoothed(log_ratio: Floats, reff: float) -> tuple[Floats, float]:
+    """Log weights that sum to one and Pareto k: infinite where no tail can be fitted."""
+    largest = np.sort(log_ratio)[-_TAIL:]
+    if len(log_ratio) < _FEWEST or np.ptp(largest) == 0.0:
+        return log_ratio - logsumexp(log_ratio), np.inf
+    return _weights.smoothed(log_ratio, reff)
