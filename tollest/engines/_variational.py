@@ -18,11 +18,16 @@ References
    Journal on Scientific Computing* 19(2), 426-439. https://doi.org/10.1137/S1064827595286803
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._progress import Reporter
 from tollest.engines import _whitening
+from tollest.engines._base import ThetaDraws
 from tollest.engines._whitening import Density, Whitening
+from tollest.model import Posterior
 from tollest.passes import threaded
 
 Floats = NDArray[np.float64]
@@ -35,9 +40,33 @@ _FAR = 1.5  # the longest step, in standard deviations
 _PRIOR = 0.05  # of each direction's information: a curvature of 1, the one so far
 
 
-def from_laplace(density: Density, rng: np.random.Generator) -> Whitening:
-    """Whitening by the closest normal, searched from the mode and curvature."""
-    return closest_normal(density, _whitening.from_laplace(density, share=1.0), rng)
+def on_settled_support(
+    posterior: Posterior,
+    run: Callable[[Posterior, Whitening], ThetaDraws | None],
+    rng: np.random.Generator,
+    reporter: Reporter,
+) -> ThetaDraws | None:
+    """Run an engine on as few points of support as its own draws need.
+
+    The engine is given the posterior on that support and the closest normal, searched from the
+    mode and curvature. The support is judged where the posterior is, rather than at the mode,
+    where scatters may vanish: at the centre of that normal, and again at the median of the draws.
+    Where it is too coarse the run is repeated.
+    """
+    working = _whitening.replace_support(posterior, _whitening.coarse(posterior))
+    while True:
+        reporter.update("Looking for the centre", 0.0)
+        normal = closest_normal(working, _whitening.from_laplace(working, share=1.0), rng)
+        support = working.model.support
+        finer = _whitening.settled(posterior, normal.middle(working), support)
+        if finer.model.support == support:
+            draws = run(working, normal)
+            if draws is None:
+                return None
+            finer = _whitening.settled(posterior, np.median(draws.flat, axis=0), support)
+            if finer.model.support == support:
+                return draws
+        working = finer
 
 
 def closest_normal(density: Density, start: Whitening, rng: np.random.Generator) -> Whitening:

@@ -6,7 +6,6 @@ the inverse root of the Hessian, or by the mean and covariance of draws.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +15,6 @@ from scipy.optimize import minimize
 
 from tollest import _kernels, passes
 from tollest._theta import Coordinates, Layout
-from tollest.engines._base import ThetaDraws
 from tollest.model import Entry, Posterior
 from tollest.passes import threaded
 from tollest.support import Support
@@ -144,32 +142,6 @@ def replace_support(posterior: Posterior, support: Support) -> Posterior:
 def coarse(posterior: Posterior) -> Support:
     """Support that engines begin with: the model's where that is coarser still."""
     return max(_COARSE, posterior.model.support, key=lambda support: support.width)
-
-
-def on_settled_support(
-    posterior: Posterior,
-    start: Callable[[Posterior], Whitening],
-    run: Callable[[Posterior, Whitening], ThetaDraws | None],
-) -> ThetaDraws | None:
-    """Run an engine on as few points of support as its own draws need.
-
-    The support is judged where the posterior is, rather than at the mode, where scatters may
-    vanish: at the centre of `start`, and again at the median of the draws. Where it is too
-    coarse the run is repeated.
-    """
-    working = replace_support(posterior, coarse(posterior))
-    while True:
-        whitening = start(working)
-        support = working.model.support
-        finer = settled(posterior, whitening.middle(working), support)
-        if finer.model.support == support:
-            draws = run(working, whitening)
-            if draws is None:
-                return None
-            finer = settled(posterior, np.median(draws.flat, axis=0), support)
-            if finer.model.support == support:
-                return draws
-        working = finer
 
 
 def from_prior(posterior: Density) -> Coordinates:

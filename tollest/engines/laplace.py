@@ -76,15 +76,10 @@ class NestedLaplace:
         draws = None
         if posterior.problem.group.size >= _MANY_PATTERNS:
             draws = self._by_quadratic(posterior, rng, reporter)
-
-        def start(working: Posterior) -> Whitening:
-            reporter.update("Looking for the centre", 0.0)
-            return _variational.from_laplace(working, rng)
-
-        def weigh(working: Posterior, whitening: Whitening) -> ThetaDraws | None:
-            return self._weigh(working, whitening, rng, reporter)
-
-        draws = draws or _whitening.on_settled_support(posterior, start, weigh)
+        draws = draws or _variational.on_settled_support(
+            posterior, lambda working, normal: self._weigh(working, normal, rng, reporter), rng,
+            reporter,
+        )  # fmt: skip
         return draws or self.otherwise.run(posterior, rng, reporter)
 
     def _by_quadratic(

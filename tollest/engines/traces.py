@@ -50,10 +50,8 @@ class PyMC:
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
-        draws = _whitening.on_settled_support(
-            posterior,
-            lambda working: _variational.from_laplace(working, rng),
-            lambda working, _: self._run(working, rng, reporter),
+        draws = _variational.on_settled_support(
+            posterior, lambda working, _: self._run(working, rng, reporter), rng, reporter
         )
         assert draws is not None  # this engine always gives draws
         return draws
