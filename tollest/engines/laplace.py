@@ -20,8 +20,9 @@ Floats = NDArray[np.float64]
 
 # Degrees of freedom of proposals: tails heavier than any the whitened posterior has shown. In
 # many dimensions the distance from the centre varies little, and tails of so few would put most
-# draws where hardly any of the posterior is.
+# draws where hardly any of the posterior is: from this many entries of theta on they are lighter.
 _LEAST_DF = 6.0
+_LOW = 15
 _LATEST = 0.5  # share of final draws from the proposal fitted to most; the rest of all others
 _MANY = 40  # entries of theta
 _MANY_PATTERNS = 4000  # at which the likelihood is nearly quadratic, and a pass dear
@@ -34,6 +35,10 @@ _STRETCH = 2.5  # of the draws that look for tails along single entries
 _STRETCHED = 0.5  # share of such draws
 _GOOD_ESS = 0.1  # ESS a draw at which there may be nothing to learn
 _UNLEARNT = 4  # most rounds without learning after the first
+# Proposals learnt at least where a round costs little. Sources that contradict each other leave a
+# second hump far out, which a first round hits so rarely that its weights look even without it.
+_LEARNT = 3
+_CHEAP = 2000  # draws in a round
 _GOOD_K = 0.6  # Pareto k at which rounds end; MOST_K is accepted
 
 
@@ -110,12 +115,18 @@ class NestedLaplace:
         # rounds cost less than what would take over.
         patience = 2 if working.n_theta > _MANY else self.rounds // 2
         proposals = [_Proposal(whitening.centre, whitening.root)]
+        least = _LEARNT if n_draws > _CHEAP else 0
         for number in range(self.rounds):
             reporter.update("Importance sampling", number / (2 * self.rounds))
             learning.add(proposals, np.eye(len(proposals))[-1], rng)
             # More draws from the start may do, and then nothing needs to be learnt.
-            is_good = len(proposals) == 1 and learning.ess >= _GOOD_ESS * len(learning.draws)
-            if learning.is_enough or (is_good and learning.is_acceptable and number >= _UNLEARNT):
+            is_good = (
+                least == 0
+                and len(proposals) == 1
+                and learning.ess >= _GOOD_ESS * len(learning.draws)
+            )
+            will_do = is_good and learning.is_acceptable and number >= _UNLEARNT
+            if len(proposals) > least and (learning.is_enough or will_do):
                 break
             if number >= patience and learning.ess < _HOPELESS * len(learning.draws):
                 return None
@@ -184,6 +195,11 @@ def round_size(posterior: Posterior) -> int:
     return int(np.clip(400_000 // (100 + posterior.problem.members.size), 1000, 4000))
 
 
+def _df(n_theta: int) -> float:
+    """Degrees of freedom of a proposal for that many entries of theta."""
+    return max(_LEAST_DF, float(n_theta - _LOW))
+
+
 class _Proposal:
     """Multivariate Student t, mixed with the same stretched along each entry of `u` in turn.
 
@@ -195,7 +211,7 @@ class _Proposal:
         self._centre, self._root = centre, root
         self._inverse = np.linalg.inv(root)
         n = centre.size
-        self._df = max(_LEAST_DF, float(n))
+        self._df = _df(n)
         # Where the t is round: along each entry, the others following.
         self._axes = root / np.linalg.norm(root, axis=1, keepdims=True)
         self._log_norm = float(
@@ -240,5 +256,5 @@ def _refitted(draws: Floats, log_weights: Floats, root: Floats) -> _Proposal:
     trust = 1.0 / (1.0 + 5.0 * n_theta * np.square(weights).sum())
     blend = trust * covariance + (1.0 - trust) * (root @ root.T)
     # The covariance of a t is df / (df - 2) times its scale; 5 % wider is the safer side.
-    df = max(_LEAST_DF, float(n_theta))
+    df = _df(n_theta)
     return _Proposal(centre, np.linalg.cholesky(blend) * 1.05 * np.sqrt((df - 2.0) / df))
