@@ -1,9 +1,9 @@
 """How many were killed in the battles of the American Civil War, one army at a time?
 
 Nine compilers between 1883 and 2014 gave numbers for armies in battle, often copied from one
-another. This script takes the armies that five or more of them speak of, and goes from their claims
-to a report: a sentence, a table for a paper, a figure of the dearest battles with every claim on
-them, and a page that a referee can check.
+another. This script takes the armies that five or more of them speak of, and goes from their
+claims to a report: a sentence, a table for a paper, a figure of the dearest battles with every
+claim on them, and a page that a referee can check.
 """
 
 from pathlib import Path
