@@ -31,7 +31,7 @@ class Overconfident:
 
 @pytest.fixture(scope="module")
 def small():
-    return calibrate(SMALL, n_replicates=40, rng=1, progress=False)
+    return calibrate(SMALL, n_replicates=20, rng=1, progress=False)
 
 
 def test_the_default_engine_is_calibrated(small):
@@ -40,23 +40,24 @@ def test_the_default_engine_is_calibrated(small):
     assert small.uniformity(prob=0.999)["jointly_inside"].all()
     coverage = small.coverage()
     assert (coverage.loc["theta", "z"].abs() < 4).all()
-    assert (coverage.loc["tolls, spread", "z"].abs() < 4).all()
+    z = coverage.loc["tolls, spread", "z"]
+    assert (z[np.isfinite(z)].abs() < 4).all()  # infinite where few worlds are all inside
     # Ends belong to printed intervals, so that these hold no less.
     printed, spread = coverage.loc["tolls"], coverage.loc["tolls, spread"]
     assert (printed["coverage"] >= spread["coverage"]).all()
 
 
 def test_an_overconfident_engine_is_found_out():
-    result = calibrate(SMALL, engine=Overconfident(0.2), n_replicates=20, rng=1, progress=False)
+    result = calibrate(SMALL, engine=Overconfident(0.2), n_replicates=12, rng=1, progress=False)
 
     assert not result.uniformity(prob=0.999)["jointly_inside"].all()
     assert (result.coverage().loc["theta", "z"] < -4).all()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(20, 5), (200, 8)])
-def test_larger_problems_are_calibrated(size):
-    result = calibrate(Design(*size), n_replicates=30, rng=2, progress=False)
+@pytest.mark.parametrize("size", [(1, 3), (20, 5), (200, 8)])
+def test_more_and_larger_problems_are_calibrated(size):
+    result = calibrate(Design(*size), n_replicates=40, rng=2, progress=False)
 
     assert result.uniformity(prob=0.999)["jointly_inside"].all()
     assert (result.coverage().loc["tolls, spread", "z"].abs() < 4).all()

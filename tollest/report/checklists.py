@@ -121,6 +121,12 @@ def barg(estimate: Subject, ci_prob: float, ci_kind: str, *, has_sensitivity: bo
             "How far tolls hang on the common bias and its prior: Identification. " + tested,
             f"{run}Say what it shows.",
         ),
+        Item(
+            "5",
+            "Sensitivity where priors are defaults",
+            "Model. " + tested,
+            f"{run}Say what it shows.",
+        ),
         Item("5", "Sensitivity of Bayes factors and probabilities of models", "None is used."),
         Item("5", "Sensitivity of decisions", "None is taken here.", AUTHOR),
         Item("6", "Software and its installation", "Versions: Reproduction."),
