@@ -174,7 +174,6 @@ def test_proposals_have_the_density_that_they_are_drawn_from():
     assert ratio.std() < 2
 
 
-@pytest.mark.slow
 def test_importance_draws_spread_as_far_as_those_of_nuts():
     # Weights of the very draws that proposals are fitted to made spreads 4 % too small.
     posterior = Model().given(simulate(30, 5, rng=1).claims)
