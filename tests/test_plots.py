@@ -295,7 +295,7 @@ def test_what_was_left_out_is_no_repeat_whatever_its_reason_says(claims):
     kept = claims.without(rows={row: "repeats press, as we think"})
 
     assert row in kept.excluded["row"].tolist()
-    assert row not in _marks.stood_once(kept)["row"].tolist()
+    assert row not in kept._stood_once()["row"].tolist()
     assert row not in _marks.of(kept, ["Arden"])["row"].tolist()
 
 

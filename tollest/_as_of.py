@@ -10,12 +10,11 @@ import numpy as np
 
 from tollest import _text
 from tollest._progress import Reporter
-from tollest._rows import read_day
+from tollest._rows import calendar_day
 from tollest.claims import Claims
 from tollest.engines import AbstractEngine
 from tollest.estimation import DoubtfulEstimate, Estimate, estimate
 from tollest.model import Model
-from tollest.plots._marks import stood_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +64,7 @@ def as_of(
     DoubtfulEstimate
         Once, if the computation of some of them is not good enough.
     """
-    days = sorted({_day(date) for date in (_said(claims) if dates is None else dates)})
+    days = sorted({calendar_day(date) for date in (_said(claims) if dates is None else dates)})
     if not days:
         raise ValueError("there is no date: no claim has one, or dates is empty.")
     model = model or Model()
@@ -92,12 +91,5 @@ def _said(claims: Claims) -> "pd.Series":
     """Give the days of all claims that are, or once were, evidence."""
     import pandas as pd
 
-    dates: pd.Series = pd.concat([claims.to_frame()["date"], stood_once(claims)["date"]])
+    dates: pd.Series = pd.concat([claims.to_frame()["date"], claims._stood_once()["date"]])
     return dates.dropna()
-
-
-def _day(date: object) -> dt.date:
-    if hasattr(date, "to_datetime64"):
-        date = date.to_datetime64()
-    day: dt.date = read_day(date).astype("datetime64[D]").item()
-    return day

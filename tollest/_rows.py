@@ -449,9 +449,13 @@ class Cells:
         """Record the rows of a column of names that have none: those whose code is below 0."""
         rows = np.flatnonzero(codes < 0)
         given, values = self.distinct(name) if rows.size else (codes, [])
-        says = {True: f"the {what or name} is {_MISSING!r}, which is read as blank; spell it out",
-                False: f"the {what or name} is blank; name it"}  # fmt: skip
-        self.add(rows, lambda row: says[_is_missing(values[given[row]])])
+
+        def says(row: int) -> str:
+            if _is_missing(values[given[row]]):
+                return f"the {what or name} is {_MISSING!r}, which is read as blank; spell it out"
+            return f"the {what or name} is blank; name it"
+
+        self.add(rows, says)
 
     def check(
         self,
@@ -725,6 +729,20 @@ def read_day(value: object) -> np.datetime64:
     elif isinstance(value, str) and _SLASHED.match(value.strip()):
         message += "; write it so"
     raise ValueError(message)
+
+
+def calendar_day(date: object) -> dt.date:
+    """Read a day as `read_day` does, pandas's own included, as one of the calendar.
+
+    Raises
+    ------
+    ValueError
+        As in `read_day`.
+    """
+    if hasattr(date, "to_datetime64"):
+        date = date.to_datetime64()
+    day: dt.date = read_day(date).astype("datetime64[D]").item()
+    return day
 
 
 def _named_month(text: str) -> dt.date | None:

@@ -454,6 +454,15 @@ class Claims:
         """Tell of rows of the table in a word whether they are evidence, or what they are."""
         return [_STATUS.get(code, "superseded") for code in self._standing[rows].tolist()]
 
+    def _stood_once(self) -> "pd.DataFrame":
+        """List the claims that were made and replaced, or repeat another: rows of `excluded`.
+
+        Claims left out or not yet made are not among them.
+        """
+        excluded = self.excluded
+        status = self._status(excluded["row"].to_numpy())
+        return excluded[np.isin(status, ["superseded", "repeats another"])]
+
     def _reason(self, row: int) -> str:
         rows, standing = self._rows, int(self._standing[row])
         if standing >= 0:

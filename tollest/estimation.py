@@ -635,15 +635,14 @@ class Estimate:
         (True, ['used', 'used', 'used'])
         """
         place = self._position(location)
-        refits = None
+        if refit and self.engine is None:
+            raise ValueError(
+                "the engine of this estimate is not known, so it cannot refit; estimate from "
+                "claims.without(rows=[...]) instead."
+            )
+        engine = self.engine if refit else None
         with Reporter(progress) as reporter:
-            if refit and self.engine is None:
-                raise ValueError(
-                    "the engine of this estimate is not known, so it cannot refit; estimate from "
-                    "claims.without(rows=[...]) instead."
-                )
-            if refit and self.engine is not None:
-                refits = audits.Refits(self.engine, self.entropy, reporter)
+            refits = audits.Refits(engine, self.entropy, reporter) if engine else None
             return audits.audit(
                 self.posterior, self.theta, self._used, place, ci_prob, level, refits
             )

@@ -8,6 +8,8 @@ has its own, and the point the finer of the two: 180 with 10 to 21,000.
 import math
 from dataclasses import dataclass
 
+from tollest.wording import UNBOUNDED
+
 RULE = (
     "Lower bounds are rounded down and upper bounds up, each to the largest of 1, 10, 100 and so "
     "on that is at most a tenth of its distance from the point, which is rounded to the finer of "
@@ -132,7 +134,7 @@ def rounded(
 
 
 def of_toll(
-    point: int, lower: int, upper: int, documented: int = 0, cap: int | float = math.inf
+    point: int, lower: int, upper: int, documented: int = 0, cap: int = UNBOUNDED
 ) -> Rounded:
     """Round a toll and its interval, whose bounds stop at documented deaths and at a cap.
 
@@ -143,10 +145,11 @@ def of_toll(
         as little, and is printed as it is then.
     documented : int
         Deaths that are certain.
-    cap : int or float
-        The most there can be; ``math.inf`` for none.
+    cap : int
+        The most there can be; `UNBOUNDED` for none.
     """
-    return rounded(point, lower, upper, floor=min(documented, lower), cap=max(cap, upper))
+    most = math.inf if cap == UNBOUNDED else max(cap, upper)
+    return rounded(point, lower, upper, floor=min(documented, lower), cap=most)
 
 
 def _unit(distance: int) -> int:

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 # Degrees of freedom of proposals: tails heavier than any the whitened posterior has shown. In
 # many dimensions the distance from the centre varies little, and tails of so few would put most
-# draws where hardly any of the posterior is: from this many entries of theta on they are lighter.
+# draws where hardly any of the posterior is: entries of theta beyond this many add one each.
 _LEAST_DF = 6.0
 _LOW = 15
 _LATEST = 0.5  # share of final draws from the proposal fitted to most; the rest of all others

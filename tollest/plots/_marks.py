@@ -62,7 +62,7 @@ def of(claims: Claims, locations: Sequence[str]) -> "pd.DataFrame":
         ["row", "location", "source", "kind", "lower", "upper", "date"]
     ].assign(reason="")
     parts = [
-        part[part["location"].isin(list(locations))] for part in (evidence, stood_once(claims))
+        part[part["location"].isin(list(locations))] for part in (evidence, claims._stood_once())
     ]
     frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     frame["upper"] = frame["upper"].fillna(UNBOUNDED).astype(np.int64)
@@ -76,16 +76,6 @@ def of(claims: Claims, locations: Sequence[str]) -> "pd.DataFrame":
     shared = counts.duplicated(["location", "lower"], keep=False)
     frame.loc[shared.index[shared], "form"] = "shared"
     return frame.sort_values("row", ignore_index=True)
-
-
-def stood_once(claims: Claims) -> "pd.DataFrame":
-    """List the claims that were made and replaced, or repeat another: rows of `Claims.excluded`.
-
-    Claims left out or not yet made are not among them.
-    """
-    excluded = claims.excluded
-    status = claims._status(excluded["row"].to_numpy())
-    return excluded[np.isin(status, ["superseded", "repeats another"])]
 
 
 def _form(kind: str, status: str, upper: int) -> str:

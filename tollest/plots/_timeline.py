@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest._rows import read_day
+from tollest._rows import calendar_day
 from tollest.claims import UNBOUNDED
 from tollest.plots import _canvas, _key, _words
 from tollest.plots._canvas import CLAIM, POSTERIOR
@@ -93,13 +93,6 @@ def timeline(
     return plots
 
 
-def _day(date: object) -> dt.date:
-    if hasattr(date, "to_datetime64"):
-        date = date.to_datetime64()
-    day: dt.date = read_day(date).astype("datetime64[D]").item()
-    return day
-
-
 def _over_time(
     states: Mapping[Date, Subject | Totals], of: Hashable | None, ci_prob: float, ci_kind: str
 ) -> "tuple[pd.DataFrame, list[str]]":
@@ -107,7 +100,7 @@ def _over_time(
     import pandas as pd
 
     rows, caps, doubtful = {}, {}, []
-    by_day = {_day(date): state for date, state in states.items()}
+    by_day = {calendar_day(date): state for date, state in states.items()}
     for day, state in sorted(by_day.items(), key=lambda item: item[0]):
         totals = of is None and not isinstance(state, Totals)
         table = (state.total() if totals else state).table(ci_prob, ci_kind)  # type: ignore[union-attr]

@@ -1,6 +1,5 @@
 """Names, numbers and intervals as figures and their alternative texts write them."""
 
-import math
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -57,9 +56,8 @@ def number(n: float) -> str:
 
 def toll(row: "pd.Series", cap: int = UNBOUNDED) -> Rounded:
     """Round the median and the interval of a row of a table of tolls or totals."""
-    most = math.inf if cap == UNBOUNDED else cap
     median, lower, upper = (int(row[name]) for name in ("median", "lower", "upper"))
-    return of_toll(median, lower, upper, int(row.get("documented", 0)), most)
+    return of_toll(median, lower, upper, int(row.get("documented", 0)), cap)
 
 
 def interval(toll: Rounded) -> str:

@@ -1,11 +1,10 @@
 """Tolls as they are printed: rounded, each with its interval and what it rests on."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tollest.claims import UNBOUNDED, Claims
+from tollest.claims import Claims
 from tollest.report.labels import labels
 from tollest.rounding import Rounded, of_toll
 from tollest.totals import ALL, Totals
@@ -54,7 +53,7 @@ def of_tolls(
     return [
         Row(
             name,
-            _toll(median, lower, upper, documented, cap),
+            of_toll(median, lower, upper, documented, cap),
             n_claims,
             n_figures,
             documented,
@@ -70,9 +69,5 @@ def of_total(totals: Totals, table: "pd.DataFrame") -> Row:
     """Row of the one total in `totals`, whose table is `table`."""
     median, lower, upper = (int(table[name].iloc[0]) for name in ("median", "lower", "upper"))
     documented = int(totals.documented[0])
-    toll = _toll(median, lower, upper, documented, UNBOUNDED)
+    toll = of_toll(median, lower, upper, documented)
     return Row(ALL, toll, int(totals.n_claims[0]), -1, documented, False)
-
-
-def _toll(median: int, lower: int, upper: int, floor: int, cap: int) -> Rounded:
-    return of_toll(median, lower, upper, floor, math.inf if cap == UNBOUNDED else cap)
