@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -158,6 +160,10 @@ def test_a_small_scatter_refines_the_support():
     settled = _whitening.settled(posterior, centre, Support(dense=20, width=0.06))
 
     assert settled.model.support.width < 0.02
+
+    bounded = replace(model, support=Support(finest=0.03)).given(Claims.from_table(table))
+    start = _whitening.coarse(bounded)
+    assert _whitening.settled(bounded, centre, start).model.support.width == 0.03
 
 
 def test_proposals_have_the_density_that_they_are_drawn_from():

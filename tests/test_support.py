@@ -108,6 +108,7 @@ def test_doubling_the_support_moves_the_log_density_little():
         ({"dense": 0}, "dense is 0; at least 0 and 1 are points of their own."),
         ({"width": 0.0}, "width is 0.0; a relative width lies in (0, 0.5]."),
         ({"width": 0.6}, "width is 0.6; a relative width lies in (0, 0.5]."),
+        ({"finest": -0.1}, "finest is -0.1; a relative width lies in (0, 0.5]."),
         ({"width": float("nan")}, "width is nan; a relative width lies in (0, 0.5]."),
     ],
 )

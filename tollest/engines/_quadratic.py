@@ -38,7 +38,6 @@ _ROUNDS = 8
 _EVEN = 0.5  # effective share of draws below which a better curvature is worth its passes
 _MOST_COLUMNS = 60  # entries of theta for which differences of gradients are affordable
 _GOOD_K = 0.7
-_FINEST = 0.0005  # width of support at which refining is given up
 _SHIFTED = 0.1  # standard deviations by which a finer support may move any entry of theta
 
 
@@ -195,7 +194,7 @@ def run(
             shift = np.abs(_spread(quadratic) @ (slopes[0] - quadratic.slope))
             if np.all(shift < _SHIFTED):
                 return draw(likelihood, quadratic, least_ess, rng, reporter)
-        if support.width < _FINEST:
+        if support.is_finest:
             return None
         support = support.doubled()
 

@@ -6,7 +6,7 @@ the inverse root of the Hessian, or by the mean and covariance of draws.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -23,9 +23,8 @@ Floats = NDArray[np.float64]
 
 # Sums for theta run on fewer points than those for tolls: the total of a smooth mass is far
 # more exact than its quantiles. `settled` refines them until the log density stands still.
-_COARSE = Support(dense=20, width=0.06)
+_COARSE_DENSE, _COARSE_WIDTH = 20, 0.06
 _STILL = 0.1
-_FINEST = 0.0005
 _SPEAK = 2000  # patterns
 
 # Effects of sources with fewer claims stay non-centred: what is seen of them is mostly noise.
@@ -92,7 +91,7 @@ def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
     smallest = np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1]))
     current = replace_support(posterior, start)
     value = current.log_density(theta)
-    while current.model.support.width > _FINEST:
+    while not current.model.support.is_finest:
         finer = replace_support(posterior, current.model.support.doubled())
         finer_value = finer.log_density(theta)
         fits = current.model.support.width <= 2.0 * smallest
@@ -124,7 +123,7 @@ def settled_for_tolls(posterior: Posterior, theta: Floats) -> Posterior:
     size = posterior.problem.group.size
     chosen = np.unique(np.linspace(0, size - 1, min(size, _SPEAK)).astype(np.int64))
     current, values = posterior, logs(posterior)
-    while current.model.support.width > _FINEST:
+    while not current.model.support.is_finest:
         finer = replace_support(posterior, current.model.support.doubled())
         finer_values = logs(finer)
         fits = current.model.support.width <= 2.0 * smallest
@@ -141,7 +140,9 @@ def replace_support(posterior: Posterior, support: Support) -> Posterior:
 
 def coarse(posterior: Posterior) -> Support:
     """Support that engines begin with: the model's where that is coarser still."""
-    return max(_COARSE, posterior.model.support, key=lambda support: support.width)
+    own = posterior.model.support
+    is_coarser = own.width > _COARSE_WIDTH
+    return own if is_coarser else replace(own, dense=_COARSE_DENSE, width=_COARSE_WIDTH)
 
 
 def from_prior(posterior: Density) -> Coordinates:

@@ -14,6 +14,7 @@ from tollest.claims import UNBOUNDED, Claims
 from tollest.engines import NestedLaplace
 from tollest.model import Model
 from tollest.subject import Subject
+from tollest.support import Support
 
 # What numbers may hang on, in the order of a list.
 _PACKAGES = ("tollest", "numpy", "scipy", "numba", "nutpie", "arviz-stats", "pandas", "pyarrow")
@@ -115,7 +116,7 @@ def model_code(model: Model) -> str:
 
     The support is refined by itself as far as the claims ask for it.
     """
-    plain = dataclasses.replace(model, support=Model().support)
+    plain = dataclasses.replace(model, support=Support(finest=model.support.finest))
     return _spelled(plain)
 
 
