@@ -410,3 +410,57 @@ def prior_sampled_toll_quantiles(
         log_marginal=float(np.log(weight / (n_chunks * chunk))),
         log_marginal_mcse=float(per_batch.std(ddof=1) / np.sqrt(batches)),
     )
+
+
+# --------------------------------------------------------------------------- wholes and parts
+
+
+def wholes(
+    places: dict[str, Location],
+    parent: dict[str, str],
+    complete: set[str],
+    theta: Theta,
+    most: int,
+    family: str = "normal",
+) -> tuple[float, dict[str, np.ndarray]]:
+    """Log probability of all claims on one tree, and each toll's mass function.
+
+    Every combination of tolls of leaves and remainders up to `most` is looked at. Claims have
+    logistic errors; tolls the family given, whose mass beyond `most` should be nothing.
+    """
+    parts = {name: [p for p, w in parent.items() if w == name] for name in places}
+    leaves = [name for name in places if not parts[name]]
+    terms = leaves + [name for name in places if parts[name] and name not in complete]
+    axes = np.ogrid[tuple(slice(0, most + 1) for _ in terms)]
+    own = dict(zip(terms, axes, strict=True))
+
+    def toll(name):
+        if not parts[name]:
+            return own[name]
+        total = sum(toll(part) for part in parts[name])
+        return total if name in complete else total + own[name]
+
+    def prior(name, n):
+        location = places[name] if name in leaves else Location([], places[name].group)
+        return float(_prior(n, location, theta, family, 4))
+
+    def likelihood(name, n):
+        location = places[name]
+        wrong = location.verified is not None and n != location.verified
+        above = location.cap is not None and n > location.cap
+        if n < location.floor or wrong or above:
+            return 0.0
+        return float(_likelihood(n, location, theta, "logistic", 4, None))
+
+    tolls = {name: np.broadcast_to(toll(name), [most + 1] * len(terms)) for name in places}
+    joint_mass = np.ones([most + 1] * len(terms))
+    for name in terms:
+        joint_mass = joint_mass * np.array([prior(name, n) for n in range(most + 1)])[own[name]]
+    for name in places:
+        table = np.array([likelihood(name, n) for n in range(tolls[name].max() + 1)])
+        joint_mass = joint_mass * table[tolls[name]]
+    total = joint_mass.sum()
+    masses = {
+        name: np.bincount(tolls[name].ravel(), joint_mass.ravel()) / total for name in places
+    }
+    return float(np.log(total)), masses

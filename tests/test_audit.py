@@ -398,7 +398,7 @@ def test_weights_that_do_not_reach_say_how_to_refit():
 
 def test_a_refit_tells_what_weights_do_not():
     rows = [("Arden", source, "count", 60) for source in ("press", "radio")]
-    rows += [("Arden", "clinic", "count", 12), ("Brook", "press", "count", 4)]
+    rows += [("Arden", "clinic", "count", 3), ("Brook", "press", "count", 4)]
     estimate = fitted(claims_of(rows))
     weighed_rows = estimate.audit("Arden").table()
     table = estimate.audit("Arden", refit=True, progress=False).table()

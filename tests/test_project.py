@@ -19,9 +19,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Rows of the layout: a module imports from its own row's earlier ones and from rows above.
 ROWS = [
     {"wording", "support", "_progress", "_text", "datasets", "rounding", "_ecdf"},
-    {"_mass", "_moves", "_patterns", "_rows", "_files"},
-    {"_tables", "_products", "_kernels", "claims", "noise", "priors", "passes"},
+    {"_mass", "_moves", "_patterns", "_cells", "_files", "_octaves", "_parents", "_rows"},
+    {"_tables", "_products", "_kernels", "_messages", "claims", "noise", "priors", "passes"},
     {"patterns"},
+    {"nesting"},
     {"figures", "faults", "counts"},
     {"_theta"},
     {"model"},

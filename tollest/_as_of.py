@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tollest import _text
+from tollest._cells import calendar_day
 from tollest._progress import Reporter
-from tollest._rows import calendar_day
 from tollest.claims import Claims
 from tollest.engines import AbstractEngine
 from tollest.estimation import DoubtfulEstimate, Estimate, estimate

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from tollest._rows import ClaimsError, Problem, open_frame, shown
+from tollest._cells import ClaimsError, Problem, open_frame, shown
 
 if TYPE_CHECKING:
     import narwhals as nw

@@ -11,21 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import wording
+from tollest import _parents, wording
+from tollest._cells import BLANK, NO_DAY, ClaimsError, Problem, read_day, shown
 from tollest._files import open_table
-from tollest._rows import (
-    BLANK,
-    DOCUMENTED,
-    KINDS,
-    NO_DAY,
-    VERIFIED,
-    ClaimsError,
-    Problem,
-    Rows,
-    read_day,
-    read_rows,
-    shown,
-)
+from tollest._rows import DOCUMENTED, KINDS, VERIFIED, Rows, read_rows
 from tollest._text import plural
 from tollest.wording import UNBOUNDED
 
@@ -83,6 +72,12 @@ class Claims:
         The known toll; -1 where it is not known.
     cap : ndarray of int, shape (n_locations,)
         The most who can have died; `UNBOUNDED` where nothing was said.
+    parent : ndarray of int, shape (n_locations,)
+        Position of the location that it is a part of, so that tolls of parts add up to that of
+        their whole; -1 for none.
+    complete : ndarray of bool, shape (n_locations,)
+        Whether its parts are all there are; if not, its toll is theirs and an unlisted
+        remainder's.
 
     Examples
     --------
@@ -114,6 +109,8 @@ class Claims:
     documented: NDArray[np.int64]
     verified: NDArray[np.int64]
     cap: NDArray[np.int64]
+    parent: NDArray[np.int64]
+    complete: NDArray[np.bool_]
     _rows: Rows = field(repr=False)
     _standing: NDArray[np.int64] = field(repr=False)
     _known_by: np.datetime64 = field(repr=False)
@@ -136,6 +133,8 @@ class Claims:
         columns: Mapping[str, str] | None = None,
         words: wording.Words = wording.WORDS,
         locations: Iterable[str] = (),
+        parents: Mapping[str, str] | None = None,
+        complete: Iterable[str] = (),
     ) -> Self:
         """Read claims from a table with one claim a row.
 
@@ -168,6 +167,9 @@ class Claims:
             ``group``, ``cap``
                 Of the location: to which group its prior belongs, and the most who can have died
                 there. Blank, or the same on all rows of a location.
+            ``parent``
+                The location that this one is a part of: claims may speak of a village, its
+                district and its province. Blank, or the same on all rows of a location.
         columns : mapping of str to str, optional
             Our name of a column to the table's, where they differ: ``{"location": "incident"}``.
         words : Words, optional
@@ -175,6 +177,13 @@ class Claims:
         locations : iterable of str, or mapping of str to str, optional
             Locations nobody reported on, which follow the others: their tolls are those of the
             prior. In a table with groups a mapping gives the group of each.
+        parents : mapping of str to str, optional
+            The location that each is a part of, beside what the column ``parent`` says; either
+            may name locations nobody reported on.
+        complete : iterable of str, optional
+            Locations whose parts are all there are. The toll of any other location with parts is
+            the sum of theirs and of an unlisted remainder, to which its own group's prior
+            applies.
 
         Returns
         -------
@@ -195,7 +204,8 @@ class Claims:
         >>> Claims.from_table(table, columns={"location": "village"}, locations=["Brook"])
         Claims: 1 claim by 1 source on 2 locations, 1 of them silent
         """
-        return cls._resolve(read_rows(table, columns or {}, words, locations))
+        rows = read_rows(table, columns or {}, words, locations, parents or {}, complete)
+        return cls._resolve(rows)
 
     @classmethod
     def read(
@@ -205,6 +215,8 @@ class Claims:
         columns: Mapping[str, str] | None = None,
         words: wording.Words = wording.WORDS,
         locations: Iterable[str] = (),
+        parents: Mapping[str, str] | None = None,
+        complete: Iterable[str] = (),
         encoding: str = "utf-8",
     ) -> Self:
         """Read claims from a CSV or Parquet file.
@@ -214,7 +226,7 @@ class Claims:
         path : str or Path
             A file whose name ends in ``.csv`` or ``.csv.gz`` (comma-separated, names of the
             columns on the first line; a column without a name is ignored) or ``.parquet``.
-        columns, words, locations
+        columns, words, locations, parents, complete
             As in `from_table`, which says what columns there must be.
         encoding : str, default "utf-8"
             That of a CSV file.
@@ -248,7 +260,10 @@ class Claims:
             message = f"two columns of {table.name} are called {shown(twice[0])}; rename one."
             raise ClaimsError([Problem(message)])
         frame = table.take(named)
-        return cls.from_table(frame, columns=columns, words=words, locations=locations)
+        return cls.from_table(
+            frame, columns=columns, words=words, locations=locations, parents=parents,
+            complete=complete,
+        )  # fmt: skip
 
     def as_of(self, date: str | dt.date | np.datetime64) -> Self:
         """Cut the claims to what was known by a day.
@@ -526,6 +541,11 @@ class Claims:
         locations = rows.locations
         if not kept.all():
             locations = tuple(np.array(locations, dtype=object)[kept].tolist())
+        parent, complete = _parents.taken(rows.parent, kept), rows.complete[kept]
+        if (parent >= 0).any():
+            _parents.check_sums(
+                locations, parent, complete, rows.cap[kept], documented[kept], verified[kept]
+            )
         return cls(
             locations=locations,
             sources=tuple(rows.names[i] for i in used),
@@ -540,6 +560,8 @@ class Claims:
             documented=documented[kept],
             verified=verified[kept],
             cap=rows.cap[kept],
+            parent=parent,
+            complete=complete,
             _rows=rows,
             _standing=standing,
             _known_by=known_by,
@@ -552,6 +574,10 @@ def _kept(rows: Rows, evidence: NDArray[np.bool_]) -> NDArray[np.bool_]:
     kept = np.zeros(len(rows.locations), dtype=bool)
     kept[rows.location[evidence]] = True
     kept[rows.n_reported :] = True
+    # Places of a tree stay with it: without one of them its whole would not add up.
+    has_parent = rows.parent >= 0
+    kept[has_parent] = True
+    kept[rows.parent[has_parent]] = True
     return kept
 
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import habits, passes
+from tollest._cells import Problem as Fault
 from tollest._progress import Reporter
-from tollest._rows import Problem as Fault
 from tollest._tables import Parameters, Problem
 from tollest.claims import Claims, ClaimsError
 from tollest.engines import ThetaDraws, _quadratic, _whitening

@@ -116,7 +116,12 @@ class Posterior:
     frame: Frame | None = None
 
     def __post_init__(self) -> None:
-        """Refuse priors of sources that do not exist."""
+        """Refuse priors of sources that do not exist, and wholes with parts."""
+        if (self.claims.parent >= 0).any():
+            raise ValueError(
+                "some locations are parts of others, and tolls of wholes and parts are not "
+                "estimated yet; leave out `parents`."
+            )
         unknown = sorted(set(self.model.priors.sources) - set(self.shared.sources))
         if unknown:
             raise ValueError(

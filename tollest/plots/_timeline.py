@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest._rows import calendar_day
+from tollest._cells import calendar_day
 from tollest.claims import UNBOUNDED
 from tollest.plots import _canvas, _key, _words
 from tollest.plots._canvas import CLAIM, POSTERIOR

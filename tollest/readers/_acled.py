@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tollest._rows import shown
+from tollest._cells import shown
 from tollest.claims import Claims
 from tollest.readers._columns import Layout
 from tollest.readers._events import read_events

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest._rows import is_blank, shown
+from tollest._cells import is_blank, shown
 from tollest.claims import Claims
 from tollest.readers._columns import Layout
 from tollest.readers._disorder import Disordered, Refuse

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tollest._cells import ClaimsError, Problem, shown
 from tollest._files import Table
-from tollest._rows import ClaimsError, Problem, shown
 
 _MOST_LISTED = 25  # columns of a table, in an error
 _SURELY = 0.85  # likeness of names from which a column is taken for one that is misspelt

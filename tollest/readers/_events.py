@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._cells import NO_DAY, Cells, ClaimsError, Problem, read_day, shown
 from tollest._files import Table, open_table
-from tollest._rows import NO_DAY, Cells, ClaimsError, Problem, read_day, shown
 from tollest.claims import Claims
 from tollest.readers._columns import Layout, find_columns
 from tollest.readers._disorder import Disordered, Refuse, SetAside, out_of_order, span

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tollest._rows import ClaimsError, Problem
+from tollest._cells import ClaimsError, Problem
 from tollest.claims import Claims
 from tollest.readers._columns import Layout, listed
 from tollest.readers._disorder import Disordered, Refuse

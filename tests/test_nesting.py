@@ -1,0 +1,231 @@
+"""Wholes and parts: messages on trees against every combination of tolls, one by one."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from tests import reference
+from tests.contracts import check_gradient
+from tollest import _messages, nesting
+from tollest._tables import Parameters
+from tollest.claims import Claims
+from tollest.noise import Logistic, Normal
+from tollest.patterns import Frame, Patterns
+
+SOURCES = ("agency", "clinic", "press")
+DENSE = 64
+KINDS = ("count", "count", "range", "at_least", "at_most", "about")
+THETA = reference.Theta(
+    mu=[0.4], tau=0.35, bias=[0.1, -0.2, 0.3], scatter=[0.3, 0.15, 0.6], omega=[0.3, 0.7, 0.1],
+    figure_scatter=0.2, common_bias=0.05,
+)  # fmt: skip
+MOST = 18  # of one leaf: seven standard deviations of its prior
+
+
+def tree(rng, n_places, n_terms):
+    """A random tree of up to `n_terms` leaves and remainders: parents, and which are complete."""
+    while True:
+        names = [f"p{i}" for i in range(n_places)]
+        parent = {names[i]: names[int(rng.integers(max(0, i - 2), i))] for i in range(1, n_places)}
+        wholes = sorted(set(parent.values()))
+        complete = {name for name in wholes if rng.random() < 0.5}
+        if n_places - len(wholes) + len(wholes) - len(complete) <= n_terms:
+            return names, parent, complete
+
+
+def said(rng, name, parent):
+    """Rows of the table on one location, and what the reference makes of them."""
+    rows, claims = [], []
+    location = reference.Location(claims)
+    for s in np.flatnonzero(rng.random(len(SOURCES)) < 0.5).tolist():
+        kind = str(rng.choice(KINDS))
+        n = int(rng.choice([0, 2, 2, 4, 7]))
+        lower, upper = {
+            "count": (n, n), "range": (n, n + 4), "at_least": (n, None), "at_most": (0, n),
+            "about": (5, 15),
+        }[kind]  # fmt: skip
+        numbers = (None, None, 10 if kind == "about" else n)
+        if kind != "count" and kind != "about":
+            numbers = (None if kind == "at_most" else lower, upper, None)
+        rows.append((name, SOURCES[s], kind, *numbers, parent.get(name)))
+        claims.append((s, lower, upper, kind == "count"))
+    certain = rng.choice(["", "", "", "documented", "verified"])
+    if certain:
+        known = int(rng.integers(0, 2)) if name in parent else int(rng.integers(3, 9))
+        rows.append((name, "registry", certain, None, None, known, parent.get(name)))
+        if certain == "documented":
+            location.floor = known
+        else:
+            location.verified = known
+    return rows, location
+
+
+COLUMNS = ["location", "source", "kind", "lower", "upper", "count", "parent"]
+
+
+def world(seed, n_places=5, n_terms=5):
+    """Claims on a random tree that do not contradict what is certain, and the reference's."""
+    rng = np.random.default_rng(seed)
+    while True:
+        names, parent, complete = tree(rng, n_places, n_terms)
+        parts = [said(rng, name, parent) for name in names]
+        rows = [row for part, _ in parts for row in part]
+        if not rows:
+            continue
+        table = pd.DataFrame(rows, columns=COLUMNS).astype(
+            dict.fromkeys(["lower", "upper", "count"], "Int64")
+        )
+        try:
+            claims = Claims.from_table(table, parents=parent, complete=complete)
+        except ValueError:
+            continue
+        return claims, (dict(zip(names, (p for _, p in parts), strict=True)), parent, complete)
+
+
+def compiled(claims, dense=DENSE, toll=None):
+    trees = nesting.Trees.of(claims)
+    frame = Frame.of(claims)
+    grouped = Patterns.of(claims, frame, repeats=True)
+    problem, forest = nesting.problem_of(
+        trees, claims, grouped, frame, Logistic(), toll or Normal(), dense
+    )
+    return trees, problem, forest
+
+
+def parameters(claims, theta=THETA):
+    used = [SOURCES.index(name) for name in claims.sources]
+    omega = np.array(theta.omega)[used]
+    return Parameters(
+        np.append(theta.mu, 0.0), np.array(theta.bias)[used], np.log(theta.scatter)[used],
+        np.log(omega / (1.0 - omega)),
+        np.array([math.log(theta.tau), math.log(theta.figure_scatter), theta.common_bias]),
+    )  # fmt: skip
+
+
+def evaluate(problem, forest, parameters):
+    gradients = Parameters(*(np.zeros_like(array) for array in parameters))
+    masses = np.zeros((forest.left.size, problem.x.size))
+    value = _messages.evaluate(
+        problem, forest, parameters, True, gradients, 1.0, masses, np.empty((0, 0))
+    )
+    return value, gradients, masses
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tolls_of_a_tree_are_those_of_all_combinations(seed):
+    claims, (places, parent, complete) = world(seed)
+    trees, problem, forest = compiled(claims)
+
+    value, _, masses = evaluate(problem, forest, parameters(claims))
+
+    expected, by_name = reference.wholes(places, parent, complete, THETA, MOST)
+    assert value == pytest.approx(expected, abs=1e-8)
+    for name, mass in by_name.items():
+        node = trees.node[claims.locations.index(name)]
+        n = min(mass.size, DENSE)
+        assert_allclose(masses[node, :n], mass[:n], atol=1e-9)
+        assert masses[node].sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("seed", range(100, 106))
+@pytest.mark.parametrize("toll", [Normal(), Logistic()], ids=repr)
+def test_the_gradient_is_that_of_differences(seed, toll):
+    claims, _ = world(seed)
+    _, problem, forest = compiled(claims, toll=toll)
+    at = parameters(claims)
+    sizes = np.cumsum([a.size for a in at])[:-1]
+
+    def value(flat):
+        return evaluate(problem, forest, Parameters(*np.split(flat, sizes)))[0]
+
+    _, gradients, _ = evaluate(problem, forest, at)
+
+    check_gradient(value, np.concatenate(at), np.concatenate(gradients), scale=0.3)
+
+
+def coast(whole, parts, kind="count", complete=("Coast",)):
+    rows = [("Coast", "agency", kind, None, None, whole, None)] if whole is not None else []
+    rows += [(f"part {i}", "press", "count", None, None, n, "Coast") for i, n in enumerate(parts)]
+    table = pd.DataFrame(rows, columns=COLUMNS).astype(
+        dict.fromkeys(["lower", "upper", "count"], "Int64")
+    )
+    return Claims.from_table(table, complete=complete)
+
+
+def marginals(claims, dense=DENSE, theta=THETA):
+    trees, problem, forest = compiled(claims, dense, Logistic())
+    _, _, masses = evaluate(problem, forest, parameters(claims, theta))
+    numbers = np.expm1(problem.x)
+    return {claims.locations[p]: masses[v] for p, v in trees.node.items()}, numbers
+
+
+WIDE = reference.Theta(
+    mu=[3.0], tau=0.8, bias=[0.0] * 3, scatter=[0.2] * 3, omega=[0.2] * 3, figure_scatter=0.2,
+)  # fmt: skip
+
+
+def test_a_whole_that_nobody_speaks_of_changes_nothing():
+    parts = [40, 300, 7]
+    alone, _ = marginals(coast(None, parts), theta=WIDE)
+
+    # Cut loose from each other, they are trees of one part that is all of its whole.
+    for i, n in enumerate(parts):
+        claims = Claims.from_table(
+            pd.DataFrame([("press", f"part {i}", n)], columns=["source", "location", "count"]),
+            parents={f"part {i}": "itself"}, complete=["itself"],
+        )  # fmt: skip
+        single, _ = marginals(claims, theta=WIDE)
+        assert_allclose(alone[f"part {i}"], single[f"part {i}"], atol=1e-12)
+        assert_allclose(single["itself"], single[f"part {i}"], atol=1e-12)
+
+
+def test_a_known_whole_conditions_its_parts():
+    masses, numbers = marginals(coast(60, [20, 30], "verified"), theta=WIDE, dense=128)
+
+    mass = {name: m[:61] for name, m in masses.items()}
+    assert mass["Coast"][60] == pytest.approx(1.0)
+    assert_allclose(mass["part 0"], mass["part 1"][::-1], atol=1e-12)
+    assert sum(m @ numbers for n, m in masses.items() if n != "Coast") == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize("dense", [32, 64, 128, 256])
+def test_tolls_of_a_whole_are_spread_by_the_grid_no_more_than_it_says(dense):
+    # Ten parts, none of them claimed together: means add up exactly, variances but for the grid.
+    parts = [35, 60, 90, 140, 200, 310, 450, 600, 900, 1500]
+    masses, numbers = marginals(coast(None, parts), dense, WIDE)
+    mean = {name: m @ numbers for name, m in masses.items()}
+
+    assert mean.pop("Coast") == pytest.approx(sum(mean.values()), rel=1e-9)
+    whole = masses["Coast"]
+    fine, fine_numbers = marginals(coast(None, parts), 1024, WIDE)
+    for q in (0.05, 0.5, 0.95):
+        here = np.interp(q, np.cumsum(whole) - 0.5 * whole, numbers)
+        exact = np.interp(q, np.cumsum(fine["Coast"]) - 0.5 * fine["Coast"], fine_numbers)
+        assert abs(here / exact - 1.0) < 2.0 / dense
+
+
+def test_masses_too_small_for_products_are_summed_in_logarithms():
+    # Errors of 0.1 % that contradict each other a thousandfold, on the whole and on a part.
+    exact = reference.Theta(
+        mu=[3.0], tau=0.8, bias=[0.0] * 3, scatter=[1e-3] * 3, omega=[1e-6] * 3,
+        figure_scatter=1e-3,
+    )  # fmt: skip
+    rows = [
+        ("Coast", "agency", "count", None, None, 9000, None),
+        ("Coast", "clinic", "count", None, None, 90, None),
+        ("Coast", "press", "count", None, None, 9, None),
+        ("part", "agency", "count", None, None, 50, "Coast"),
+        ("part", "clinic", "count", None, None, 5000, "Coast"),
+    ]
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"count": "Int64"})
+    claims = Claims.from_table(table)
+    _, problem, forest = compiled(claims, 128, Logistic())
+
+    value, gradients, masses = evaluate(problem, forest, parameters(claims, exact))
+
+    assert np.isfinite(value)
+    assert all(np.isfinite(g).all() for g in gradients)
+    assert_allclose(masses.sum(axis=1), 1.0)

@@ -1,0 +1,225 @@
+r"""Tolls of wholes and of their parts given theta: messages up a tree, and down again.
+
+Each node of a tree is a toll. A leaf has a prior; any other node is the sum of two below it.
+Claims may speak of any. With :math:`L_v(n)` the likelihood of a node's claims, its figure summed
+out, the mass that goes up is
+
+.. math:: m_v(n) = L_v(n) p(n) \quad\text{or}\quad m_v(n) = L_v(n) (m_l * m_r)(n),
+
+and the sum of the root's is the marginal likelihood of all claims in the tree. What comes down is
+its derivative by these masses: :math:`d_l = (d_v L_v) \star m_r`, so that the posterior of every
+toll is :math:`m_v d_v` over their sum [1]_. The gradient by theta is the posterior mean of the
+complete-data gradient, node by node, as without wholes.
+
+References
+----------
+.. [1] Kschischang, F. R., Frey, B. J., Loeliger, H.-A. (2001). Factor graphs and the sum-product
+   algorithm. *IEEE Transactions on Information Theory* 47(2), 498-519.
+   https://doi.org/10.1109/18.910572
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from tollest._kernels import _cap, _grid, _work
+from tollest._mass import mass_cell
+from tollest._octaves import add_slopes, convolve
+from tollest._products import JOINT, LEAST, add_gradient, logarithms, products
+from tollest._tables import Grid, Parameters, Problem, tabulate
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+class Forest(NamedTuple):
+    """Trees of tolls, each node after those that it is the sum of, its root last.
+
+    Patterns are those of a `Problem` on a grid of octaves; the group of a node that is a sum is
+    one beyond the last.
+    """
+
+    dense: int
+    offsets: Integers  # (n_trees + 1,) nodes of each tree
+    left: Integers  # (n_nodes,) nodes it is the sum of, or -1 for a leaf
+    right: Integers
+    pattern: Integers  # (n_nodes,) what is claimed on it, or -1 for nothing at all
+    mask: Integers  # (n_nodes,) row of `masks`, or -1
+    masks: Floats  # (n_masks, n_points) share of each stretch that floors and caps allow
+    n_nodes: Floats  # (n_patterns,) nodes of each pattern
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def evaluate(
+    problem: Problem, forest: Forest, parameters: Parameters, gradient: bool,
+    gradients: Parameters, weight: float, masses: Floats, messages: Floats,
+) -> float:  # fmt: skip
+    """Log marginal likelihood of all claims on trees, tolls and figures summed out.
+
+    Parameters
+    ----------
+    problem : Problem
+        Distinct multisets of claims, on the points of a grid of octaves.
+    forest : Forest
+        The trees.
+    parameters : Parameters
+        The point to evaluate at; `mu` has an entry more, of the group of sums.
+    gradient : bool
+        Whether to fill `gradients`.
+    gradients : Parameters
+        Overwritten with the derivatives by `parameters`, of the same shapes.
+    weight : float
+        Weight of the mass functions.
+    masses : ndarray of float, shape (n_nodes, n_points) or (0, 0)
+        `weight` times each node's posterior mass function is added to it.
+    messages : ndarray of float, shape (n_nodes, n_points) or (0, 0)
+        Overwritten with what goes up, in units of its own, for draws from the root down.
+
+    Returns
+    -------
+    float
+        ``-inf`` where the claims are impossible.
+    """
+    n_patterns, n_points = problem.group.size, problem.x.size
+    low, high = np.zeros(n_patterns, np.int64), np.full(n_patterns, n_points)
+    grid = _grid(problem)
+    prior, prior_base, figure, figure_base, claim, claim_base, spare, constant = tabulate(
+        problem, parameters, grid, low, high, gradient
+    )
+    flat = parameters.mu.size - 1
+    if (problem.group == flat).any():
+        a = prior_base[flat]
+        prior[0, a : a + n_points] = 1.0
+        prior[1:, a : a + n_points] = 0.0
+    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
+    claim_source, group, cap_edge = problem.claim_source, problem.group, problem.cap_edge
+    work, omega = _work(problem, low, high), 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
+    mu, bias, log_scatter, repeat, shared = gradients
+    if gradient:
+        for array in gradients:
+            array[:] = 0.0
+    own, units = np.empty((n_patterns, n_points)), np.empty(n_patterns)
+    for p in range(n_patterns):
+        total, units[p] = products(
+            p, 0, n_points, offsets, members, claim_figure, group, prior, prior_base, figure,
+            figure_base, claim, claim_base, constant, spare, work,
+        )  # fmt: skip
+        if not LEAST < total < np.inf:
+            units[p] = _in_logs(problem, parameters, grid, p, work)
+        own[p] = work[JOINT]
+        if cap_edge[p] < np.inf and group[p] != flat:
+            log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
+            units[p] -= log_inside
+            if gradient:
+                mu[group[p]] -= forest.n_nodes[p] * d_mu
+                shared[0] -= forest.n_nodes[p] * d_log_tau
+    value = 0.0
+    weights = np.zeros((n_patterns if gradient else 0, n_points))
+    for t in range(forest.offsets.size - 1):
+        value += _tree(forest, t, own, units, gradient, weights, weight, masses, messages)
+    if not gradient or not value > -np.inf:
+        return value
+    for p in range(n_patterns):
+        total = products(
+            p, 0, n_points, offsets, members, claim_figure, group, prior, prior_base, figure,
+            figure_base, claim, claim_base, constant, spare, work,
+        )[0]  # fmt: skip
+        if not LEAST < total < np.inf:
+            _in_logs(problem, parameters, grid, p, work)
+        for row in range(work.shape[0]):
+            for k in range(n_points):
+                work[row, k] *= weights[p, k]
+        add_gradient(
+            p, 0, n_points, forest.n_nodes[p], 1.0, offsets, members, claim_figure, claim_source,
+            group, prior, prior_base, figure, figure_base, claim, claim_base, omega, work,
+            mu, bias, log_scatter, repeat, shared,
+        )  # fmt: skip
+    return value
+
+
+@njit(cache=True, error_model="numpy")
+def _in_logs(problem: Problem, parameters: Parameters, grid: Grid, p: int, work: Floats) -> float:
+    """Do as `logarithms`; without the prior where the pattern is of sums."""
+    n = work.shape[1]
+    log_unit = logarithms(problem, parameters, grid, p, 0, n, work)
+    if problem.group[p] != parameters.mu.size - 1:
+        return log_unit
+    tau = math.exp(parameters.shared[0])
+    for k in range(n):
+        upper = (problem.bin_upper[k] - parameters.mu[-1]) / tau
+        lower = (problem.bin_lower[k] - parameters.mu[-1]) / tau
+        mass = mass_cell(
+            problem.toll_family, problem.toll_df, lower, upper, problem.bin_width[k] / tau
+        )[0]
+        for row in range(work.shape[0]):
+            work[row, k] *= math.exp(-max(mass, -600.0))
+    return log_unit
+
+
+@njit(cache=True, error_model="numpy")
+def _tree(
+    forest: Forest, t: int, own: Floats, units: Floats, gradient: bool, weights: Floats,
+    weight: float, masses: Floats, messages: Floats,
+) -> float:  # fmt: skip
+    """Log marginal likelihood of one tree; posterior weights of each pattern's joint are added."""
+    start, stop = forest.offsets[t], forest.offsets[t + 1]
+    left, right, pattern, mask = forest.left, forest.right, forest.pattern, forest.mask
+    n_points = own.shape[1]
+    up = np.empty((stop - start, n_points))
+    scale = np.empty(stop - start)
+    value = 0.0
+    for v in range(start, stop):
+        row = up[v - start]
+        if left[v] >= 0:
+            convolve(forest.dense, up[left[v] - start], up[right[v] - start], row)
+            if pattern[v] >= 0:
+                row *= own[pattern[v]]
+        elif pattern[v] >= 0:
+            row[:] = own[pattern[v]]
+        else:
+            row[:] = 0.0
+            row[0] = 1.0
+        if mask[v] >= 0:
+            row *= forest.masks[mask[v]]
+        peak = row.max()
+        if not 0.0 < peak < np.inf:
+            return -np.inf
+        scale[v - start] = 1.0 / peak
+        row *= scale[v - start]
+        value += math.log(peak)
+        if pattern[v] >= 0:
+            value += units[pattern[v]]
+    total = up[-1].sum()
+    value += math.log(total)
+    if messages.size > 0:
+        messages[start:stop] = up
+    if not gradient and masses.size == 0:
+        return value
+    down = np.empty((stop - start, n_points))
+    down[-1] = 1.0 / total
+    for v in range(stop - 1, start - 1, -1):
+        here = down[v - start]
+        if masses.size > 0:
+            masses[v] += weight * (up[v - start] * here)
+        here *= scale[v - start]
+        if mask[v] >= 0:
+            here *= forest.masks[mask[v]]
+        if left[v] < 0:
+            if gradient and pattern[v] >= 0:
+                weights[pattern[v]] += here
+            continue
+        a, b = left[v] - start, right[v] - start
+        if pattern[v] < 0:
+            add_slopes(forest.dense, up[a], up[b], here, down[a], down[b])
+            continue
+        if gradient:
+            # The joint's own derivative needs the sum's masses again.
+            together = np.empty(n_points)
+            convolve(forest.dense, up[a], up[b], together)
+            weights[pattern[v]] += here * together
+        here *= own[pattern[v]]
+        add_slopes(forest.dense, up[a], up[b], here, down[a], down[b])
+    return value
