@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
+import tollest as te
 from tests import reference
 from tests.contracts import check_gradient
 from tollest import _messages, nesting
@@ -107,9 +108,19 @@ def parameters(claims, theta=THETA):
 
 def evaluate(problem, forest, parameters):
     gradients = Parameters(*(np.zeros_like(array) for array in parameters))
-    masses = np.zeros((forest.left.size, problem.x.size))
+    n_nodes, n_points = forest.left.size, problem.x.size
+    masses = np.zeros((n_nodes, n_points))
     value = _messages.evaluate(
-        problem, forest, parameters, True, gradients, 1.0, masses, np.empty((0, 0))
+        problem,
+        forest,
+        parameters,
+        np.zeros(n_nodes, np.int64),
+        np.full(n_nodes, n_points),
+        True,
+        gradients,
+        1.0,
+        masses,
+        np.empty((0, 0)),
     )
     return value, gradients, masses
 
@@ -229,3 +240,244 @@ def test_masses_too_small_for_products_are_summed_in_logarithms():
     assert np.isfinite(value)
     assert all(np.isfinite(g).all() for g in gradients)
     assert_allclose(masses.sum(axis=1), 1.0)
+
+
+# --------------------------------------------------------------------------- estimates
+
+ROWS = [
+    ("Coast", "agency", 1500, None), ("Coast", "press", 1383, None),
+    ("Latakia", "agency", 700, "Coast"), ("Tartus", "press", 500, "Coast"),
+    ("Jableh", "clinic", 120, "Latakia"), ("Banias", "press", 90, "Tartus"),
+    ("Elsewhere", "agency", 30, None), ("Elsewhere", "press", 30, None),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def claims():
+    return Claims.from_table(
+        pd.DataFrame(ROWS, columns=["location", "source", "count", "parent"]), complete=["Tartus"],
+        parents={"Ghost town": "Tartus"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def estimate(claims):
+    return te.estimate(claims, rng=1, progress=False)
+
+
+def test_every_draw_adds_up(estimate):
+    names = list(estimate.claims.locations)
+    for draws in (estimate.draws(), estimate.draws_by_chain()[0]):
+        of = dict(zip(names, draws.T, strict=True))
+        assert (of["Coast"] >= of["Latakia"] + of["Tartus"]).all()
+        assert (of["Latakia"] >= of["Jableh"]).all()
+        assert_array_equal(of["Tartus"], of["Banias"] + of["Ghost town"])
+
+
+def test_draws_are_of_the_mass_functions(estimate):
+    draws = estimate.draws(4000)
+    for q in (0.1, 0.5, 0.9):
+        share = (draws <= estimate.quantile(q).to_numpy()).mean(axis=0)
+        # Draws of theta come again after the first thousand or so: their number is that of ESS.
+        exact = 1.0 - np.array([
+            estimate.probability(at_least=int(n) + 1).iloc[i]
+            for i, n in enumerate(estimate.quantile(q))
+        ])  # fmt: skip
+        assert np.all(np.abs(share - exact) < 4.0 * np.sqrt(0.25 / estimate.theta.ess))
+
+
+def test_parts_are_counted_in_their_wholes(estimate):
+    names = list(estimate.claims.locations)
+    draws = estimate.draws()
+
+    total = estimate.total()
+    of_coast = estimate.total({n: "Elsewhere" if n == "Elsewhere" else "Coast" for n in names})
+    apart = estimate.total({n: n in ("Jableh", "Banias") for n in names})
+
+    coast, elsewhere = draws[:, names.index("Coast")], draws[:, names.index("Elsewhere")]
+    assert_array_equal(total.samples[:, 0], coast + elsewhere)
+    assert_array_equal(of_coast.samples, np.stack([coast, elsewhere], axis=1))
+    of_both = draws[:, names.index("Jableh")] + draws[:, names.index("Banias")]
+    assert_array_equal(apart.samples[:, apart.names.index(True)], of_both)
+
+
+def test_a_tree_says_more_than_its_places_apart(estimate, claims):
+    apart = te.estimate(
+        Claims.from_table(pd.DataFrame(ROWS, columns=["location", "source", "count", "x"])), rng=1,
+        progress=False,
+    )  # fmt: skip
+    together, alone = estimate.table(), apart.table()
+    width = np.log(together["upper"] / together["lower"])
+    width_alone = np.log(alone["upper"] / alone["lower"])
+
+    assert width["Coast"] < width_alone["Coast"]
+    # A location outside the tree hears of it through the sources alone.
+    assert abs(width["Elsewhere"] - width_alone["Elsewhere"]) < 0.25
+
+
+def test_a_nested_estimate_comes_back_from_its_file(estimate, tmp_path):
+    estimate.save(tmp_path / "nested.nc")
+
+    loaded = te.Estimate.load(tmp_path / "nested.nc")
+
+    assert_array_equal(loaded.claims.parent, estimate.claims.parent)
+    assert_array_equal(loaded.claims.complete, estimate.claims.complete)
+    pd.testing.assert_frame_equal(loaded.table(), estimate.table())
+    assert_array_equal(loaded.draws(5), estimate.draws(5))
+
+
+def test_nuts_gives_the_same_tolls(estimate, claims):
+    sampled = te.estimate(claims, engine=te.engines.NUTS(), rng=2, progress=False)
+
+    ess = min(estimate.theta.ess, sampled.theta.ess)
+    for q in (0.05, 0.5, 0.95):
+        at = sampled.quantile(q)
+        for place, number in at.items():
+            here, there = (
+                1.0 - e.probability(at_least=int(number) + 1)[place] for e in (estimate, sampled)
+            )
+            # Averages over draws of theta vary less than indicators of the toll.
+            assert abs(here - there) < 4.0 * math.sqrt(2.0 * 0.25 / ess) * 0.5
+
+
+def test_threads_change_nothing(claims, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    one = te.estimate(claims, rng=3, progress=False)
+    table, draws = one.table(), one.draws(20)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    two = te.estimate(claims, rng=3, progress=False)
+
+    pd.testing.assert_frame_equal(two.table(), table)
+    assert_array_equal(two.draws(20), draws)
+
+
+def test_windows_leave_nothing_out(claims):
+    posterior = te.Model().given(claims)
+    nested = posterior.nested
+    longer = nesting._with_sums(posterior.parameters(np.zeros(posterior.n_theta)))
+    low, high = nested._windows(longer)
+
+    value, gradients, masses = evaluate(nested.problem, nested.forest, longer)
+    windowed = nested.sums([posterior.parameters(np.zeros(posterior.n_theta))], gradient=True)
+
+    assert np.any(high - low < nested.problem.x.size)
+    assert windowed.values[0] == pytest.approx(value, rel=1e-12)
+    flat = np.concatenate(gradients._replace(mu=gradients.mu[:-1]))
+    assert_allclose(windowed.gradients[0], flat, rtol=1e-9, atol=1e-10)
+    outside = np.arange(masses.shape[1])
+    for v in range(len(masses)):
+        assert masses[v, (outside < low[v]) | (outside >= high[v])].sum() < 1e-15
+
+
+@pytest.mark.parametrize("ask", ["audit", "identification", "loo", "loo_by_source"])
+def test_what_does_not_know_of_wholes_says_so(estimate, ask):
+    call = {
+        "audit": lambda: estimate.audit("Coast"),
+        "identification": estimate.identification,
+        "loo": lambda: te.diagnostics.loo(estimate),
+        "loo_by_source": lambda: te.diagnostics.loo_by_source(estimate),
+    }[ask]
+
+    with pytest.raises(ValueError, match="does not reach over wholes and parts"):
+        call()
+
+
+def test_a_page_of_wholes_and_parts(estimate, tmp_path):
+    estimate.report.html(tmp_path / "page.html")
+
+    text = (tmp_path / "page.html").read_text()
+    assert "Coast" in text
+    assert "speak of each other" in text
+
+
+# --------------------------------------------------------------------------- claims
+
+
+def table_of(rows, columns=("location", "source", "count", "kind", "parent")):
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def test_wholes_and_parts_come_from_a_column_and_from_a_mapping(claims):
+    assert claims.locations[-1] == "Ghost town"
+    whole = [claims.locations[p] if p >= 0 else None for p in claims.parent]
+    assert dict(zip(claims.locations, whole, strict=True)) == {
+        "Coast": None, "Latakia": "Coast", "Tartus": "Coast", "Jableh": "Latakia",
+        "Banias": "Tartus", "Elsewhere": None, "Ghost town": "Tartus",
+    }  # fmt: skip
+    assert [n for n, c in zip(claims.locations, claims.complete, strict=True) if c] == ["Tartus"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"parents": {"Coast": "Jableh"}},
+            "'Coast' of 'Jableh' of 'Latakia' of 'Coast': a whole cannot be a part of its own "
+            "part.",
+        ),
+        (
+            {"complete": ["Jableh"]},
+            "complete names 'Jableh', which has no parts; name it as the parent of some, or leave "
+            "it out.",
+        ),
+        (
+            {"parents": {"Latakia": "Tartus"}},
+            "parents={'Latakia': 'Tartus'}: its rows have the parent 'Coast'; a location is a "
+            "part of one whole.",
+        ),
+    ],
+)
+def test_trees_that_are_none_are_refused(given, message):
+    table = pd.DataFrame(ROWS, columns=["location", "source", "count", "parent"])
+
+    with pytest.raises(te.ClaimsError) as caught:
+        Claims.from_table(table, **given)
+
+    assert message in str(caught.value)
+
+
+def test_rows_that_differ_in_their_parent_are_named():
+    rows = [("Arden", "p", 3, None, "North"), ("Arden", "q", 4, None, "South")]
+
+    with pytest.raises(te.ClaimsError, match="parent is 'South', but 'North' in row 0"):
+        Claims.from_table(table_of(rows))
+
+
+def test_a_whole_below_what_is_certain_of_its_parts_is_refused():
+    rows = [
+        ("Coast", "un", 100, "verified", None), ("Latakia", "un", 90, "documented", "Coast"),
+        ("Tartus", "un", 20, "documented", "Coast"),
+    ]  # fmt: skip
+    with pytest.raises(te.ClaimsError) as caught:
+        Claims.from_table(table_of(rows))
+
+    assert str(caught.value) == (
+        "the known toll of 'Coast' is 100, but at least 110 are certain in its parts: 'Latakia' "
+        "90, 'Tartus' 20; correct one of them."
+    )
+
+
+def test_a_whole_above_what_its_parts_can_be_is_refused():
+    rows = [
+        ("Coast", "un", 100, "documented", None), ("Latakia", "un", 40, "verified", "Coast"),
+        ("Tartus", "un", 20, "verified", "Coast"),
+    ]  # fmt: skip
+    with pytest.raises(te.ClaimsError, match="can have at most 60: 'Latakia' 40, 'Tartus' 20"):
+        Claims.from_table(table_of(rows), complete=["Coast"])
+
+    Claims.from_table(table_of(rows))  # with a remainder it can
+
+
+def test_parts_without_evidence_go_but_where_their_whole_is_complete():
+    rows = [
+        ("Coast", "un", 100, None, None), ("Latakia", "press", 40, None, "Coast"),
+        ("Jableh", "clinic", 30, None, "Latakia"),
+    ]  # fmt: skip
+    loose = Claims.from_table(table_of(rows)).without("press", "clinic")
+    bound = Claims.from_table(table_of(rows), complete=["Coast"]).without("press", "clinic")
+    middle = Claims.from_table(table_of(rows)).without("press")
+
+    assert loose.locations == ("Coast",)
+    assert bound.locations == ("Coast", "Latakia")
+    assert middle.locations == ("Coast", "Latakia", "Jableh")  # a whole stays with its part
+    assert_array_equal(middle.parent, [-1, 0, 1])

@@ -34,6 +34,10 @@ from tollest._tables import Grid, Parameters, Problem, tabulate
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# Posterior mass of a point, on a grid of an eighth, below which it is left out: claims with small
+# scatters weigh its points unevenly.
+_NOTHING = 1e-20
+
 
 class Forest(NamedTuple):
     """Trees of tolls, each node after those that it is the sum of, its root last.
@@ -54,8 +58,8 @@ class Forest(NamedTuple):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def evaluate(
-    problem: Problem, forest: Forest, parameters: Parameters, gradient: bool,
-    gradients: Parameters, weight: float, masses: Floats, messages: Floats,
+    problem: Problem, forest: Forest, parameters: Parameters, low: Integers, high: Integers,
+    gradient: bool, gradients: Parameters, weight: float, masses: Floats, messages: Floats,
 ) -> float:  # fmt: skip
     """Log marginal likelihood of all claims on trees, tolls and figures summed out.
 
@@ -67,6 +71,8 @@ def evaluate(
         The trees.
     parameters : Parameters
         The point to evaluate at; `mu` has an entry more, of the group of sums.
+    low, high : ndarray of int, shape (n_nodes,)
+        Stretch of points that each node is summed over; see `windows`.
     gradient : bool
         Whether to fill `gradients`.
     gradients : Parameters
@@ -84,32 +90,40 @@ def evaluate(
         ``-inf`` where the claims are impossible.
     """
     n_patterns, n_points = problem.group.size, problem.x.size
-    low, high = np.zeros(n_patterns, np.int64), np.full(n_patterns, n_points)
+    begin, end = np.full(n_patterns, n_points), np.zeros(n_patterns, np.int64)
+    for v in range(low.size):
+        p = forest.pattern[v]
+        if p >= 0:
+            begin[p], end[p] = min(begin[p], low[v]), max(end[p], high[v])
     grid = _grid(problem)
     prior, prior_base, figure, figure_base, claim, claim_base, spare, constant = tabulate(
-        problem, parameters, grid, low, high, gradient
+        problem, parameters, grid, begin, end, gradient
     )
     flat = parameters.mu.size - 1
-    if (problem.group == flat).any():
-        a = prior_base[flat]
-        prior[0, a : a + n_points] = 1.0
-        prior[1:, a : a + n_points] = 0.0
+    a, b = n_points, 0
+    for p in range(n_patterns):
+        if problem.group[p] == flat:
+            a, b = min(a, begin[p]), max(b, end[p])
+    if b > a:
+        prior[0, prior_base[flat] + a : prior_base[flat] + b] = 1.0
+        prior[1:, prior_base[flat] + a : prior_base[flat] + b] = 0.0
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     claim_source, group, cap_edge = problem.claim_source, problem.group, problem.cap_edge
-    work, omega = _work(problem, low, high), 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
+    work, omega = _work(problem, begin, end), 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
     mu, bias, log_scatter, repeat, shared = gradients
     if gradient:
         for array in gradients:
             array[:] = 0.0
-    own, units = np.empty((n_patterns, n_points)), np.empty(n_patterns)
+    own, units = np.zeros((n_patterns, n_points)), np.empty(n_patterns)
     for p in range(n_patterns):
+        a, n = begin[p], end[p] - begin[p]
         total, units[p] = products(
-            p, 0, n_points, offsets, members, claim_figure, group, prior, prior_base, figure,
+            p, a, n, offsets, members, claim_figure, group, prior, prior_base, figure,
             figure_base, claim, claim_base, constant, spare, work,
         )  # fmt: skip
         if not LEAST < total < np.inf:
-            units[p] = _in_logs(problem, parameters, grid, p, work)
-        own[p] = work[JOINT]
+            units[p] = _in_logs(problem, parameters, grid, p, a, n, work)
+        own[p, a : a + n] = work[JOINT, :n]
         if cap_edge[p] < np.inf and group[p] != flat:
             log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
             units[p] -= log_inside
@@ -119,21 +133,24 @@ def evaluate(
     value = 0.0
     weights = np.zeros((n_patterns if gradient else 0, n_points))
     for t in range(forest.offsets.size - 1):
-        value += _tree(forest, t, own, units, gradient, weights, weight, masses, messages)
+        value += _tree(
+            forest, t, low, high, own, units, gradient, weights, weight, masses, messages
+        )
     if not gradient or not value > -np.inf:
         return value
     for p in range(n_patterns):
+        a, n = begin[p], end[p] - begin[p]
         total = products(
-            p, 0, n_points, offsets, members, claim_figure, group, prior, prior_base, figure,
+            p, a, n, offsets, members, claim_figure, group, prior, prior_base, figure,
             figure_base, claim, claim_base, constant, spare, work,
         )[0]  # fmt: skip
         if not LEAST < total < np.inf:
-            _in_logs(problem, parameters, grid, p, work)
+            _in_logs(problem, parameters, grid, p, a, n, work)
         for row in range(work.shape[0]):
-            for k in range(n_points):
-                work[row, k] *= weights[p, k]
+            for k in range(n):
+                work[row, k] *= weights[p, a + k]
         add_gradient(
-            p, 0, n_points, forest.n_nodes[p], 1.0, offsets, members, claim_figure, claim_source,
+            p, a, n, forest.n_nodes[p], 1.0, offsets, members, claim_figure, claim_source,
             group, prior, prior_base, figure, figure_base, claim, claim_base, omega, work,
             mu, bias, log_scatter, repeat, shared,
         )  # fmt: skip
@@ -141,18 +158,19 @@ def evaluate(
 
 
 @njit(cache=True, error_model="numpy")
-def _in_logs(problem: Problem, parameters: Parameters, grid: Grid, p: int, work: Floats) -> float:
+def _in_logs(
+    problem: Problem, parameters: Parameters, grid: Grid, p: int, a: int, n: int, work: Floats
+) -> float:
     """Do as `logarithms`; without the prior where the pattern is of sums."""
-    n = work.shape[1]
-    log_unit = logarithms(problem, parameters, grid, p, 0, n, work)
+    log_unit = logarithms(problem, parameters, grid, p, a, n, work)
     if problem.group[p] != parameters.mu.size - 1:
         return log_unit
     tau = math.exp(parameters.shared[0])
     for k in range(n):
-        upper = (problem.bin_upper[k] - parameters.mu[-1]) / tau
-        lower = (problem.bin_lower[k] - parameters.mu[-1]) / tau
+        upper = (problem.bin_upper[a + k] - parameters.mu[-1]) / tau
+        lower = (problem.bin_lower[a + k] - parameters.mu[-1]) / tau
         mass = mass_cell(
-            problem.toll_family, problem.toll_df, lower, upper, problem.bin_width[k] / tau
+            problem.toll_family, problem.toll_df, lower, upper, problem.bin_width[a + k] / tau
         )[0]
         for row in range(work.shape[0]):
             work[row, k] *= math.exp(-max(mass, -600.0))
@@ -161,8 +179,8 @@ def _in_logs(problem: Problem, parameters: Parameters, grid: Grid, p: int, work:
 
 @njit(cache=True, error_model="numpy")
 def _tree(
-    forest: Forest, t: int, own: Floats, units: Floats, gradient: bool, weights: Floats,
-    weight: float, masses: Floats, messages: Floats,
+    forest: Forest, t: int, low: Integers, high: Integers, own: Floats, units: Floats,
+    gradient: bool, weights: Floats, weight: float, masses: Floats, messages: Floats,
 ) -> float:  # fmt: skip
     """Log marginal likelihood of one tree; posterior weights of each pattern's joint are added."""
     start, stop = forest.offsets[t], forest.offsets[t + 1]
@@ -184,6 +202,8 @@ def _tree(
             row[0] = 1.0
         if mask[v] >= 0:
             row *= forest.masks[mask[v]]
+        row[: low[v]] = 0.0
+        row[high[v] :] = 0.0
         peak = row.max()
         if not 0.0 < peak < np.inf:
             return -np.inf
@@ -207,6 +227,8 @@ def _tree(
         here *= scale[v - start]
         if mask[v] >= 0:
             here *= forest.masks[mask[v]]
+        here[: low[v]] = 0.0
+        here[high[v] :] = 0.0
         if left[v] < 0:
             if gradient and pattern[v] >= 0:
                 weights[pattern[v]] += here
@@ -223,3 +245,113 @@ def _tree(
         here *= own[pattern[v]]
         add_slopes(forest.dense, up[a], up[b], here, down[a], down[b])
     return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def windows(
+    problem: Problem, forest: Forest, parameters: Parameters, start: Integers, stop: Integers
+) -> tuple[Integers, Integers]:
+    """Stretch of points outside which each toll has no mass worth summing, all claims given.
+
+    Looked for on a coarser grid; `start` and `stop`, of its shape, say which points of the finer
+    one begin and end what each of its points stands for.
+    """
+    n_nodes, n_points = forest.left.size, problem.x.size
+    low, high = np.zeros(n_nodes, np.int64), np.full(n_nodes, n_points)
+    masses = np.zeros((n_nodes, n_points))
+    evaluate(
+        problem, forest, parameters, low, high, bool(np.bool_(False)), parameters, 1.0, masses,
+        np.empty((0, 0)),
+    )  # fmt: skip
+    for v in range(n_nodes):
+        a, b = 0, n_points
+        while a < n_points and not masses[v, a] > _NOTHING:
+            a += 1
+        while b > a and not masses[v, b - 1] > _NOTHING:
+            b -= 1
+        if a == b:  # the coarse grid finds the claims impossible
+            a, b = 0, n_points
+        low[v], high[v] = start[max(a - 1, 0)], stop[min(b, n_points - 1)]
+    return low, high
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw(
+    forest: Forest, messages: Floats, first: Integers, last: Integers, least: Integers,
+    most: Integers, uniform: Floats, tolls: Integers,
+) -> None:  # fmt: skip
+    """Draw the tolls of all nodes jointly, from the roots down; every sum adds up.
+
+    Parameters
+    ----------
+    forest : Forest
+        The trees.
+    messages : ndarray of float, shape (n_nodes, n_points)
+        What goes up, from `evaluate`.
+    first, last : ndarray of int, shape (n_points,)
+        Stretch of tolls of each point, over which mass is spread evenly.
+    least, most : ndarray of int, shape (n_nodes,)
+        What each toll can be; those of a sum are no wider than those of its parts allow.
+    uniform : ndarray of float, shape (n_nodes, 2)
+        Uniform numbers in [0, 1).
+    tolls : ndarray of int, shape (n_nodes,)
+        Overwritten.
+    """
+    left, right = forest.left, forest.right
+    weights = np.empty(2 * first.size + 2)
+    starts = np.empty(2 * first.size + 2, np.int64)
+    stops = np.empty(2 * first.size + 2, np.int64)
+    for t in range(forest.offsets.size - 1):
+        root = forest.offsets[t + 1] - 1
+        n = 0
+        for k in range(first.size):
+            low, high = max(first[k], least[root]), min(last[k], most[root])
+            if messages[root, k] > 0.0 and high >= low:
+                weights[n], starts[n], stops[n] = messages[root, k], low, high
+                n += 1
+        tolls[root] = _picked(weights[:n], starts, stops, uniform[root], least[root])
+        for v in range(root, forest.offsets[t] - 1, -1):
+            if left[v] >= 0:
+                a, b = left[v], right[v]
+                n = _splits(
+                    tolls[v], messages[a], messages[b], first, last, least[a], most[a],
+                    least[b], most[b], weights, starts, stops,
+                )  # fmt: skip
+                nearest = max(least[a], tolls[v] - most[b])
+                tolls[a] = _picked(weights[:n], starts, stops, uniform[a], nearest)
+                tolls[b] = tolls[v] - tolls[a]
+
+
+@njit(cache=True, error_model="numpy")
+def _picked(
+    weights: Floats, starts: Integers, stops: Integers, uniform: Floats, otherwise: int
+) -> int:
+    """Draw a stretch by weight and a toll in it; `otherwise` where no stretch has weight."""
+    total = weights.sum()
+    if not total > 0.0:
+        return otherwise
+    target, k = uniform[0] * total, 0
+    while k < weights.size - 1 and target >= weights[k]:
+        target -= weights[k]
+        k += 1
+    return int(min(starts[k] + int(uniform[1] * (stops[k] - starts[k] + 1)), stops[k]))
+
+
+@njit(cache=True, error_model="numpy")
+def _splits(
+    toll: int, of_a: Floats, of_b: Floats, first: Integers, last: Integers, least_a: int,
+    most_a: int, least_b: int, most_b: int, weights: Floats, starts: Integers, stops: Integers,
+) -> int:  # fmt: skip
+    """Lay out stretches of a part's toll over which neither density changes; count them."""
+    at, end = max(least_a, toll - most_b), min(most_a, toll - least_b)
+    n = 0
+    while at <= end:
+        i = np.searchsorted(first, at, side="right") - 1
+        j = np.searchsorted(first, toll - at, side="right") - 1
+        stop = min(min(last[i], toll - first[j]), end)
+        density = (of_a[i] / (last[i] - first[i] + 1)) * (of_b[j] / (last[j] - first[j] + 1))
+        if density > 0.0:
+            weights[n], starts[n], stops[n] = density * (stop - at + 1), at, stop
+            n += 1
+        at = stop + 1
+    return n

@@ -34,8 +34,27 @@ def of_patterns(posterior: Posterior, thetas: Floats) -> Masses:
     Returns
     -------
     TollMasses or StoredMasses
-        A toll a pattern; the latter where there are very many.
+        A toll a pattern, then one a whole or part; the latter where there are very many.
     """
+    if posterior.nested is None:
+        return _of_patterns(posterior, thetas)
+    first, last = posterior.bins
+    points = [posterior.parameters(theta) for theta in thetas]
+    of_places = posterior.nested.on_bins(posterior.nested.averaged(points), first, last)
+    if not posterior.apart.size:
+        return TollMasses(first, last, of_places)
+    masses = _of_patterns(posterior, thetas)
+    if isinstance(masses, TollMasses):
+        return TollMasses(first, last, np.concatenate([masses.masses, of_places]))
+    low, high, flat = trimmed(of_places)
+    start = masses.flat.size + np.cumsum(high - low) - (high - low)
+    return StoredMasses(
+        first, last, np.append(masses.low, low), np.append(masses.high, high),
+        np.append(masses.start, start), np.append(masses.flat, flat),
+    )  # fmt: skip
+
+
+def _of_patterns(posterior: Posterior, thetas: Floats) -> Masses:
     problem = posterior.problem
     n_patterns, n_support = problem.group.size, problem.x.size
     points = [posterior.parameters(theta) for theta in thetas]

@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -345,6 +345,30 @@ class Claims:
         left_out |= self._why
         return self._resolve(self._rows, self._known_by, tuple(sorted(left_out.items())))
 
+    def _apart(self, places: NDArray[np.bool_]) -> Self:
+        """Claims on some locations, which have neither wholes nor parts among the others."""
+        per_location = np.where(places, np.diff(self.offsets), 0)
+        of = np.repeat(places, np.diff(self.offsets))
+        return replace(
+            self,
+            locations=tuple(np.array(self.locations, dtype=object)[places].tolist()),
+            offsets=np.concatenate([[0], per_location[places].cumsum()]).astype(np.int64),
+            **{
+                name: getattr(self, name)[of]
+                for name in ("source_index", "lower", "upper", "kind", "row")
+            },
+            **{
+                name: getattr(self, name)[places]
+                for name in ("group_index", "documented", "verified", "cap", "complete")
+            },
+            parent=np.full(int(places.sum()), BLANK),
+        )
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether some locations are parts of others."""
+        return bool((self.parent >= 0).any())
+
     @property
     def n_claims(self) -> int:
         """Number of claims in evidence that may err; documented and verified ones do not."""
@@ -570,14 +594,22 @@ class Claims:
 
 
 def _kept(rows: Rows, evidence: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which locations stay: those with evidence, and those silent from the start."""
+    """Tell which locations stay: with evidence, silent from the start, or needed by others."""
     kept = np.zeros(len(rows.locations), dtype=bool)
     kept[rows.location[evidence]] = True
     kept[rows.n_reported :] = True
-    # Places of a tree stay with it: without one of them its whole would not add up.
-    has_parent = rows.parent >= 0
-    kept[has_parent] = True
-    kept[rows.parent[has_parent]] = True
+    if (rows.parent >= 0).any():
+        # Wholes stay with their parts, and parts with a whole that has no remainder to be in.
+        order = _parents.parts_first(
+            np.flatnonzero(rows.parent < 0).tolist(), _parents.parts_of(rows.parent)
+        )
+        for place in order:
+            if rows.parent[place] >= 0:
+                kept[rows.parent[place]] |= kept[place]
+        for place in reversed(order):
+            whole = rows.parent[place]
+            if whole >= 0 and rows.complete[whole]:
+                kept[place] |= kept[whole]
     return kept
 
 

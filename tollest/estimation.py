@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tollest import _kernels, _text, archive, averages, habits
 from tollest import audit as audits
 from tollest import baselines as rules
+from tollest._parents import parts_first, parts_of
 from tollest._progress import Reporter
 from tollest.claims import UNBOUNDED, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
@@ -193,6 +194,7 @@ class Estimate:
         """Mass functions, and with few patterns a joint draw for each theta in the same pass."""
         posterior = self.posterior
         problem, n_locations = posterior.problem, self.claims.n_locations
+        nested, apart = posterior.nested, posterior.apart
         n_patterns, n_support, n_used = problem.group.size, problem.x.size, len(self._used)
         if n_patterns > _FEW or n_used * n_locations > _MOST_DRAWS:
             return averages.of_patterns(posterior, self._used), None
@@ -200,24 +202,36 @@ class Estimate:
         # threads share the draws instead.
         points = [posterior.parameters(theta) for theta in self._used]
         out = np.zeros((n_patterns, n_support))
-        index, within = np.empty((n_used, n_locations), np.int64), np.empty((n_used, n_locations))
-        order = np.argsort(posterior.patterns, kind="stable")
+        of_nodes = np.zeros((nested.trees.n_nodes, nested.problem.x.size) if nested else (0, 0))
+        index, within = np.zeros((n_used, n_locations), np.int64), np.zeros((n_used, n_locations))
+        # Patterns come before wholes and parts.
+        order = np.argsort(posterior.patterns, kind="stable")[: apart.size]
+        nested_draws = np.empty((n_used, n_locations - apart.size), np.int64)
 
-        def masses(first: int) -> Floats:
-            part = np.zeros((n_patterns, n_support))
+        def masses(first: int) -> tuple[Floats, Floats]:
+            part, nodes = np.zeros_like(out), np.zeros_like(of_nodes)
             for i in range(first, n_used, _SHARDS):
-                _kernels.tolls(
-                    problem, points[i], 1.0 / n_used, part, posterior.patterns, order,
-                    self._uniform(i), index[i], within[i], np.empty(0),
-                )  # fmt: skip
-            return part
+                if apart.size:
+                    _kernels.tolls(
+                        problem, points[i], 1.0 / n_used, part, posterior.patterns, order,
+                        self._uniform(i), index[i], within[i], np.empty(0),
+                    )  # fmt: skip
+                if nested:
+                    stream = self._stream_of_trees(i)
+                    nested_draws[i] = nested.draw(points[i], stream, 1.0 / n_used, nodes)
+            return part, nodes
 
-        for part in threaded(masses, list(range(_SHARDS))):
+        for part, nodes in threaded(masses, list(range(_SHARDS))):
             out += part
+            of_nodes += nodes
+        if nested:
+            out = np.concatenate([out, nested.on_bins(of_nodes, *posterior.bins)])
         averaged = TollMasses(*posterior.bins, out)
         rows = np.tile(posterior.patterns, n_used)
-        drawn = averaged.place(rows, index.ravel(), within.ravel())
-        return averaged, drawn.reshape(n_used, n_locations)
+        drawn = averaged.place(rows, index.ravel(), within.ravel()).reshape(n_used, n_locations)
+        if nested:
+            drawn[:, nested.places] = nested_draws
+        return averaged, drawn
 
     def _uniform(self, i: int) -> Floats:
         """Numbers that draw ``i`` is made of, one a location.
@@ -225,6 +239,10 @@ class Estimate:
         A stream a draw, read off by location: neither threads nor shards can matter.
         """
         return np.random.default_rng((self.entropy, i)).random(self.claims.n_locations)
+
+    def _stream_of_trees(self, i: int) -> np.random.Generator:
+        """Numbers that draw ``i`` of wholes and parts is made of."""
+        return np.random.default_rng((self.entropy, i, 1))
 
     def _of_locations(self, per_pattern: NDArray[np.generic]) -> "pd.Series":
         import pandas as pd
@@ -421,7 +439,8 @@ class Estimate:
     def _prior_variance(self) -> Floats:
         """Variance of the log toll before any claim on the location, shape (n_locations,)."""
         used, problem = self._used[:: max(1, len(self._used) // 200)], self.posterior.problem
-        n_groups = int(problem.group.max()) + 1
+        nested, bins = self.posterior.nested, self.posterior.bins
+        n_groups = max(len(self.claims.groups), 1)
         # One silent pattern a group; caps are left aside, as knowledge, not prior.
         silent = problem._replace(
             offsets=np.zeros(n_groups + 1, np.int64), members=np.zeros(0, np.int64),
@@ -432,7 +451,13 @@ class Estimate:
         out = np.zeros((n_groups, problem.x.size))
         for theta in used:
             _kernels.add_toll_masses(silent, self.posterior.parameters(theta), 1 / len(used), out)
-        return TollMasses(*self.posterior.bins, out).log_variance()[self.claims.group_index]
+        variance = TollMasses(*bins, out).log_variance()[self.claims.group_index]
+        if nested:
+            # Of wholes and parts: before any claim on the tree, so that sums count as such.
+            points = [self.posterior.parameters(theta) for theta in used]
+            silent_masses = nested.silent.on_bins(nested.silent.averaged(points), *bins)
+            variance[nested.places] = TollMasses(*bins, silent_masses).log_variance()
+        return variance
 
     @cached_property
     def _is_open(self) -> NDArray[np.bool_]:
@@ -442,7 +467,15 @@ class Estimate:
         bounded = (
             np.bincount(location[claims.upper != UNBOUNDED], minlength=claims.n_locations) > 0
         )
-        return np.asarray(~bounded & (claims.cap == UNBOUNDED) & (claims.verified < 0))
+        bounded |= (claims.cap != UNBOUNDED) | (claims.verified >= 0)
+        parts = parts_of(claims.parent)
+        from_parts = parts_first(np.flatnonzero(claims.parent < 0).tolist(), parts)
+        for place in from_parts:
+            if place in parts and claims.complete[place]:
+                bounded[place] |= bounded[parts[place]].all()
+        for place in reversed(from_parts):
+            bounded[parts.get(place, [])] |= bounded[place]
+        return np.asarray(~bounded)
 
     def draws(self, n: int | None = None) -> Integers:
         """Joint draws of all tolls: each row one state of the world.
@@ -488,15 +521,21 @@ class Estimate:
 
         They are the draws numbered from `start`, each with a stream of its own.
         """
-        patterns, problem = self.posterior.patterns, self.posterior.problem
-        masses = self._masses
-        n_locations = self.claims.n_locations
-        out = np.empty((len(thetas), n_locations), np.int64)
+        problem, nested, apart = (
+            self.posterior.problem, self.posterior.nested, self.posterior.apart
+        )  # fmt: skip
+        patterns, masses = self.posterior.patterns[apart], self._masses
+        out = np.empty((len(thetas), self.claims.n_locations), np.int64)
 
         def fill(i: int) -> None:
             point = self.posterior.parameters(thetas[i])
-            bins = _kernels.draw_bins(problem, point, patterns, self._uniform(start + i))
-            out[i] = masses.place(patterns, *bins)
+            if apart.size:
+                uniform = self._uniform(start + i)[apart]
+                out[i, apart] = masses.place(
+                    patterns, *_kernels.draw_bins(problem, point, patterns, uniform)
+                )
+            if nested:
+                out[i, nested.places] = nested.draw(point, self._stream_of_trees(start + i))
 
         for _ in threaded(fill, list(range(len(thetas)))):
             pass
@@ -510,7 +549,8 @@ class Estimate:
         by : mapping or sequence, optional
             Label of each location, as a mapping from location to label (a dict, or a pandas
             Series indexed by location) or a sequence in the order of ``claims.locations``.
-            Without it, the total of all.
+            Without it, the total of all. A part whose whole has the same label is in that
+            already, and not added again.
 
         Returns
         -------
@@ -532,6 +572,11 @@ class Estimate:
         names, index = labelled(self.claims.locations, by)
         claims = self.claims
         floors = np.where(claims.verified >= 0, claims.verified, claims.documented)
+        # Parts are in their wholes already, where these have the same label.
+        parent = claims.parent
+        tops = np.flatnonzero((parent < 0) | (index[parent] != index))
+        if claims.is_nested:
+            floors = self._certain
 
         def added(values: NDArray[np.bool_] | Integers) -> Integers:
             return np.bincount(index, weights=values, minlength=len(names)).astype(np.int64)
@@ -543,18 +588,31 @@ class Estimate:
             part = self._draws_between(start, min(start + block, len(draws)))
             for total, tolls in zip(draws[start:], part, strict=False):
                 # Sums of whole numbers below 2^53 are exact in floats.
-                total[:] = np.bincount(index, weights=tolls, minlength=len(names))
+                total[:] = np.bincount(index[tops], weights=tolls[tops], minlength=len(names))
         return Totals(
             names=names,
             samples=draws,
             n_locations=np.bincount(index, minlength=len(names)),
             n_silent=added(claims.claims_per_location == 0),
             n_claims=added(claims.claims_per_location),
-            documented=added(floors),
-            n_open=added(self._is_open),
+            documented=np.bincount(index[tops], weights=floors[tops], minlength=len(names)).astype(
+                np.int64
+            ),
+            n_open=np.bincount(
+                index[tops], weights=self._is_open[tops], minlength=len(names)
+            ).astype(np.int64),
             how=self.theta.summary,
             doubts=self.doubts,
         )
+
+    @cached_property
+    def _certain(self) -> Integers:
+        """Deaths that are certain at each location, those at its parts included."""
+        claims, parts = self.claims, parts_of(self.claims.parent)
+        out = np.where(claims.verified >= 0, claims.verified, claims.documented)
+        for place in parts_first(np.flatnonzero(claims.parent < 0).tolist(), parts):
+            out[place] = max(out[place], out[parts.get(place, [])].sum())
+        return out
 
     def identification(
         self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
@@ -576,6 +634,7 @@ class Estimate:
         ValueError
             If `by` leaves locations without a label, or has another length.
         """
+        self.posterior.refuse_nested("the identification report")
         return identify(self.posterior, self.theta, self._used, self.total(by))
 
     @property
@@ -622,7 +681,8 @@ class Estimate:
         KeyError
             If there is no such location.
         ValueError
-            If `ci_prob` or `level` is not between 0 and 1; or if `refit` is asked for and the
+            If `ci_prob` or `level` is not between 0 and 1; if some locations are parts of others;
+            or if `refit` is asked for and the
             engine is not known, or holds draws made beforehand.
 
         Examples
@@ -635,6 +695,7 @@ class Estimate:
         (True, ['used', 'used', 'used'])
         """
         place = self._position(location)
+        self.posterior.refuse_nested("an audit by weights")
         if refit and self.engine is None:
             raise ValueError(
                 "the engine of this estimate is not known, so it cannot refit; estimate from "

@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _theta, noise, passes
+from tollest import _theta, nesting, noise, passes
 from tollest._tables import Parameters, Problem
 from tollest._theta import Coordinates, Layout
 from tollest.claims import UNBOUNDED, Claims
+from tollest.nesting import Nested
 from tollest.noise import Family, Logistic
 from tollest.passes import threaded
 from tollest.patterns import Frame, Patterns
@@ -116,12 +117,7 @@ class Posterior:
     frame: Frame | None = None
 
     def __post_init__(self) -> None:
-        """Refuse priors of sources that do not exist, and wholes with parts."""
-        if (self.claims.parent >= 0).any():
-            raise ValueError(
-                "some locations are parts of others, and tolls of wholes and parts are not "
-                "estimated yet; leave out `parents`."
-            )
+        """Refuse priors of sources that do not exist."""
         unknown = sorted(set(self.model.priors.sources) - set(self.shared.sources))
         if unknown:
             raise ValueError(
@@ -213,24 +209,78 @@ class Posterior:
     @cached_property
     def bins(self) -> tuple[Integers, Integers]:
         """First and last toll of each point of the support, both of shape (n_support,)."""
+        if self.claims.is_nested:
+            return nesting.bins(self.model.support, self.shared.breaks)
         return self.model.support.bins(self.shared.largest, self.shared.breaks)
 
     @cached_property
-    def grouped(self) -> Patterns:
-        """Distinct multisets of claims, whatever the support."""
-        never = isinstance(self.model.priors.logit_repeat, Never)
-        return Patterns.of(self.claims, self.shared, repeats=not never)
+    def nested(self) -> Nested | None:
+        """Claims on wholes and parts; None where no location is a part of another."""
+        if not self.claims.is_nested:
+            return None
+        model = self.model
+        return Nested.of(
+            self.claims, self._all_grouped, self.shared, model.noise, model.toll, model.support
+        )
 
-    @property
+    def refuse_nested(self, what: str) -> None:
+        """Refuse what does not know of wholes and parts.
+
+        Raises
+        ------
+        ValueError
+            If some locations are parts of others.
+        """
+        if self.nested is not None:
+            raise ValueError(
+                f"{what} does not reach over wholes and parts, whose claims speak of each "
+                "other; leave claims out with claims.without(...) and estimate anew, or drop "
+                "the parents."
+            )
+
+    @cached_property
+    def apart(self) -> Integers:
+        """Locations that have neither a whole nor parts."""
+        is_apart = self.claims.parent < 0
+        is_apart[self.claims.parent[~is_apart]] = False
+        return np.flatnonzero(is_apart)
+
+    @cached_property
+    def grouped(self) -> Patterns:
+        """Distinct multisets of claims on locations apart from others, whatever the support."""
+        if not self.claims.is_nested:
+            return self._all_grouped
+        places = np.isin(np.arange(self.claims.n_locations), self.apart)
+        return self._patterns_of(self.claims._apart(places))
+
+    @cached_property
+    def _all_grouped(self) -> Patterns:
+        """Distinct multisets of claims on any location."""
+        return self._patterns_of(self.claims)
+
+    def _patterns_of(self, claims: Claims) -> Patterns:
+        never = isinstance(self.model.priors.logit_repeat, Never)
+        return Patterns.of(claims, self.shared, repeats=not never)
+
+    @cached_property
     def patterns(self) -> Integers:
-        """Pattern of each location, shape (n_locations,)."""
-        return self.grouped.pattern
+        """Row of each location's toll among mass functions, shape (n_locations,).
+
+        Patterns come first, which locations share, and then wholes and parts, each by itself.
+        """
+        if self.nested is None:
+            return self.grouped.pattern
+        n_patterns = self.grouped.group.size
+        out = np.empty(self.claims.n_locations, np.int64)
+        out[self.apart] = self.grouped.pattern
+        out[self.nested.places] = n_patterns + np.arange(self.nested.places.size)
+        return out
 
     def on(self, support: Support) -> "Posterior":
         """Sum the same posterior on another support."""
         other = replace(self, model=replace(self.model, support=support))
         # What does not hang on the support is not computed anew.
-        vars(other)["grouped"] = self.grouped
+        vars(other).update(grouped=self.grouped, _all_grouped=self._all_grouped)
         return other
 
     @cached_property
@@ -297,20 +347,21 @@ class Posterior:
     @cached_property
     def likelihood(self) -> "Likelihood":
         """The likelihood alone, as a sum over shards that threads share."""
-        return self._summed(self._shards)
+        return self._summed(self._shards, self.nested)
 
     def thinned(self, n_patterns: int) -> "Likelihood":
         """Likelihood of about `n_patterns` of the patterns, evenly over all."""
         size = self.problem.group.size
         chosen = np.unique(np.linspace(0, size - 1, min(n_patterns, size)).astype(np.int64))
-        return self._summed([passes.chosen(self.problem, chosen)])
+        return self._summed([passes.chosen(self.problem, chosen)], None)
 
-    def _summed(self, shards: list[Problem]) -> "Likelihood":
+    def _summed(self, shards: list[Problem], nested: Nested | None) -> "Likelihood":
         def run(points: list[Parameters], gradient: bool, curvature: bool) -> passes.Sums:
             def of_shard(shard: Problem) -> passes.Sums:
                 return passes.run(shard, points, gradient, curvature)
 
-            return passes.add(threaded(of_shard, shards))
+            sums = passes.add(threaded(of_shard, shards))
+            return sums + nested.sums(points, gradient) if nested else sums
 
         return Likelihood(self.entries, self.layout, self.n_informing, run)
 
@@ -351,7 +402,7 @@ class Posterior:
         in_u, used = coordinates is not None, coordinates or self._identity
         values = np.empty(len(points))
         gradients = np.empty((len(points) if gradient else 1, self.n_theta))
-        if len(self._shards) == 1:
+        if len(self._shards) == 1 and self.nested is None:
             _theta.log_densities(
                 self.problem, self.layout, used, in_u, points, gradient, values, gradients
             )

@@ -1,21 +1,24 @@
 """Wholes and their parts: trees of locations, and what is claimed on each node of them."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _octaves, noise
+from tollest import _messages, _octaves, noise, passes
 from tollest._messages import Forest
 from tollest._parents import parts_first, parts_of
-from tollest._tables import Problem
+from tollest._tables import Parameters, Problem
 from tollest.claims import UNBOUNDED, Claims
 from tollest.patterns import Frame, Patterns
-from tollest.support import MOST, Support
+from tollest.support import MOST, Support, padded
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+_SHARES = 8  # that draws of theta are averaged in, whatever the number of threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,222 @@ class Trees:
 
 def octaves(support: Support) -> int:
     """Points of a grid of octaves below which every whole number is one, as fine as `support`."""
-    return 1 << int(np.ceil(np.log2(2.0 / support.width)))
+    return max(1 << int(np.ceil(np.log2(2.0 / support.width))), 8)
+
+
+def bins(support: Support, breaks: Iterable[int]) -> tuple[Integers, Integers]:
+    """First and last toll of each point that tolls are told on, both of shape (n_support,).
+
+    They are the stretches of the grid of octaves, cut at `breaks`, so that masses on that grid
+    are masses on these bins.
+    """
+    first = np.append(_stretches(octaves(support))[0], np.fromiter(breaks, np.int64))
+    first = padded(np.unique(first))
+    return first, np.append(first[1:] - 1, MOST)
+
+
+def _stretches(dense: int) -> tuple[Integers, Integers]:
+    """First and last toll of the stretch of each point of a grid of octaves."""
+    begin, _ = _octaves.edges(_octaves.points(dense, MOST))
+    first = np.floor(begin).astype(np.int64) + 1
+    return first, np.append(first[1:] - 1, MOST)
+
+
+@dataclass(frozen=True, eq=False)
+class Nested:
+    """Claims on wholes and parts, on one grid: likelihood, mass functions and joint draws.
+
+    Attributes
+    ----------
+    trees : Trees
+        The trees.
+    problem, forest : Problem, Forest
+        What is claimed on them, for the compiled functions.
+    places, nodes : ndarray of int, shape (n_places,)
+        Locations that are on trees, in their order, and the node of each.
+    least, most : ndarray of int, shape (n_nodes,)
+        What a node's toll can be, as far as floors, caps and verified tolls at it and below it
+        tell.
+    coarse_problem, coarse_forest : Problem, Forest
+        The same on a grid of an eighth, on which windows are looked for.
+    start, stop : ndarray of int, shape (n_coarse_points,)
+        Points of the grid that begin and end what each point of that one stands for.
+    """
+
+    trees: Trees
+    problem: Problem
+    forest: Forest
+    places: Integers
+    nodes: Integers
+    least: Integers
+    most: Integers
+    coarse_problem: Problem
+    coarse_forest: Forest
+    start: Integers
+    stop: Integers
+
+    @classmethod
+    def of(
+        cls, claims: Claims, grouped: Patterns, frame: Frame, noise_: noise.Family,
+        toll: noise.Family, support: Support,
+    ) -> "Nested":  # fmt: skip
+        """Lay out the trees of `claims`; arguments as of `problem_of`."""
+        trees = Trees.of(claims)
+        dense = octaves(support)
+        coarse = max(dense // 8, 8)
+        problem, forest = problem_of(trees, claims, grouped, frame, noise_, toll, dense)
+        on_coarse = problem_of(trees, claims, grouped, frame, noise_, toll, coarse)
+        fine, rough = _octaves.points(dense, MOST), _octaves.points(coarse, MOST)
+        begin, end = _octaves.edges(rough)
+        start = np.maximum(np.searchsorted(fine, begin, side="right") - 1, 0)
+        stop = np.minimum(np.searchsorted(fine, end) + 1, fine.size)
+        places = np.array(sorted(trees.node), np.int64)
+        nodes = np.array([trees.node[place] for place in places.tolist()], np.int64)
+        least, most = np.zeros(trees.n_nodes, np.int64), np.full(trees.n_nodes, MOST)
+        for v in range(trees.n_nodes):
+            a, b, place = int(trees.left[v]), int(trees.right[v]), int(trees.location[v])
+            if a >= 0:
+                least[v], most[v] = least[a] + least[b], min(most[a] + most[b], MOST)
+            elif trees.group[v] < 0:
+                most[v] = 0
+            if place >= 0 and claims.verified[place] >= 0:
+                least[v] = most[v] = claims.verified[place]
+            elif place >= 0:
+                least[v] = max(least[v], claims.documented[place])
+                most[v] = min(most[v], claims.cap[place])
+        return cls(trees, problem, forest, places, nodes, least, most, *on_coarse, start, stop)
+
+    @property
+    def n_terms(self) -> int:
+        """Claims that an evaluation goes through, each sum counted as the twenty it costs."""
+        return self.problem.members.size + 20 * self.trees.n_nodes
+
+    def sums(self, points: list[Parameters], gradient: bool) -> passes.Sums:
+        """Log marginal likelihoods, and with `gradient` their gradients, as `passes.run`."""
+        nothing = np.empty((0, 0))
+        values, gradients = np.empty(len(points)), []
+        for i, point in enumerate(points):
+            longer = _with_sums(point)
+            slope = Parameters(*(np.zeros_like(array) for array in longer))
+            values[i] = _messages.evaluate(
+                self.problem, self.forest, longer, *self._windows(longer), gradient, slope, 0.0,
+                nothing, nothing,
+            )  # fmt: skip
+            if gradient:
+                gradients.append(np.concatenate(slope._replace(mu=slope.mu[:-1])))
+        size = sum(array.size for array in points[0]) if points else 0
+        return passes.Sums(values, np.array(gradients).reshape(-1, size), nothing)
+
+    def averaged(self, points: list[Parameters]) -> Floats:
+        """Mass functions of all nodes averaged over points, shape (n_nodes, n_points)."""
+        shape = (self.trees.n_nodes, self.problem.x.size)
+
+        def part(those: list[Parameters]) -> Floats:
+            out = np.zeros(shape)
+            for point in those:
+                self.add_masses(point, 1.0 / len(points), out)
+            return out
+
+        out = np.zeros(shape)
+        for masses in passes.threaded(part, [points[i::_SHARES] for i in range(_SHARES)]):
+            out += masses
+        return out
+
+    def add_masses(self, point: Parameters, weight: float, out: Floats) -> None:
+        """Add `weight` times the mass function of each node to `out`, (n_nodes, n_points)."""
+        longer = _with_sums(point)
+        slope = Parameters(*(np.zeros_like(array) for array in longer))
+        _messages.evaluate(
+            self.problem, self.forest, longer, *self._windows(longer), False, slope, weight, out,
+            np.empty((0, 0)),
+        )  # fmt: skip
+
+    def _windows(self, longer: Parameters) -> tuple[Integers, Integers]:
+        return _messages.windows(
+            self.coarse_problem, self.coarse_forest, longer, self.start, self.stop
+        )
+
+    @cached_property
+    def silent(self) -> "Nested":
+        """The same trees with no claims, floors, caps or verified tolls on them."""
+        n_patterns, n_nodes = self.problem.group.size, self.trees.n_nodes
+
+        def without(problem: Problem, forest: Forest) -> tuple[Problem, Forest]:
+            return (
+                problem._replace(
+                    offsets=np.zeros(n_patterns + 1, np.int64), members=np.zeros(0, np.int64),
+                    cap_edge=np.full(n_patterns, np.inf),
+                ),
+                forest._replace(mask=np.full(n_nodes, -1)),
+            )  # fmt: skip
+
+        problem, forest = without(self.problem, self.forest)
+        coarse_problem, coarse_forest = without(self.coarse_problem, self.coarse_forest)
+        return replace(
+            self, problem=problem, forest=forest, least=np.zeros(n_nodes, np.int64),
+            most=np.full(n_nodes, MOST), coarse_problem=coarse_problem,
+            coarse_forest=coarse_forest,
+        )  # fmt: skip
+
+    def on_bins(self, masses: Floats, first: Integers, last: Integers) -> Floats:
+        """Masses of the places' nodes on the bins that tolls are told on.
+
+        Parameters
+        ----------
+        masses : ndarray of float, shape (n_nodes, n_points)
+            On the grid of octaves.
+        first, last : ndarray of int, shape (n_support,)
+            As `bins` gives them.
+
+        Returns
+        -------
+        ndarray of float, shape (n_places, n_support)
+            Nothing outside what each toll can be: what the grid has spread there is at the
+            nearest toll that can.
+        """
+        start, _ = _stretches(self.forest.dense)
+        cell = np.searchsorted(start, first, side="right") - 1
+        out = np.zeros((self.nodes.size, first.size))
+        for row, v in zip(out, self.nodes.tolist(), strict=True):
+            ends = np.minimum(last, self.most[v]) - np.maximum(first, self.least[v]) + 1
+            allowed = np.maximum(ends, 0).astype(np.float64)
+            inside = np.bincount(cell, weights=allowed, minlength=start.size)
+            can = np.flatnonzero(inside > 0)
+            a, b = int(can[0]), int(can[-1])
+            moved = masses[v].copy()
+            moved[a] += moved[:a].sum()
+            moved[b] += moved[b + 1 :].sum()
+            row[:] = moved[cell] * allowed / np.maximum(inside, 1.0)[cell]
+            row[inside[cell] == 0] = 0.0
+        return out
+
+    def draw(
+        self, point: Parameters, rng: np.random.Generator, weight: float = 0.0,
+        masses: Floats | None = None,
+    ) -> Integers:  # fmt: skip
+        """One joint draw of the tolls of all places, shape (n_places,); wholes are sums.
+
+        `weight` times the mass functions are added to `masses` on the way, if there are any.
+        """
+        longer = _with_sums(point)
+        slope = Parameters(*(np.zeros_like(array) for array in longer))
+        messages = np.empty((self.trees.n_nodes, self.problem.x.size))
+        masses = np.empty((0, 0)) if masses is None else masses
+        _messages.evaluate(
+            self.problem, self.forest, longer, *self._windows(longer), False, slope, weight,
+            masses, messages,
+        )  # fmt: skip
+        tolls = np.empty(self.trees.n_nodes, np.int64)
+        _messages.draw(
+            self.forest, messages, *_stretches(self.forest.dense), self.least, self.most,
+            rng.random((self.trees.n_nodes, 2)), tolls,
+        )  # fmt: skip
+        return tolls[self.nodes]
+
+
+def _with_sums(point: Parameters) -> Parameters:
+    """Parameters with an entry of `mu` for sums, which have no prior of their own."""
+    return point._replace(mu=np.append(point.mu, point.mu.mean()))
 
 
 def problem_of(

@@ -91,11 +91,11 @@ class Support:
             starts,
             np.fromiter(breaks, dtype=np.float64),
         ])  # fmt: skip
-        first = _padded(np.unique(grid[grid <= MOST].astype(np.int64)))
+        first = padded(np.unique(grid[grid <= MOST].astype(np.int64)))
         return first, np.append(first[1:] - 1, MOST)
 
 
-def _padded(first: NDArray[np.int64]) -> NDArray[np.int64]:
+def padded(first: NDArray[np.int64]) -> NDArray[np.int64]:
     """Split the widest bins until the number of bins is a multiple of 8 LANES."""
     extra = -first.size % (8 * LANES)
     while extra > 0:

@@ -102,7 +102,7 @@ def loo(estimate: Estimate) -> Loo:
     Raises
     ------
     ValueError
-        If no location has a claim.
+        If no location has a claim, or some locations are parts of others.
 
     References
     ----------
@@ -119,6 +119,7 @@ def loo(estimate: Estimate) -> Loo:
     >>> result.table["n_claims"].to_dict()
     {'Arden': 2, 'Brook': 1}
     """
+    estimate.posterior.refuse_nested("leaving out by weights")
     claims, patterns = estimate.claims, estimate.posterior.patterns
     spoken = np.flatnonzero(claims.claims_per_location > 0)
     if not spoken.size:
@@ -172,6 +173,7 @@ def loo_by_source(estimate: Estimate) -> Loo:
     >>> result.table["n_claims"].to_dict()
     {'clinic': 1, 'press': 2}
     """
+    estimate.posterior.refuse_nested("leaving out by weights")
     claims, problem = estimate.claims, estimate.posterior.problem
     if not claims.n_sources:
         raise ValueError("no claim may err, so there is no source to leave out.")

@@ -117,8 +117,9 @@ def settled_for_tolls(posterior: Posterior, theta: Floats) -> Posterior:
     def logs(on: Posterior) -> Floats:
         part = passes.chosen(on.problem, chosen)
         out = np.empty(chosen.size)
-        _kernels.log_likelihoods(part, parameters, out)
-        return out
+        if chosen.size:
+            _kernels.log_likelihoods(part, parameters, out)
+        return np.append(out, on.nested.sums([parameters], False).values) if on.nested else out
 
     size = posterior.problem.group.size
     chosen = np.unique(np.linspace(0, size - 1, min(size, _SPEAK)).astype(np.int64))

@@ -80,7 +80,7 @@ class NestedLaplace:
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
         draws = None
-        if posterior.problem.group.size >= _MANY_PATTERNS:
+        if posterior.problem.group.size >= _MANY_PATTERNS and posterior.nested is None:
             draws = self._by_quadratic(posterior, rng, reporter)
         draws = draws or _variational.on_settled_support(
             posterior, lambda working, normal: self._weigh(working, normal, rng, reporter), rng,
@@ -193,7 +193,10 @@ class _Sample:
 
 def round_size(posterior: Posterior) -> int:
     """Draws that cost about the same whatever the number of claims: 4,000 down to 1,000."""
-    return int(np.clip(400_000 // (100 + posterior.problem.members.size), 1000, 4000))
+    n_terms = posterior.problem.members.size
+    if posterior.nested:
+        n_terms += posterior.nested.n_terms
+    return int(np.clip(400_000 // (100 + n_terms), 1000, 4000))
 
 
 def _df(n_theta: int) -> float:

@@ -81,6 +81,12 @@ def diagnostics(estimate: Subject) -> Markup:
 
 def identification(estimate: Subject) -> Markup:
     """Say what claims alone cannot tell."""
+    if estimate.claims.is_nested:
+        return paragraphs(
+            "Tolls hang on the common bias b0 as without wholes and parts: claims give "
+            "log(1 + toll) + b0, and only a verified toll tells the two apart. By how much each "
+            "toll moves with it is not told for wholes and parts."
+        )
     found = estimate.identification()
     frame = found.table()
     n = len(found.locations)

@@ -176,6 +176,11 @@ def audits(
     estimate: Subject, locations: Sequence[str] | None, ci_prob: float, *, refit: bool
 ) -> Markup:
     """Show what each claim does to the toll of its location."""
+    if estimate.claims.is_nested:
+        return paragraphs(
+            "Not weighed, since claims on wholes and on parts speak of each other. What a claim "
+            "does is seen without it: te.estimate(claims.without(rows=[...]))."
+        )
     if locations is None:
         tolls = estimate.table(ci_prob)
         several = tolls[estimate.claims.claims_per_location > 1]
