@@ -2,8 +2,9 @@
 
 News agencies, monitors and witnesses gave very different numbers within a week. This script
 takes their claims as they stood on 12 March 2025, estimates the toll of each place, and only
-then shows what three inquiries counted months later. Places are estimated separately here: the
-whole is not forced to be the sum of its parts.
+then shows what three inquiries counted months later. Streets are in towns, towns in governorates,
+and four governorates are the whole: their tolls add up, so claims on each speak of the others.
+Beside it stands what the claims on each place say by themselves.
 """
 
 from pathlib import Path
@@ -13,13 +14,14 @@ import tollest as te
 OUTPUT = Path(__file__).parent / "output"
 WHOLE = "Coast, Hama and Homs, March 2025"
 
-claims = te.Claims.from_table(te.datasets.load("coastal_syria_2025")).as_of("2025-03-12")
+table = te.datasets.load("coastal_syria_2025")
+claims = te.Claims.from_table(table, complete=[WHOLE]).as_of("2025-03-12")
 print(claims)
 print(claims.excluded[["location", "source", "lower", "reason"]].to_string(index=False), "\n")
 
 estimate = te.estimate(claims, rng=20250312)
-table = estimate.table(ci_prob=0.9)
-low, high = table.loc[WHOLE, ["lower", "upper"]]
+tolls = estimate.table(ci_prob=0.9)
+low, high = tolls.loc[WHOLE, ["lower", "upper"]]
 
 print(estimate)
 print(
@@ -29,14 +31,17 @@ print(
     "an error common to all of\nthem, which no amount of claims can remove. The scopes of the "
     "claims differ (civilians, all\npersons), and the intervals do not know that.\n"
 )
+print("Each place by itself, whatever is claimed on its whole and its parts:")
+apart = te.Claims.from_table(table.drop(columns="parent")).as_of("2025-03-12")
+print(te.estimate(apart, rng=20250312).table().loc[:, "median":"upper"].to_string(), "\n")
 print("Share of the prior in each interval (near 1, the claims say next to nothing):")
-print(table["prior_share"].round(2).to_string(), "\n")
+print(tolls["prior_share"].round(2).to_string(), "\n")
 print("Sources: bias as a multiplier, scatter, probability of repeating a figure (90 % intervals)")
 print(estimate.sources(ci_prob=0.9).round(2).to_string(), "\n")
 
 OUTPUT.mkdir(exist_ok=True)
 te.plots.forest(estimate).savefig(OUTPUT / "coastal_syria_2025.png", bbox_inches="tight")
-# Places overlap: the whole coast holds the others, so nothing is added up.
+# One claim is on a part of the coast that is no governorate, so nothing is added up.
 estimate.report.html(
     OUTPUT / "coastal_syria_2025.html", title="The Syrian coast, March 2025", total=False
 )

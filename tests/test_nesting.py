@@ -481,3 +481,29 @@ def test_parts_without_evidence_go_but_where_their_whole_is_complete():
     assert bound.locations == ("Coast", "Latakia")
     assert middle.locations == ("Coast", "Latakia", "Jableh")  # a whole stays with its part
     assert_array_equal(middle.parent, [-1, 0, 1])
+
+
+def test_a_source_that_adds_up_its_own_counts_is_heard_once():
+    rows = [
+        ("Coast", "monitor", 110, None, None), ("Coast", "press", 150, None, None),
+        ("Latakia", "monitor", 70, None, "Coast"), ("Tartus", "monitor", 40, None, "Coast"),
+        ("Latakia", "press", 150, None, "Coast"),
+    ]  # fmt: skip
+    claims = Claims.from_table(table_of(rows))
+
+    aside = claims.excluded.set_index("row")["reason"]
+    assert aside.to_dict() == {0: "is the sum of the claims of monitor on its parts"}
+    # Without one of the parts its sum is a claim again; and one part alone is no sum.
+    assert claims.without(rows=[2]).to_frame()["row"].tolist() == [0, 1, 3, 4]
+    assert repr(claims).endswith("1 more excluded (1 adds up its own claims)")
+
+
+def test_a_table_of_wholes_and_parts_reads_back():
+    claims = Claims.from_table(
+        pd.DataFrame(ROWS, columns=["location", "source", "count", "parent"])
+    )
+
+    again = Claims.from_table(claims.to_frame().drop(columns="row"))
+
+    assert again.locations == claims.locations
+    assert_array_equal(again.parent, claims.parent)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tollest import _parents, wording
 from tollest._cells import BLANK, NO_DAY, ClaimsError, Problem, read_day, shown
 from tollest._files import open_table
-from tollest._rows import DOCUMENTED, KINDS, VERIFIED, Rows, read_rows
+from tollest._rows import COUNT, DOCUMENTED, KINDS, VERIFIED, Rows, read_rows
 from tollest._text import plural
 from tollest.wording import UNBOUNDED
 
@@ -25,10 +25,10 @@ __all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError", "Problem"]
 
 # Why a row is or is not evidence, in `Claims._standing`; a superseded row holds the number of the
 # row that supersedes it, 0 or more, instead.
-_EVIDENCE, _REPEAT, _LATER, _UNDATED, _LEFT_OUT = -1, -2, -3, -4, -5
+_EVIDENCE, _REPEAT, _LATER, _UNDATED, _LEFT_OUT, _SUM = -1, -2, -3, -4, -5, -6
 _STATUS = {
     _EVIDENCE: "used", _REPEAT: "repeats another", _LATER: "dated later", _UNDATED: "undated",
-    _LEFT_OUT: "left out",
+    _LEFT_OUT: "left out", _SUM: "adds up its own",
 }  # fmt: skip
 
 
@@ -42,7 +42,8 @@ class Claims:
 
     Of several claims by one source on one location the latest stands; a claim that repeats
     another source is no evidence of its own, unless it is documented or verified: what is
-    certain is so whoever repeats it. Claims set aside so are kept in `excluded`.
+    certain is so whoever repeats it. Nor is a source's count on a whole that is the sum of its
+    own counts on the parts. Claims set aside so are kept in `excluded`.
 
     Attributes
     ----------
@@ -416,10 +417,11 @@ class Claims:
         Returns
         -------
         pandas.DataFrame
-            Columns ``row, location, source, kind, lower, upper, date``, and ``group`` and ``cap``
-            where there are any. `upper` and `cap` are ``<NA>`` where there is no upper bound, and
-            documented deaths are a lower bound. `from_table` reads it back; locations nobody
-            reported on have no row, and go through its `locations`.
+            Columns ``row, location, source, kind, lower, upper, date``, and ``group``, ``cap``
+            and ``parent`` where there are any. `upper` and `cap` are ``<NA>`` where there is no
+            upper bound, and documented deaths are a lower bound. `from_table` reads it back;
+            locations nobody reported on have no row, and go through its `locations` or `parents`,
+            and wholes that are complete through `complete`.
         """
         import pandas as pd
 
@@ -430,6 +432,9 @@ class Claims:
         cap = rows.cap[where]
         if (cap != UNBOUNDED).any():
             frame["cap"] = pd.arrays.IntegerArray(cap, cap == UNBOUNDED)
+        parent = rows.parent[where]
+        if (parent >= 0).any():
+            frame["parent"] = _spelled(("", *rows.locations), parent + 1)
         return frame
 
     @property
@@ -463,13 +468,14 @@ class Claims:
             text += f", with {' and '.join(certain)}"
         standing = self._standing[~self._in_evidence]
         if standing.size:
-            n_repeats = int((standing == _REPEAT).sum())
+            n_repeats, n_sums = int((standing == _REPEAT).sum()), int((standing == _SUM).sum())
             reasons = {
                 "superseded": int((standing >= 0).sum()),
                 "repeats another source" if n_repeats == 1 else "repeat another source": n_repeats,
                 f"dated after {self._known_by}": int((standing == _LATER).sum()),
                 "undated": int((standing == _UNDATED).sum()),
                 "left out": int((standing == _LEFT_OUT).sum()),
+                "adds up its own claims" if n_sums == 1 else "add up their own claims": n_sums,
             }
             listed = ", ".join(f"{n:,} {reason}" for reason, n in reasons.items() if n)
             text += f"; {standing.size:,} more excluded ({listed})"
@@ -512,6 +518,8 @@ class Claims:
             return f"dated {rows.date[row]}, after {self._known_by}"
         if standing == _LEFT_OUT:
             return self._why[row]
+        if standing == _SUM:
+            return f"is the sum of the claims of {rows.names[rows.source[row]]} on its parts"
         return f"undated, so not known by {self._known_by}"
 
     def _frame(self, row: NDArray[np.int64]) -> "pd.DataFrame":
@@ -541,6 +549,7 @@ class Claims:
         """Judge which rows are evidence, and lay those out by location."""
         standing = _judge(rows, known_by)
         standing[[row for row, _ in left_out]] = _LEFT_OUT
+        standing[_sums_of_parts(rows, standing == _EVIDENCE)] = _SUM
         evidence = standing == _EVIDENCE
         whole = bool(np.isnat(known_by)) and not left_out
         kept = _kept(rows, evidence)
@@ -611,6 +620,24 @@ def _kept(rows: Rows, evidence: NDArray[np.bool_]) -> NDArray[np.bool_]:
             if whole >= 0 and rows.complete[whole]:
                 kept[place] |= kept[whole]
     return kept
+
+
+def _sums_of_parts(rows: Rows, evidence: NDArray[np.bool_]) -> list[int]:
+    """Rows whose count on a whole is what their source counts on two or more of its parts."""
+    counts = np.flatnonzero(evidence & (rows.kind == COUNT))
+    counts = counts[rows.lower[counts] > 0]  # zeros say nothing of how a zero was come by
+    if not (rows.parent >= 0).any():
+        return []
+    at = {(int(rows.location[r]), int(rows.source[r])): r for r in counts.tolist()}
+    sums: dict[tuple[int, int], list[int]] = {}
+    for (place, source), row in at.items():
+        if rows.parent[place] >= 0:
+            sums.setdefault((int(rows.parent[place]), source), []).append(int(rows.lower[row]))
+    return [
+        at[key]
+        for key, numbers in sums.items()
+        if len(numbers) > 1 and key in at and sum(numbers) == rows.lower[at[key]]
+    ]
 
 
 def _judge(rows: Rows, known_by: np.datetime64) -> NDArray[np.int64]:
