@@ -3,10 +3,12 @@
 Run as ``uv run python -m benchmarks.calibration``: worlds of three sizes are simulated from the
 priors and estimated, and ``benchmarks/calibration.md`` says where the truths fell. Replicates are
 kept in ``--store`` as they come, so that a run that was stopped goes on. ``--sizes 1x3:40``
-shortens it.
+shortens it; ``--sizes 6x3/3:40`` has wholes, of three parts each, up to one that holds all.
+Sections of other sizes are kept on the page.
 """
 
 import argparse
+import re
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from benchmarks.common import markdown, processor
 from tollest.calibration import Calibration, Design, calibrate
 
 # Worlds of each size: one of few locations says less of coverage.
-SIZES = "1x3:1000,20x5:300,200x8:300"
+SIZES = "1x3:1000,20x5:300,200x8:300,6x3/3:200"
 SEED = 20_261_122
 OUTPUT = Path(__file__).with_name("calibration.md")
 
@@ -30,6 +32,8 @@ def section(size: str, calibration: Calibration) -> list[str]:
     jointly = ranks.index[~ranks["jointly_inside"]].tolist()
     return [
         f"## {size}", "",
+        *(["Places are parts of wholes, and these of larger ones, up to one that holds all; each "
+           "is claimed on. `total` is of that one.", ""] if "/" in size else []),
         f"{n} replicates, {n_nuts} of them by NUTS, {calibration.n_doubtful} doubtful. Ranks of "
         f"{len(ranks)} quantities: {len(ranks) - len(outside)} inside the simultaneous 99 % band "
         f"of their own{f' (outside: {chr(44).join(outside)})' if outside else ''}; "
@@ -38,6 +42,14 @@ def section(size: str, calibration: Calibration) -> list[str]:
         f"Smallest p-value {ranks['p_value'].min():.3f}.", "",
         *markdown(calibration.coverage().reset_index().round(3)), "",
     ]  # fmt: skip
+
+
+def kept() -> dict[str, list[str]]:
+    """Sections of the page as it is, by their sizes."""
+    if not OUTPUT.exists():
+        return {}
+    parts = OUTPUT.read_text().split("\n## ")[1:]
+    return {part.split("\n")[0]: f"## {part}".split("\n") for part in parts}
 
 
 def main() -> None:
@@ -57,17 +69,21 @@ def main() -> None:
         "toll at an end in part.",
         "z: distance from the level in Monte Carlo standard errors.", "",
     ]  # fmt: skip
+    sections = kept()
     for part in arguments.sizes.split(","):
         size, replicates = part.split(":")
-        design = Design(*map(int, size.split("x")))
+        n_locations, n_sources, parts = re.fullmatch(r"(\d+)x(\d+)(?:/(\d+))?", size).groups("0")
+        design = Design(int(n_locations), int(n_sources), parts=int(parts))
         calibration = calibrate(
             design, n_replicates=int(replicates), rng=SEED, workers=arguments.workers,
-            store=arguments.store / f"{size}.jsonl",
+            store=arguments.store / f"{size.replace('/', 'by')}.jsonl",
         )  # fmt: skip
-        lines += section(size, calibration)
+        sections[size] = section(size, calibration)
         with pd.option_context("display.width", 120):
-            print("\n".join(lines[-8:]), flush=True)  # noqa: T201 - the output is the point
-        OUTPUT.write_text("\n".join(lines))
+            print("\n".join(sections[size]), flush=True)  # noqa: T201 - the output is the point
+        OUTPUT.write_text(
+            "\n".join([*lines, *(line for part in sections.values() for line in part)])
+        )
 
 
 if __name__ == "__main__":

@@ -180,8 +180,8 @@ class Nested:
 
     @property
     def n_terms(self) -> int:
-        """Claims that an evaluation goes through, each sum counted as the twenty it costs."""
-        return self.problem.members.size + 20 * self.trees.n_nodes
+        """Claims and sums that an evaluation goes through."""
+        return self.problem.members.size + self.trees.n_nodes
 
     def sums(self, points: list[Parameters], gradient: bool) -> passes.Sums:
         """Log marginal likelihoods, and with `gradient` their gradients, as `passes.run`."""

@@ -229,6 +229,7 @@ def simulate(
     cap: int | None = None,
     noise: Family | None = None,
     toll_noise: Family | None = None,
+    parts: int = 0,
     faults: Sequence[Fault] = (),
     rng: int | np.random.Generator | None = None,
 ) -> Simulation:
@@ -258,6 +259,10 @@ def simulate(
         and claims may exceed it.
     noise, toll_noise : Logistic, Normal or StudentT, optional
         Distributions of errors (figures' and claims' alike) and of tolls; logistic by default.
+    parts : int
+        How many locations make up a whole, and how many wholes a larger one, until one holds
+        all; 2 or more, or 0 for no wholes. Each is claimed on as a location is and has an
+        unlisted remainder, a toll like any other.
     faults : sequence of Fault
         What becomes of the claims before they reach the table, in this order: see
         `tollest.faults`.
@@ -267,7 +272,8 @@ def simulate(
     Returns
     -------
     Simulation
-        Locations are named ``L000001`` and so on, sources ``S01`` and so on.
+        Locations are named ``L000001`` and so on, wholes after them likewise, sources ``S01``
+        and so on.
 
     Notes
     -----
@@ -289,12 +295,22 @@ def simulate(
         )
     if truth is not None and len(truth.bias) != n_sources:
         raise ValueError(f"truth has {len(truth.bias)} sources, but n_sources is {n_sources}.")
+    if parts == 1 or parts < 0:
+        raise ValueError(f"parts is {parts}; a whole has two or more, and 0 is for no wholes.")
     rng = np.random.default_rng(rng)
     noise = Logistic() if noise is None else noise
     toll_noise = Logistic() if toll_noise is None else toll_noise
     truth = draw_truth(n_sources, rng=rng) if truth is None else truth
 
     tolls = _draw_tolls(rng, toll_noise, truth, cap, n_locations)
+    n_places = n_locations
+    if parts:
+        parent = _parents(n_locations, parts)
+        remainders = _draw_tolls(rng, toll_noise, truth, None, parent.size - n_locations)
+        tolls = np.concatenate([tolls, remainders])
+        for i in np.flatnonzero(parent >= 0).tolist():  # parts before their wholes
+            tolls[parent[i]] += tolls[i]
+        n_locations = parent.size
     x = np.log1p(tolls) + truth.common_bias
     figures = _whole(x + truth.figure_scatter * noise.rvs(rng, n_locations))
 
@@ -315,8 +331,22 @@ def simulate(
         }
     )
     if cap is not None:
-        table["cap"] = cap
+        # Wholes, and their remainders, have none.
+        table["cap"] = pd.array(np.full(len(table), cap), "Int64").copy()
+        table.loc[location >= n_places, "cap"] = pd.NA
+    if parts:
+        table["parent"] = np.append(_names("L", n_locations, 6), "")[parent[location]]
     return Simulation(Claims.from_table(table), tolls, figures, truth, sources)
+
+
+def _parents(n: int, parts: int) -> NDArray[np.int64]:
+    """Whole of each location, locations first, then the wholes level by level; -1 of the last."""
+    out: list[int] = []
+    start, size = 0, n
+    while size > 1:
+        out += [start + size + i // parts for i in range(size)]
+        start, size = start + size, -(-size // parts)
+    return np.array([*out, -1], np.int64)
 
 
 def _whole(y: NDArray[np.float64]) -> NDArray[np.int64]:

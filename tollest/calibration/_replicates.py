@@ -31,6 +31,8 @@ class Design:
         thousand million would be simulated now and then.
     noise, toll : Logistic, Normal, StudentT or None
         Distributions of errors and of tolls; those of the model where None.
+    parts : int
+        How many locations make up a whole, and wholes a larger one; 0 for no wholes.
     faults : tuple of Fault
         What becomes of the claims before they reach the table; see `tollest.faults`.
     """
@@ -41,6 +43,7 @@ class Design:
     cap: int = 100_000
     noise: Family | None = None
     toll: Family | None = None
+    parts: int = 0
     faults: tuple[Fault, ...] = ()
 
 
@@ -67,6 +70,7 @@ def simulated(
         cap=design.cap,
         noise=design.noise or model.noise,
         toll_noise=design.toll or model.toll,
+        parts=design.parts,
         faults=design.faults,
         rng=rng,
     )
@@ -134,7 +138,7 @@ def replicate(
     above, beyond = of_locations.at_least(truth), of_locations.at_least(truth + 1)
     toll_ranks = 1.0 - above + spread[-len(truth) :] * (above - beyond)
     ranks["toll"] = float(toll_ranks[0])
-    total, true_total = result.total(), int(truth.sum())
+    total, true_total = result.total(), int(truth[simulation.claims.parent < 0].sum())
     ranks["total"] = _rank(total.samples[:, 0], true_total, spread[flat.shape[1]])
     intervals = [of_locations.interval(level, "eti") for level in LEVELS]
     totals = [total.table(level).iloc[0] for level in LEVELS]
