@@ -2,8 +2,9 @@
 
 Run as ``uv run python -m benchmarks.engine_agreement``, or in parts, as ``--problems 1x2,coast``:
 rows of other problems are kept. ``--textbook 1x2,3x3`` says where the textbook is sampled, too
-(``--textbook none`` for nowhere). It sums densely over location by figure by toll and takes
-hours beyond a hundred locations. The table is written to ``benchmarks/engine_agreement.md``.
+(``--textbook none`` for nowhere). It sums densely over location by figure by toll, takes hours
+beyond a hundred locations, and knows no wholes and parts. The table is written to
+``benchmarks/engine_agreement.md``.
 
 Compared are the mean and the standard deviation of every entry of theta and, at some locations,
 the probability of a toll up to the 5, 50 and 95 % quantiles by NUTS: quantiles of whole numbers
@@ -13,7 +14,7 @@ of chains from ArviZ, of importance draws from the effective sample size of thei
 
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +31,16 @@ from tollest.engines import NUTS, NestedLaplace, ThetaDraws
 from tollest.engines._whitening import settled
 from tollest.engines.traces import FromTrace
 from tollest.model import Model, Posterior
+from tollest.simulation import simulate
 from tollest.tolls import TollMasses
 
-PROBLEMS = "1x2,1x3,1x5,3x3,10x8,30x5,100x8,coast,1000x8"
+PROBLEMS = "1x2,1x3,1x5,3x3,10x8,30x5,100x8,coast,1000x8,6x3/3,coast nested"
 TEXTBOOK = "1x2,1x3,1x5,3x3,10x8,30x5,coast"
 OUTPUT = Path(__file__).with_name("engine_agreement.md")
 QUANTILES = (0.05, 0.5, 0.95)
 SIXTHS = (0.1586553, 0.8413447)  # a standard deviation either way
 MOST_LOCATIONS = 10  # whose tolls are compared
+MOST_NESTED = 4  # the same of wholes and parts, whose masses are dearer
 QUIET = Reporter(False)
 
 
@@ -94,10 +97,15 @@ class Answer:
 
 
 def claims_of(name: str) -> Claims:
-    """Claims of a problem: the main example, or simulated ones of a size."""
-    if name == "coast":
-        return Claims.from_table(datasets.load("coastal_syria_2025")).as_of("2025-03-12")
-    return problem(*map(int, name.split("x")), seed=1)
+    """Claims of a problem: the main example, or simulated ones of a size, with wholes or not."""
+    if name.startswith("coast"):
+        table = datasets.load("coastal_syria_2025")
+        table = table if name == "coast nested" else table.drop(columns="parent")
+        return Claims.from_table(table).as_of("2025-03-12")
+    size, _, parts = name.partition("/")
+    if parts:
+        return simulate(*map(int, size.split("x")), parts=int(parts), rng=1).claims
+    return problem(*map(int, size.split("x")), seed=1)
 
 
 def worth(theta: ThetaDraws) -> float | None:
@@ -108,20 +116,38 @@ def worth(theta: ThetaDraws) -> float | None:
     return float(min(theta.ess, theta.theta.shape[1]))
 
 
-def chosen(claims: Claims) -> np.ndarray:
-    """Locations whose tolls are compared: evenly over all."""
-    n = min(claims.n_locations, MOST_LOCATIONS)
-    return np.unique(np.linspace(0, claims.n_locations - 1, n).astype(int))
+def chosen(posterior: Posterior) -> np.ndarray:
+    """Locations whose tolls are compared: evenly over all, or over those on trees."""
+    nested = posterior.nested
+    all_there_are = nested.places if nested else np.arange(posterior.claims.n_locations)
+    n = min(all_there_are.size, MOST_LOCATIONS if nested is None else MOST_NESTED)
+    return all_there_are[np.unique(np.linspace(0, all_there_are.size - 1, n).astype(int))]
 
 
 def conditionals(posterior: Posterior, theta: np.ndarray, location: int) -> TollMasses:
     """Mass function of a location's toll given each row of `theta`, (n_draws, n_theta)."""
+    if posterior.nested is not None:
+        return nested_conditionals(posterior, theta, [location])[0]
     pattern = int(posterior.patterns[location])
     part = _kernels.shard(posterior.problem, pattern, pattern + 1)
     masses = np.zeros((len(theta), part.x.size))
     for i, row in enumerate(theta):
         _kernels.add_toll_masses(part, posterior.parameters(row), 1.0, masses[i : i + 1])
     return TollMasses(*posterior.bins, masses)
+
+
+def nested_conditionals(posterior: Posterior, theta: np.ndarray, locations) -> list[TollMasses]:
+    """Mass functions of several locations' tolls, each given each row of `theta`."""
+    nested = posterior.nested
+    places = nested.places.tolist()
+    some = replace(nested, nodes=nested.nodes[[places.index(i) for i in locations]])
+    shape = (nested.trees.n_nodes, nested.problem.x.size)
+    out = np.empty((len(locations), len(theta), posterior.bins[0].size))
+    for i, row in enumerate(theta):
+        masses = np.zeros(shape)
+        nested.add_masses(posterior.parameters(row), 1.0, masses)
+        out[:, i] = some.on_bins(masses, *posterior.bins)
+    return [TollMasses(*posterior.bins, masses) for masses in out]
 
 
 def cdf(posterior: Posterior, theta: np.ndarray, locations, numbers) -> np.ndarray:
@@ -165,7 +191,7 @@ def answers(name: str, draws: int, with_textbook: bool):
     """Run all engines on a problem; their answers, and the names of what is compared."""
     claims = claims_of(name)
     posterior = Model().given(claims)
-    locations = chosen(claims)
+    locations = chosen(posterior)
     engines = {"default": NestedLaplace(), "NUTS": NUTS(draws=draws)}
     thetas, seconds = {}, {}
     for seed, (engine_name, engine) in enumerate(engines.items()):

@@ -388,6 +388,7 @@ def test_a_page_of_wholes_and_parts(estimate, tmp_path):
     text = (tmp_path / "page.html").read_text()
     assert "Coast" in text
     assert "speak of each other" in text
+    assert "an unlisted remainder" in text
 
 
 # --------------------------------------------------------------------------- claims

@@ -241,3 +241,24 @@ def test_unknowns_are_named_as_in_the_posterior_and_make_a_truth():
 
     assert set(Model().given(claims).theta_names) <= set(unknowns)
     assert_allclose(np.log(truth_drawn.scatter)[1], unknowns["log_scatter[S02]"])
+
+
+# Wholes and parts.
+
+
+def test_wholes_are_the_sum_of_their_parts_and_a_remainder():
+    simulation = simulate(7, 3, parts=3, rng=1, cap=1000)
+    claims, tolls = simulation.claims, simulation.tolls
+
+    assert_array_equal(claims.parent, [7, 7, 7, 8, 8, 8, 9, 10, 10, 10, -1])
+    assert len(tolls) == len(simulation.figures) == claims.n_locations == 11
+    assert np.all(claims.claims_per_location >= 1)
+    parts = np.bincount(claims.parent[:-1], weights=tolls[:-1], minlength=11)
+    assert np.all(tolls[7:] >= parts[7:])
+    assert np.any(tolls[7:] > parts[7:])  # remainders, which may be 0
+    assert_array_equal(claims.cap == 1000, np.arange(11) < 7)
+
+
+def test_a_whole_of_one_part_is_refused():
+    with pytest.raises(ValueError, match="parts is 1; a whole has two or more"):
+        simulate(7, 3, parts=1, rng=1)

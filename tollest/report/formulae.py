@@ -33,6 +33,14 @@ def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
                 "with probability omega_s the figure, y = v; else the source's own claim",
             ),
         ]
+    if claims.is_nested:
+        lines.append(
+            (
+                "Toll of a whole",
+                "the sum of its parts' and, unless these are declared complete, of an unlisted "
+                "remainder, which is a toll like any other of the whole's group",
+            )
+        )
     lines.append(
         ("Certain", "documented deaths and caps cut the toll off; a verified toll is the toll")
     )
