@@ -34,10 +34,6 @@ from tollest._tables import Grid, Parameters, Problem, tabulate
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Posterior mass of a point, on a grid of an eighth, below which it is left out: claims with small
-# scatters weigh its points unevenly.
-_NOTHING = 1e-20
-
 
 class Forest(NamedTuple):
     """Trees of tolls, each node after those that it is the sum of, its root last.
@@ -72,7 +68,8 @@ def evaluate(
     parameters : Parameters
         The point to evaluate at; `mu` has an entry more, of the group of sums.
     low, high : ndarray of int, shape (n_nodes,)
-        Stretch of points that each node is summed over; see `windows`.
+        Stretch of points that each node is summed over; outside it nodes have no mass worth
+        summing.
     gradient : bool
         Whether to fill `gradients`.
     gradients : Parameters
@@ -245,34 +242,6 @@ def _tree(
         here *= own[pattern[v]]
         add_slopes(forest.dense, up[a], up[b], here, down[a], down[b])
     return value
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def windows(
-    problem: Problem, forest: Forest, parameters: Parameters, start: Integers, stop: Integers
-) -> tuple[Integers, Integers]:
-    """Stretch of points outside which each toll has no mass worth summing, all claims given.
-
-    Looked for on a coarser grid; `start` and `stop`, of its shape, say which points of the finer
-    one begin and end what each of its points stands for.
-    """
-    n_nodes, n_points = forest.left.size, problem.x.size
-    low, high = np.zeros(n_nodes, np.int64), np.full(n_nodes, n_points)
-    masses = np.zeros((n_nodes, n_points))
-    evaluate(
-        problem, forest, parameters, low, high, bool(np.bool_(False)), parameters, 1.0, masses,
-        np.empty((0, 0)),
-    )  # fmt: skip
-    for v in range(n_nodes):
-        a, b = 0, n_points
-        while a < n_points and not masses[v, a] > _NOTHING:
-            a += 1
-        while b > a and not masses[v, b - 1] > _NOTHING:
-            b -= 1
-        if a == b:  # the coarse grid finds the claims impossible
-            a, b = 0, n_points
-        low[v], high[v] = start[max(a - 1, 0)], stop[min(b, n_points - 1)]
-    return low, high
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -18,6 +18,9 @@ from tollest.support import MOST, Support, padded
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# Posterior mass of a point, on a grid of an eighth, below which it is left out: claims with small
+# scatters weigh its points unevenly.
+_NOTHING = 1e-20
 _SHARES = 8  # that draws of theta are averaged in, whatever the number of threads
 
 
@@ -224,9 +227,21 @@ class Nested:
         )  # fmt: skip
 
     def _windows(self, longer: Parameters) -> tuple[Integers, Integers]:
-        return _messages.windows(
-            self.coarse_problem, self.coarse_forest, longer, self.start, self.stop
-        )
+        """Stretch of points outside which each node has no mass, all claims given."""
+        n_nodes, n_points = self.trees.n_nodes, self.coarse_problem.x.size
+        masses = np.zeros((n_nodes, n_points))
+        _messages.evaluate(
+            self.coarse_problem, self.coarse_forest, longer, np.zeros(n_nodes, np.int64),
+            np.full(n_nodes, n_points), False, longer, 1.0, masses, np.empty((0, 0)),
+        )  # fmt: skip
+        there = masses > _NOTHING
+        # Where the coarse grid finds the claims impossible, nothing is left out.
+        there[~there.any(axis=1)] = True
+        first = there.argmax(axis=1)
+        last = n_points - 1 - there[:, ::-1].argmax(axis=1)
+        return (
+            self.start[np.maximum(first - 1, 0)], self.stop[np.minimum(last + 1, n_points - 1)]
+        )  # fmt: skip
 
     @cached_property
     def silent(self) -> "Nested":
