@@ -74,9 +74,11 @@ def test_an_overconfident_engine_is_found_out(default, small):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(1, 3), (20, 5), (200, 8)])
+@pytest.mark.parametrize("size", [(1, 3, 0), (20, 5, 0), (200, 8, 0), (6, 3, 3)])
 def test_more_and_larger_problems_are_calibrated(size):
-    result = calibrate(Design(*size), n_replicates=40, rng=2, progress=False)
+    n_locations, n_sources, parts = size
+    design = Design(n_locations, n_sources, parts=parts)
+    result = calibrate(design, n_replicates=40, rng=2, progress=False)
 
     assert result.uniformity(prob=0.999)["jointly_inside"].all()
     assert (result.coverage().loc["tolls, spread", "z"].abs() < 4).all()

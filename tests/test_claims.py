@@ -433,7 +433,7 @@ def test_a_cut_knows_only_what_was_known(coast):
     cut = coast.as_of("2025-03-11")
 
     assert repr(cut) == (
-        "Claims: 7 claims by 4 sources on 4 locations; "
+        "Claims: 7 claims by 4 sources on 4 locations, 3 parts of others; "
         "13 more excluded (1 superseded, 11 dated after 2025-03-11, 1 undated)"
     )
     assert cut.locations == ("Coast, Hama and Homs, March 2025", "Latakia", "Tartus", "Hama")

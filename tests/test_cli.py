@@ -140,3 +140,17 @@ def test_a_layout_of_others_is_read(tmp_path):
 
     assert result.exit_code == 0, result.stderr
     assert "2 claims" in result.stdout
+
+
+def test_wholes_and_parts_are_read_and_can_be_complete(tmp_path):
+    path = tmp_path / "nested.csv"
+    path.write_text(
+        "location,source,count,parent\nCoast,un,120,\nLatakia,press,70,Coast\n"
+        "Tartus,press,40,Coast\n"
+    )
+
+    assert "3 locations, 2 parts of others" in run("check", path, "--complete", "Coast").stdout
+    assert "'Latakia', which has no parts" in run("check", path, "--complete", "Latakia").stderr
+    other = run("check", path, "--layout", "acled", "--complete", "Coast")
+    assert other.exit_code == 2
+    assert "--complete is for files of claims" in other.stderr

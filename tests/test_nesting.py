@@ -6,15 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 
 import tollest as te
 from tests import reference
 from tests.contracts import check_gradient
-from tollest import _messages, nesting
+from tollest import _messages, nesting, simulation
 from tollest._tables import Parameters
 from tollest.claims import Claims
 from tollest.noise import Logistic, Normal
 from tollest.patterns import Frame, Patterns
+from tollest.tolls import TollMasses
 
 SOURCES = ("agency", "clinic", "press")
 DENSE = 64
@@ -389,6 +391,47 @@ def test_a_page_of_wholes_and_parts(estimate, tmp_path):
     assert "Coast" in text
     assert "speak of each other" in text
     assert "an unlisted remainder" in text
+
+
+@pytest.fixture(scope="module")
+def ranks():
+    """Ranks of true tolls of places, wholes and the largest whole, theta being known."""
+    truth = simulation.Truth(
+        mu=2.0, tau=0.7, bias=np.array([0.1, -0.2, 0.0]), scatter=np.array([0.1, 0.2, 0.4]),
+        repeat=np.array([0.6, 0.3, 0.1]), figure_scatter=0.2, common_bias=0.05,
+    )  # fmt: skip
+    known = {"mu": truth.mu, "log_tau": np.log(truth.tau), "common_bias": truth.common_bias}
+    known["log_figure_scatter"] = np.log(truth.figure_scatter)
+    logit = np.log(truth.repeat / (1.0 - truth.repeat))
+    for i, name in enumerate(simulation.source_names(3)):
+        known |= {
+            f"bias[{name}]": truth.bias[i], f"log_scatter[{name}]": np.log(truth.scatter[i]),
+            f"logit_repeat[{name}]": logit[i],
+        }  # fmt: skip
+    out, drawn = [], []
+    for seed in range(250):
+        rng = np.random.default_rng(seed)
+        world = simulation.simulate(6, 3, parts=3, truth=truth, rng=rng)
+        posterior = te.Model().given(world.claims)
+        point = posterior.parameters(
+            np.array([known.get(name, 0.0) for name in posterior.theta_names])
+        )
+        nested = posterior.nested
+        masses = np.zeros((nested.trees.n_nodes, nested.problem.x.size))
+        draw = nested.draw(point, rng, 1.0, masses)
+        tolls = TollMasses(*posterior.bins, nested.on_bins(masses, *posterior.bins))
+        for said, where in ((world.tolls, out), (draw, drawn)):
+            above, beyond = tolls.at_least(said), tolls.at_least(said + 1)
+            where.append(1.0 - above + rng.random(said.size) * (above - beyond))
+    return np.array(out), np.array(drawn)
+
+
+@pytest.mark.parametrize("of", ["truths", "draws"])
+def test_ranks_on_trees_are_uniform_where_theta_is_known(ranks, of):
+    # Seven tests each, of which one in fifteen thousand should fail by chance.
+    for column in ranks[of == "draws"].T[[0, 2, 5, 6, 7, 8]]:
+        assert stats.kstest(column, "uniform").pvalue > 1e-5
+    assert stats.kstest(ranks[of == "draws"][:, :6].ravel(), "uniform").pvalue > 1e-5
 
 
 # --------------------------------------------------------------------------- claims

@@ -464,6 +464,9 @@ class Claims:
         silent = int((self.claims_per_location == 0).sum())
         if silent:
             text += f", {silent:,} of them silent"
+        if self.is_nested:
+            n_parts = int((self.parent >= 0).sum())
+            text += f", {n_parts:,} {'a part of another' if n_parts == 1 else 'parts of others'}"
         if certain:
             text += f", with {' and '.join(certain)}"
         standing = self._standing[~self._in_evidence]

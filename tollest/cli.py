@@ -36,11 +36,11 @@ class Layout(StrEnum):
     IRAQ_BODY_COUNT = "iraq-body-count"
     AIRWARS = "airwars"
 
-    def read(self, path: Path, encoding: str) -> Claims:
+    def read(self, path: Path, encoding: str, complete: list[str]) -> Claims:
         """Read a file of this layout, whole or not at all."""
         match self:
             case Layout.CLAIMS:
-                return Claims.read(path, encoding=encoding)
+                return Claims.read(path, encoding=encoding, complete=complete)
             case Layout.UCDP_GED:
                 return readers.ucdp_ged(path, encoding=encoding)
             case Layout.ACLED:
@@ -76,12 +76,22 @@ AsOf = Annotated[
 ]
 Kind = Annotated[Layout, typer.Option(help="How the file is laid out.")]
 Encoding = Annotated[str, typer.Option(help="That of a CSV file, such as cp1252.")]
+Complete = Annotated[
+    list[str] | None,
+    typer.Option(metavar="WHOLE", help="A location whose parts are all there are; repeatable."),
+]
 
 
-def _claims(path: Path, layout: Layout, encoding: str, as_of: str | None) -> Claims:
+def _claims(
+    path: Path, layout: Layout, encoding: str, as_of: str | None, complete: list[str] | None
+) -> Claims:
     """Read the claims, or say what is wrong with them and leave."""
+    if complete and layout is not Layout.CLAIMS:
+        raise typer.BadParameter(
+            f"--complete is for files of claims; {layout.value} has no wholes."
+        )
     try:
-        claims = layout.read(path, encoding)
+        claims = layout.read(path, encoding, complete or [])
         return claims if as_of is None else claims.as_of(as_of)
     except (ValueError, TypeError, OSError) as error:
         raise _leave(error) from None
@@ -98,9 +108,10 @@ def check(
     as_of: AsOf = None,
     layout: Kind = Layout.CLAIMS,
     encoding: Encoding = "utf-8",
+    complete: Complete = None,
 ) -> None:
     """Say what would be read from a file, what is set aside and why, and what is wrong."""
-    claims = _claims(path, layout, encoding, as_of)
+    claims = _claims(path, layout, encoding, as_of, complete)
     typer.echo(repr(claims))
     excluded = claims.excluded
     if len(excluded):
@@ -117,6 +128,7 @@ def estimate_command(
     as_of: AsOf = None,
     layout: Kind = Layout.CLAIMS,
     encoding: Encoding = "utf-8",
+    complete: Complete = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report, a page: .html.")
     ] = None,
@@ -130,7 +142,12 @@ def estimate_command(
     ci_prob: Annotated[float, typer.Option(help="Probability inside the intervals.")] = 0.9,
     ci_kind: Annotated[str, typer.Option(help="eti (equal tails) or hdi (shortest).")] = "eti",
     rng: Annotated[int | None, typer.Option(help="Seed; the same one, the same answer.")] = None,
-    total: Annotated[bool, typer.Option(help="Add tolls up; not where locations overlap.")] = True,
+    total: Annotated[
+        bool,
+        typer.Option(
+            help="Add tolls up; not where they overlap otherwise than as wholes and parts."
+        ),
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Estimate every toll, print sentence and table, and write what is asked for."""
@@ -138,7 +155,7 @@ def estimate_command(
         raise typer.BadParameter(f"{table} ends in neither .csv nor .parquet.")
     if out is not None and out.suffix != ".html":
         raise typer.BadParameter(f"{out} does not end in .html.")
-    claims = _claims(path, layout, encoding, as_of)
+    claims = _claims(path, layout, encoding, as_of, complete)
     try:  # before minutes are spent on an answer that cannot be written
         check_interval(ci_prob, ci_kind)
         for file, ending in (
