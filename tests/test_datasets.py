@@ -70,8 +70,8 @@ def test_the_claims_of_the_time_are_ready_for_use():
     claims = Claims.from_table(datasets.load("coastal_syria_2025"))
 
     assert repr(claims) == (
-        "Claims: 13 claims by 10 sources on 9 locations, 7 parts of others; "
-        "7 more excluded (5 superseded, 1 repeats another source, 1 adds up its own claims)"
+        "Claims: 14 claims by 10 sources on 9 locations, 7 parts of others; "
+        "6 more excluded (5 superseded, 1 repeats another source)"
     )
 
 

@@ -152,3 +152,12 @@ def test_where_the_quadratic_is_no_good_the_other_function_is_named(table, tmp_p
 
     with pytest.raises(ValueError, match=r"6 claims are too few .* use tollest\.estimate"):
         te.distributed.estimate(tmp_path, progress=False)
+
+
+def test_wholes_and_parts_are_refused(tmp_path):
+    rows = [("W", "p", 9, None), ("P", "q", 5, "W")]
+    columns = ["location", "source", "count", "parent"]
+    pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "part.parquet")
+
+    with pytest.raises(ValueError, match="wholes and parts are not estimated in shards"):
+        te.distributed.estimate(tmp_path, rng=1, progress=False)

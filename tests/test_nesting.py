@@ -14,6 +14,8 @@ from tests.contracts import check_gradient
 from tollest import _messages, nesting, simulation
 from tollest._tables import Parameters
 from tollest.claims import Claims
+from tollest.estimation import _is_top
+from tollest.model import Posterior
 from tollest.noise import Logistic, Normal
 from tollest.patterns import Frame, Patterns
 from tollest.tolls import TollMasses
@@ -288,6 +290,15 @@ def test_draws_are_of_the_mass_functions(estimate):
         assert np.all(np.abs(share - exact) < 4.0 * np.sqrt(0.25 / estimate.theta.ess))
 
 
+def test_a_whole_has_the_documented_deaths_of_its_parts():
+    rows = [("Coast", "press", 100, None, None), ("Latakia", "un", 70, "documented", "Coast")]
+    estimate = te.estimate(Claims.from_table(table_of(rows)), rng=1, progress=False)
+
+    table = estimate.table()
+    assert table["documented"].tolist() == [70, 70]
+    assert table["lower"]["Coast"] >= 70
+
+
 def test_parts_are_counted_in_their_wholes(estimate):
     names = list(estimate.claims.locations)
     draws = estimate.draws()
@@ -536,13 +547,107 @@ def test_a_source_that_adds_up_its_own_counts_is_heard_once():
         ("Latakia", "monitor", 70, None, "Coast"), ("Tartus", "monitor", 40, None, "Coast"),
         ("Latakia", "press", 150, None, "Coast"),
     ]  # fmt: skip
-    claims = Claims.from_table(table_of(rows))
+    claims = Claims.from_table(table_of(rows), complete=["Coast"])
 
+    # Where there may be a remainder, such a count says that nothing is in it.
+    assert not len(Claims.from_table(table_of(rows)).excluded)
     aside = claims.excluded.set_index("row")["reason"]
     assert aside.to_dict() == {0: "is the sum of the claims of monitor on its parts"}
     # Without one of the parts its sum is a claim again; and one part alone is no sum.
     assert claims.without(rows=[2]).to_frame()["row"].tolist() == [0, 1, 3, 4]
     assert repr(claims).endswith("1 more excluded (1 adds up its own claims)")
+
+
+@pytest.mark.parametrize(
+    ("parents", "complete"),
+    [
+        ({2: 1, 3: 1}, [1]),
+        ({" 2": "1 ", "3": "1", "1": None, "": "9"}, (name for name in ["1"])),
+        (pd.Series({"2": "1", "3": "1"}), np.array(["1"])),
+    ],
+)
+def test_names_of_wholes_and_parts_are_read_as_names_are(parents, complete):
+    table = pd.DataFrame({"location": [1, 2, 3], "source": "p", "count": [9, 4, 4]})
+
+    claims = Claims.from_table(table, parents=parents, complete=complete)
+
+    assert claims.locations == ("1", "2", "3")
+    assert_array_equal(claims.parent, [-1, 0, 0])
+    assert_array_equal(claims.complete, [True, False, False])
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"parents": {"Latakia": "coast"}}, te.ClaimsError, "differ only by case or white space"),
+        ({"parents": [("Latakia", "Coast")]}, TypeError, "give a mapping of each part"),
+        ({"complete": "Coast"}, TypeError, "complete is the text 'Coast'"),
+    ],
+)
+def test_names_that_would_make_a_tree_of_their_own_are_refused(given, error, message):
+    rows = [("Coast", "un", 100, None, None), ("Latakia", "press", 40, None, None)]
+
+    with pytest.raises(error, match=message):
+        Claims.from_table(table_of(rows), **given)
+
+
+def test_a_whole_by_name_alone_has_the_group_of_its_parts():
+    table = pd.DataFrame(
+        {"location": ["A", "B", "C"], "source": "p", "count": 3, "group": ["x", "x", "y"]}
+    )
+    claims = Claims.from_table(table, parents={"A": "W", "B": "W", "W": "V"})
+
+    assert claims.groups == ("x", "y")
+    of = {n: claims.groups[g] for n, g in zip(claims.locations, claims.group_index, strict=True)}
+    assert (of["W"], of["V"]) == ("x", "x")
+    with pytest.raises(te.ClaimsError, match="'P' has no group, and other locations do"):
+        Claims.from_table(table, parents={"P": "Q"})
+
+
+def test_a_whole_by_name_alone_goes_with_its_parts():
+    rows = [("F", "p", 3, None, None), ("P", "q", 4, None, "W"), ("Q", "q", 4, None, "W")]
+    claims = Claims.from_table(table_of(rows))
+
+    assert claims.locations == ("F", "P", "Q", "W")
+    assert claims.without("q").locations == ("F",)
+
+
+def test_what_is_certain_of_parts_is_certain_of_their_whole():
+    rows = [
+        ("P", "un", 1003, "verified", "W"), ("Q", "un", 1511, "verified", "W"),
+        ("W", "press", 2000, None, None), ("V", "press", 2000, None, None),
+        ("R", "un", 777, "documented", "V"),
+    ]  # fmt: skip
+    claims = Claims.from_table(table_of(rows), complete=["W"])
+    posterior = te.Model().given(claims)
+    nested = posterior.nested
+    masses = nested.averaged([posterior.parameters(np.zeros(posterior.n_theta))])
+    tolls = TollMasses(*posterior.bins, nested.on_bins(masses, *posterior.bins))
+    at = dict(zip((claims.locations[i] for i in nested.places), range(5), strict=True))
+
+    assert tolls.interval(0.9, "eti")[0][at["W"]] == tolls.quantile(0.95)[at["W"]] == 2514
+    assert tolls.mean()[at["W"]] == pytest.approx(2514.0)
+    assert tolls.at_least(777)[at["V"]] == pytest.approx(1.0)
+
+
+def test_a_part_of_a_part_is_added_once():
+    # Labels of the coast and of a town in one of its governorates, which has another label.
+    parent, label = np.array([-1, 0, 1, -1]), np.array([0, 1, 0, 1])
+
+    assert_array_equal(_is_top(parent, label), [True, True, False, True])
+
+
+def test_groups_of_a_part_of_all_claims_are_those_of_all():
+    some = pd.DataFrame(
+        {"location": ["W", "A"], "source": "p", "count": 9, "group": "y", "parent": [None, "W"]}
+    )
+    claims = Claims.from_table(some)
+    other = Claims.from_table(some.assign(group="x", parent=None))
+    frame = Frame.joined([Frame.of(claims), Frame.of(other)])
+
+    problem = Posterior(te.Model(), claims, frame).nested.problem
+
+    assert sorted(set(problem.group.tolist())) == [1, 2]  # group "y", and sums
 
 
 def test_a_table_of_wholes_and_parts_reads_back():

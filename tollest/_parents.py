@@ -1,11 +1,12 @@
 """Reading which locations are parts of which, and checking that what is certain adds up."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest._cells import BLANK, Cells, ClaimsError, Problem, fill_by_location, shown
+from tollest._cells import BLANK, Cells, ClaimsError, Problem, fill_by_location, shown, text_of
 from tollest.wording import UNBOUNDED
 
 Integers = NDArray[np.int64]
@@ -13,7 +14,7 @@ _MOST_NAMED = 5
 
 
 def read(
-    cells: Cells, location: Integers, locations: Sequence[str], parents: Mapping[str, str]
+    cells: Cells, location: Integers, locations: Sequence[str], parents: Mapping[Any, Any]
 ) -> dict[str, str]:
     """Whole of each part, from the column ``parent`` and from a mapping beside the table.
 
@@ -28,6 +29,14 @@ def read(
     parents : mapping of str to str
         Wholes by their parts.
     """
+    if not hasattr(parents, "items"):
+        message = (
+            f"parents is a {type(parents).__name__}; give a mapping of each part to its whole, "
+            "as {'Latakia': 'Coast'}"
+        )
+        raise TypeError(message)
+    given = {text_of(part): text_of(whole) for part, whole in parents.items()}
+    given = {part: whole for part, whole in given.items() if part and whole}
     codes, names = cells.names("parent")
     of = np.full(len(locations), BLANK)
     fill_by_location(
@@ -46,16 +55,16 @@ def read(
             f"parents={{{shown(part)}: {shown(whole)}}}: its rows have the parent "
             f"{shown(found[part])}; a location is a part of one whole."
         )
-        for part, whole in parents.items()
+        for part, whole in given.items()
         if found.get(part, whole) != whole
     ]
     if problems:
         raise ClaimsError(problems)
-    return found | dict(parents)
+    return found | given
 
 
 def positions(
-    parent_of: Mapping[str, str], complete: Iterable[str], locations: Sequence[str]
+    parent_of: Mapping[str, str], complete: Iterable[Any], locations: Sequence[str]
 ) -> tuple[Integers, NDArray[np.bool_]]:
     """Position of each location's whole, and whether its parts are all there are.
 
@@ -76,6 +85,7 @@ def positions(
     if isinstance(complete, str):
         message = f"complete is the text {shown(complete)}; give a list of names"
         raise TypeError(message)
+    complete = [text_of(name) for name in complete]
     at = {name: i for i, name in enumerate(locations)}
     parent = np.full(len(locations), BLANK)
     for part, whole in parent_of.items():

@@ -117,8 +117,8 @@ def read_rows(
     columns: Mapping[str, str],
     words: wording.Words,
     silent: Iterable[str],
-    parents: Mapping[str, str],
-    complete: Iterable[str],
+    parents: Mapping[Any, Any],
+    complete: Iterable[Any],
 ) -> Rows:
     """Read a table of claims, naming all cells that cannot be read.
 
@@ -171,7 +171,10 @@ def read_rows(
     cells.check(location, locations, source, names)
 
     extra = _read_silent(silent, locations, groups)
-    extra |= _unreported(parent_of, [*locations, *extra], groups, group_of, locations)
+    if parent_of:
+        of = [groups[g] for g in group_of] if groups else [""] * len(locations)
+        known = dict(zip(locations, of, strict=True)) | extra
+        extra |= _unreported(parent_of, known, grouped=bool(groups))
     everywhere = (*locations, *extra)
     parent, is_complete = _parents.positions(parent_of, complete, everywhere)
     if groups:
@@ -517,25 +520,32 @@ def _read_silent(
 
 
 def _unreported(
-    parent_of: Mapping[str, str],
-    known: Sequence[str],
-    groups: Sequence[str],
-    group_of: NDArray[np.int64],
-    reported: Sequence[str],
+    parent_of: Mapping[str, str], group: Mapping[str, str], *, grouped: bool
 ) -> dict[str, str]:
-    """Wholes and parts nobody reported on, each with its group: a whole's is that of a part."""
-    group = {name: groups[group_of[i]] for i, name in enumerate(reported)} if groups else {}
-    known_names = set(known)
-    out: dict[str, str] = {}
-    for part, whole in parent_of.items():
-        for name, beside in ((part, whole), (whole, part)):
-            if name not in known_names:
-                out[name] = out.get(name) or group.get(beside, "")
-    if groups:
-        # A chain of such locations has the group of the first that was reported on.
-        for _ in out:
-            for part, whole in parent_of.items():
-                for name, beside in ((part, whole), (whole, part)):
-                    if out.get(name) == "":
-                        out[name] = group.get(beside) or out.get(beside, "")
+    """Wholes and parts not in `group`, each with its group: a whole's is that of a part.
+
+    `group` gives that of each location that is in the table or was given as silent.
+    """
+    pairs = list(parent_of.items())
+    out = {name: "" for pair in pairs for name in pair if name not in group}
+    changed = bool(out) and grouped
+    while changed:
+        changed = False
+        for part, whole in pairs:
+            for name, beside in ((whole, part), (part, whole)):
+                if out.get(name) == "":
+                    out[name] = group.get(beside) or out.get(beside, "")
+                    changed = changed or out[name] != ""
+    problems = [
+        Problem(
+            f"{shown(name)} has no group, and other locations do; give it one: "
+            f"locations={{{shown(name)}: ...}}."
+        )
+        for name, own in out.items()
+        if grouped and not own
+    ]
+    if not all_differ([*group, *out]):
+        problems += variants("location", [*group, *out])
+    if problems:
+        raise ClaimsError(problems)
     return out

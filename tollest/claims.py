@@ -42,8 +42,8 @@ class Claims:
 
     Of several claims by one source on one location the latest stands; a claim that repeats
     another source is no evidence of its own, unless it is documented or verified: what is
-    certain is so whoever repeats it. Nor is a source's count on a whole that is the sum of its
-    own counts on the parts. Claims set aside so are kept in `excluded`.
+    certain is so whoever repeats it. Nor is a source's count on a whole without a remainder that
+    is the sum of its own counts on all the parts. Claims set aside so are kept in `excluded`.
 
     Attributes
     ----------
@@ -167,7 +167,8 @@ class Claims:
                 source's own.
             ``group``, ``cap``
                 Of the location: to which group its prior belongs, and the most who can have died
-                there. Blank, or the same on all rows of a location.
+                there. Blank, or the same on all rows of a location. The cap of a location with
+                parts is evidence of what these can be, and so of all tolls.
             ``parent``
                 The location that this one is a part of: claims may speak of a village, its
                 district and its province. Blank, or the same on all rows of a location.
@@ -205,7 +206,8 @@ class Claims:
         >>> Claims.from_table(table, columns={"location": "village"}, locations=["Brook"])
         Claims: 1 claim by 1 source on 2 locations, 1 of them silent
         """
-        rows = read_rows(table, columns or {}, words, locations, parents or {}, complete)
+        given = {} if parents is None else parents
+        rows = read_rows(table, columns or {}, words, locations, given, complete)
         return cls._resolve(rows)
 
     @classmethod
@@ -611,6 +613,9 @@ def _kept(rows: Rows, evidence: NDArray[np.bool_]) -> NDArray[np.bool_]:
     kept[rows.location[evidence]] = True
     kept[rows.n_reported :] = True
     if (rows.parent >= 0).any():
+        # Of a whole that is known by name alone the parts decide.
+        named = np.unique(rows.parent[rows.parent >= 0])
+        kept[named[named >= rows.n_reported]] = False
         # Wholes stay with their parts, and parts with a whole that has no remainder to be in.
         order = _parents.parts_first(
             np.flatnonzero(rows.parent < 0).tolist(), _parents.parts_of(rows.parent)
@@ -626,9 +631,11 @@ def _kept(rows: Rows, evidence: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _sums_of_parts(rows: Rows, evidence: NDArray[np.bool_]) -> list[int]:
-    """Rows whose count on a whole is what their source counts on two or more of its parts."""
+    """Rows whose count on a complete whole is the sum of what their source counts on its parts.
+
+    Where there may be a remainder, such a count says that little or nothing is in it.
+    """
     counts = np.flatnonzero(evidence & (rows.kind == COUNT))
-    counts = counts[rows.lower[counts] > 0]  # zeros say nothing of how a zero was come by
     if not (rows.parent >= 0).any():
         return []
     at = {(int(rows.location[r]), int(rows.source[r])): r for r in counts.tolist()}
@@ -636,10 +643,14 @@ def _sums_of_parts(rows: Rows, evidence: NDArray[np.bool_]) -> list[int]:
     for (place, source), row in at.items():
         if rows.parent[place] >= 0:
             sums.setdefault((int(rows.parent[place]), source), []).append(int(rows.lower[row]))
+    n_parts = np.bincount(rows.parent[rows.parent >= 0], minlength=len(rows.locations))
     return [
-        at[key]
-        for key, numbers in sums.items()
-        if len(numbers) > 1 and key in at and sum(numbers) == rows.lower[at[key]]
+        at[place, source]
+        for (place, source), numbers in sums.items()
+        if rows.complete[place]
+        and 1 < len(numbers) == n_parts[place]
+        and (place, source) in at
+        and sum(numbers) == rows.lower[at[place, source]]
     ]
 
 

@@ -334,6 +334,11 @@ def _posterior(path: str, columns: dict[str, str], model: Model, frame: Frame) -
 
 def _look(path: str, columns: dict[str, str]) -> _Seen:
     claims = Claims.read(path, columns=columns)
+    if claims.is_nested:
+        raise ValueError(
+            f"{path} has a column of parents, and wholes and parts are not estimated in shards; "
+            "read all claims together and give them to tollest.estimate, or drop the column."
+        )
     return _Seen(Frame.of(claims), _hashed(claims.locations))
 
 

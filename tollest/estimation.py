@@ -196,7 +196,9 @@ class Estimate:
         problem, n_locations = posterior.problem, self.claims.n_locations
         nested, apart = posterior.nested, posterior.apart
         n_patterns, n_support, n_used = problem.group.size, problem.x.size, len(self._used)
-        if n_patterns > _FEW or n_used * n_locations > _MOST_DRAWS:
+        # Threads hold the masses of all nodes, each its own.
+        is_wide = nested is not None and nested.problem.x.size * nested.trees.n_nodes > _MOST_DRAWS
+        if n_patterns > _FEW or n_used * n_locations > _MOST_DRAWS or is_wide:
             return averages.of_patterns(posterior, self._used), None
         # Tables are made anew for every shard and draw, so few patterns are one shard, and
         # threads share the draws instead.
@@ -318,7 +320,7 @@ class Estimate:
                 "mean": mean,
                 "n_claims": self.claims.claims_per_location,
                 "n_figures": self.claims.n_figures,
-                "documented": self.claims.documented,
+                "documented": self._documented,
                 "prior_share": np.where(verified, 0.0, prior_share),
                 "common_bias_share": np.where(verified, 0.0, common_share),
             },
@@ -549,8 +551,8 @@ class Estimate:
         by : mapping or sequence, optional
             Label of each location, as a mapping from location to label (a dict, or a pandas
             Series indexed by location) or a sequence in the order of ``claims.locations``.
-            Without it, the total of all. A part whose whole has the same label is in that
-            already, and not added again.
+            Without it, the total of all. A part of what has the same label is in that already,
+            and not added again; where its whole has another label, both hold it.
 
         Returns
         -------
@@ -572,10 +574,10 @@ class Estimate:
         names, index = labelled(self.claims.locations, by)
         claims = self.claims
         floors = np.where(claims.verified >= 0, claims.verified, claims.documented)
-        # Parts are in their wholes already, where these have the same label.
-        parent = claims.parent
-        tops = np.flatnonzero((parent < 0) | (index[parent] != index))
+        tops = np.arange(claims.n_locations)
         if claims.is_nested:
+            # Parts are in their wholes already, or in what these are parts of.
+            tops = np.flatnonzero(_is_top(claims.parent, index))
             floors = self._certain
 
         def added(values: NDArray[np.bool_] | Integers) -> Integers:
@@ -592,8 +594,10 @@ class Estimate:
         return Totals(
             names=names,
             samples=draws,
-            n_locations=np.bincount(index, minlength=len(names)),
-            n_silent=added(claims.claims_per_location == 0),
+            n_locations=np.bincount(index[tops], minlength=len(names)),
+            n_silent=np.bincount(
+                index[tops], weights=claims.claims_per_location[tops] == 0, minlength=len(names)
+            ).astype(np.int64),
             n_claims=added(claims.claims_per_location),
             documented=np.bincount(index[tops], weights=floors[tops], minlength=len(names)).astype(
                 np.int64
@@ -604,6 +608,15 @@ class Estimate:
             how=self.theta.summary,
             doubts=self.doubts,
         )
+
+    @cached_property
+    def _documented(self) -> Integers:
+        """Deaths that are certain; of wholes at least those in their parts."""
+        claims = self.claims
+        if not claims.is_nested:
+            return claims.documented
+        has_parts = np.isin(np.arange(claims.n_locations), claims.parent)
+        return np.where(has_parts & (claims.verified < 0), self._certain, claims.documented)
 
     @cached_property
     def _certain(self) -> Integers:
@@ -896,3 +909,13 @@ class Estimate:
         if replace(model, support=self.model.support) != self.model:
             raise ValueError("model differs in more than its support; estimate anew instead.")
         return replace(self, posterior=replace(self.posterior, model=model))
+
+
+def _is_top(parent: Integers, label: Integers) -> NDArray[np.bool_]:
+    """Whether nothing that a location is a part of has its label, shape (n_locations,)."""
+    out = np.ones(parent.size, dtype=bool)
+    above = parent.copy()
+    while (above >= 0).any():
+        out &= (above < 0) | (label[above] != label)
+        above = np.where(above >= 0, parent[above], -1)
+    return out

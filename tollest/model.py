@@ -209,8 +209,8 @@ class Posterior:
     @cached_property
     def bins(self) -> tuple[Integers, Integers]:
         """First and last toll of each point of the support, both of shape (n_support,)."""
-        if self.claims.is_nested:
-            return nesting.bins(self.model.support, self.shared.breaks)
+        if self.nested is not None:
+            return nesting.bins(self.model.support, {*self.shared.breaks, *self.nested.breaks})
         return self.model.support.bins(self.shared.largest, self.shared.breaks)
 
     @cached_property

@@ -12,7 +12,7 @@ from tollest._messages import Forest
 from tollest._parents import parts_first, parts_of
 from tollest._tables import Parameters, Problem
 from tollest.claims import UNBOUNDED, Claims
-from tollest.patterns import Frame, Patterns
+from tollest.patterns import Frame, Patterns, positions
 from tollest.support import MOST, Support, padded
 
 Floats = NDArray[np.float64]
@@ -180,6 +180,12 @@ class Nested:
                 least[v] = max(least[v], claims.documented[place])
                 most[v] = min(most[v], claims.cap[place])
         return cls(trees, problem, forest, places, nodes, least, most, *on_coarse, start, stop)
+
+    @property
+    def breaks(self) -> list[int]:
+        """Numbers at which what a place's toll can be begins, or has ended."""
+        least, most = self.least[self.nodes], self.most[self.nodes]
+        return [int(n) for n in np.unique(np.concatenate([least, most[most < MOST] + 1]))]
 
     @property
     def n_terms(self) -> int:
@@ -357,7 +363,9 @@ def problem_of(
     at = np.where(is_place, trees.location, 0)
     base = np.where(is_place, grouped.pattern[at], -1)
     is_sum = trees.left >= 0
-    group = np.where(is_sum, n_groups, trees.group)
+    named = positions(claims.groups, frame.groups) if claims.groups else np.zeros(1, np.int64)
+    group = np.where(trees.group >= 0, named[trees.group], -1)
+    group = np.where(is_sum, n_groups, group)
     silent = (base >= 0) & (np.diff(grouped.offsets)[base] == 0)
     base[silent & is_sum] = -1
     keyed = (base >= 0) | ((group < n_groups) & (group >= 0))

@@ -120,10 +120,10 @@ class Patterns:
     @classmethod
     def of(cls, claims: Claims, frame: Frame, *, repeats: bool) -> "Patterns":
         """Group the locations of `claims`; `repeats` says whether counts can repeat a figure."""
-        source_index = _positions(claims.sources, frame.sources)[claims.source_index]
+        source_index = positions(claims.sources, frame.sources)[claims.source_index]
         group_index = claims.group_index
         if claims.groups:
-            group_index = _positions(claims.groups, frame.groups)[group_index]
+            group_index = positions(claims.groups, frame.groups)[group_index]
         can_repeat = (claims.kind == KINDS.index("count")) & repeats
         number = np.where(can_repeat, claims.lower, -1)
         bounded = claims.upper != UNBOUNDED
@@ -157,7 +157,7 @@ class Patterns:
         )
 
 
-def _positions(names: tuple[str, ...], among: tuple[str, ...]) -> Integers:
+def positions(names: tuple[str, ...], among: tuple[str, ...]) -> Integers:
     """Position of each of some sorted names among all of them, sorted too."""
     position = {name: i for i, name in enumerate(among)}
     return np.array([position[name] for name in names], np.int64)
