@@ -130,7 +130,7 @@ def main() -> None:
             "it in the first row; peers are the plain forms that users write first.", "",
         ]  # fmt: skip
         OUTPUT.write_text("\n".join([*head, *markdown(table.round(3))]) + "\n")
-    draw(table)
+        draw(table)
 
 
 if __name__ == "__main__":
