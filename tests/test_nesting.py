@@ -68,6 +68,10 @@ def said(rng, name, parent):
     return rows, location
 
 
+def table_of(rows, columns=("location", "source", "count", "kind", "parent")):
+    return pd.DataFrame(rows, columns=list(columns))
+
+
 COLUMNS = ["location", "source", "kind", "lower", "upper", "count", "parent"]
 
 
@@ -159,6 +163,25 @@ def test_the_gradient_is_that_of_differences(seed, toll):
     _, gradients, _ = evaluate(problem, forest, at)
 
     check_gradient(value, np.concatenate(at), np.concatenate(gradients), scale=0.3)
+
+
+@pytest.mark.parametrize("whole", [1000, 10**5, 10**9])
+def test_contradictions_beyond_what_a_float_holds_are_finite(whole):
+    rows = [("W", "p", whole, None, None), ("A", "p", 5, None, "W"), ("B", "q", 7, None, "W")]
+    claims = Claims.from_table(table_of(rows), complete=["W"])
+    posterior = te.Model(noise=Normal()).given(claims)
+    values = []
+    for scatter in (0.05, 0.15, 0.5, 1.5, 4.0):
+        theta = np.zeros(posterior.n_theta)
+        for j, name in enumerate(posterior.theta_names):
+            if name.startswith("log_scatter[") or name == "log_figure_scatter":
+                theta[j] = np.log(scatter)
+        value, gradient = posterior.log_likelihood_and_gradient(theta)
+        values.append(value)
+        assert np.isfinite(gradient).all()
+
+    assert np.isfinite(values).all()
+    assert np.argmax(values) > 1  # the wider the errors, the less of a contradiction
 
 
 def coast(whole, parts, kind="count", complete=("Coast",)):
@@ -449,10 +472,6 @@ def test_ranks_on_trees_are_uniform_where_theta_is_known(ranks, of):
 
 
 # --------------------------------------------------------------------------- claims
-
-
-def table_of(rows, columns=("location", "source", "count", "kind", "parent")):
-    return pd.DataFrame(rows, columns=list(columns))
 
 
 def test_wholes_and_parts_come_from_a_column_and_from_a_mapping(claims):

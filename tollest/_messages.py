@@ -34,6 +34,8 @@ from tollest._tables import Grid, Parameters, Problem, tabulate
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+_FLOOR = 1e-250  # of the most that a node's likelihood is, at any toll
+
 
 class Forest(NamedTuple):
     """Trees of tolls, each node after those that it is the sum of, its root last.
@@ -120,7 +122,11 @@ def evaluate(
         )  # fmt: skip
         if not LEAST < total < np.inf:
             units[p] = _in_logs(problem, parameters, grid, p, a, n, work)
-        own[p, a : a + n] = work[JOINT, :n]
+        # Claims on a whole and on its parts may contradict each other beyond what a float holds:
+        # then the density is that of the floor, finite, and rises to where it is theirs.
+        least = _FLOOR * work[JOINT, :n].max()
+        for k in range(n):
+            own[p, a + k] = max(work[JOINT, k], least)
         if cap_edge[p] < np.inf and group[p] != flat:
             log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
             units[p] -= log_inside

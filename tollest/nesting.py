@@ -130,8 +130,7 @@ class Nested:
     places, nodes : ndarray of int, shape (n_places,)
         Locations that are on trees, in their order, and the node of each.
     least, most : ndarray of int, shape (n_nodes,)
-        What a node's toll can be, as far as floors, caps and verified tolls at it and below it
-        tell.
+        What a node's toll can be, as far as floors, caps and verified tolls on its tree tell.
     coarse_problem, coarse_forest : Problem, Forest
         The same on a grid of an eighth, on which windows are looked for.
     start, stop : ndarray of int, shape (n_coarse_points,)
@@ -179,7 +178,23 @@ class Nested:
             elif place >= 0:
                 least[v] = max(least[v], claims.documented[place])
                 most[v] = min(most[v], claims.cap[place])
+        # A part can be no more than its whole less what is certain beside it, and so on.
+        for v in reversed(range(trees.n_nodes)):
+            a, b = int(trees.left[v]), int(trees.right[v])
+            if a >= 0:
+                low, high = least[v], most[v]
+                (least_a, most_a), (least_b, most_b) = (least[a], most[a]), (least[b], most[b])
+                least[a], most[a] = max(least_a, low - most_b), min(most_a, high - least_b)
+                least[b], most[b] = max(least_b, low - most_a), min(most_b, high - least_a)
         return cls(trees, problem, forest, places, nodes, least, most, *on_coarse, start, stop)
+
+    @cached_property
+    def _possible(self) -> tuple[Integers, Integers]:
+        """Stretch of the coarse grid that each node's toll can be in, a point more either way."""
+        first, _ = _stretches(self.coarse_forest.dense)
+        low = np.searchsorted(first, self.least, side="right") - 2
+        high = np.searchsorted(first, self.most, side="right") + 1
+        return np.maximum(low, 0), np.minimum(high, first.size)
 
     @property
     def breaks(self) -> list[int]:
@@ -237,8 +252,8 @@ class Nested:
         n_nodes, n_points = self.trees.n_nodes, self.coarse_problem.x.size
         masses = np.zeros((n_nodes, n_points))
         _messages.evaluate(
-            self.coarse_problem, self.coarse_forest, longer, np.zeros(n_nodes, np.int64),
-            np.full(n_nodes, n_points), False, longer, 1.0, masses, np.empty((0, 0)),
+            self.coarse_problem, self.coarse_forest, longer, *self._possible, False, longer, 1.0,
+            masses, np.empty((0, 0)),
         )  # fmt: skip
         there = masses > _NOTHING
         # Where the coarse grid finds the claims impossible, nothing is left out.
