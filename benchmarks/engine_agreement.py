@@ -14,6 +14,7 @@ of chains from ArviZ, of importance draws from the effective sample size of thei
 
 import argparse
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -124,10 +125,15 @@ def chosen(posterior: Posterior) -> np.ndarray:
     return all_there_are[np.unique(np.linspace(0, all_there_are.size - 1, n).astype(int))]
 
 
-def conditionals(posterior: Posterior, theta: np.ndarray, location: int) -> TollMasses:
-    """Mass function of a location's toll given each row of `theta`, (n_draws, n_theta)."""
+def conditionals(posterior: Posterior, theta: np.ndarray, locations) -> Iterable[TollMasses]:
+    """Mass functions of locations' tolls, each given each row of `theta`, (n_draws, n_theta)."""
     if posterior.nested is not None:
-        return nested_conditionals(posterior, theta, [location])[0]
+        return nested_conditionals(posterior, theta, locations)
+    return (single_conditionals(posterior, theta, location) for location in locations)
+
+
+def single_conditionals(posterior: Posterior, theta: np.ndarray, location: int) -> TollMasses:
+    """Mass function of one location's toll; see `conditionals`."""
     pattern = int(posterior.patterns[location])
     part = _kernels.shard(posterior.problem, pattern, pattern + 1)
     masses = np.zeros((len(theta), part.x.size))
@@ -137,7 +143,7 @@ def conditionals(posterior: Posterior, theta: np.ndarray, location: int) -> Toll
 
 
 def nested_conditionals(posterior: Posterior, theta: np.ndarray, locations) -> list[TollMasses]:
-    """Mass functions of several locations' tolls, each given each row of `theta`."""
+    """Mass functions of tolls on trees, whose evaluation gives all at once; see `conditionals`."""
     nested = posterior.nested
     places = nested.places.tolist()
     some = replace(nested, nodes=nested.nodes[[places.index(i) for i in locations]])
@@ -154,8 +160,7 @@ def cdf(posterior: Posterior, theta: np.ndarray, locations, numbers) -> np.ndarr
     """P(toll <= number | theta) for each draw, shape (*draws, n_locations * n_numbers)."""
     flat = theta.reshape(-1, theta.shape[-1])
     columns = []
-    for location, row in zip(locations, numbers, strict=True):
-        masses = conditionals(posterior, flat, location)
+    for masses, row in zip(conditionals(posterior, flat, locations), numbers, strict=True):
         columns += [1.0 - masses.at_least(int(number) + 1) for number in row]
     return np.column_stack(columns).reshape(*theta.shape[:2], -1)
 
@@ -163,8 +168,7 @@ def cdf(posterior: Posterior, theta: np.ndarray, locations, numbers) -> np.ndarr
 def quantiles(posterior: Posterior, theta: np.ndarray, locations) -> np.ndarray:
     """Quantiles of tolls by thinned draws, shape (n_locations, n_quantiles)."""
     rows = []
-    for location in locations:
-        masses = conditionals(posterior, theta[:: max(1, len(theta) // 1000)], location)
+    for masses in conditionals(posterior, theta[:: max(1, len(theta) // 1000)], locations):
         mean = TollMasses(masses.first, masses.last, masses.masses.mean(axis=0, keepdims=True))
         rows.append([int(mean.quantile(q)[0]) for q in QUANTILES])
     return np.array(rows)

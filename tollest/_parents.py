@@ -86,6 +86,8 @@ def positions(
         message = f"complete is the text {shown(complete)}; give a list of names"
         raise TypeError(message)
     complete = [text_of(name) for name in complete]
+    if not parent_of and not complete:  # names of a million locations need no positions
+        return np.full(len(locations), BLANK), np.zeros(len(locations), dtype=bool)
     at = {name: i for i, name in enumerate(locations)}
     parent = np.full(len(locations), BLANK)
     for part, whole in parent_of.items():
@@ -153,7 +155,7 @@ def check_sums(
         The known toll or the cap of a whole is less than documented or verified in its parts, or
         a whole without a remainder is known to be more than its parts can be.
     """
-    parts = parts_of(parent)
+    order, parts = upwards(parent)
     known = verified >= 0
     least = np.where(known, verified, documented)
     most = np.where(known, verified, cap)
@@ -165,7 +167,7 @@ def check_sums(
         more = len(some) - _MOST_NAMED
         return f"{text} and {more} more" if more > 0 else text
 
-    for whole in parts_first(np.flatnonzero(parent == BLANK).tolist(), parts):
+    for whole in order:
         if whole not in parts:
             continue
         those = parts[whole]
@@ -201,6 +203,12 @@ def parts_of(parent: Integers) -> dict[int, list[int]]:
     for place in np.flatnonzero(parent != BLANK).tolist():
         parts.setdefault(int(parent[place]), []).append(place)
     return parts
+
+
+def upwards(parent: Integers) -> tuple[list[int], dict[int, list[int]]]:
+    """All locations, parts before their wholes, and the parts of those that have some."""
+    parts = parts_of(parent)
+    return parts_first(np.flatnonzero(parent == BLANK).tolist(), parts), parts
 
 
 def parts_first(roots: Iterable[int], parts: Mapping[int, Sequence[int]]) -> list[int]:

@@ -499,14 +499,7 @@ def _read_silent(
     if given and not all_differ([*reported, *given]):
         problems += variants("location", [*reported, *given])
     if groups:
-        problems += [
-            Problem(
-                f"{shown(name)} has no group, and other locations do; "
-                f"give it one: locations={{{shown(name)}: ...}}."
-            )
-            for name, group in given.items()
-            if name and not group
-        ]
+        problems += _groupless(given)
     problems += [
         Problem(
             f"{shown(name)} has the group {shown(given[name])}, but the table has no groups; "
@@ -517,6 +510,18 @@ def _read_silent(
     if problems:
         raise ClaimsError(problems)
     return given
+
+
+def _groupless(group: Mapping[str, str]) -> list[Problem]:
+    """Name all locations without a group where there are groups."""
+    return [
+        Problem(
+            f"{shown(name)} has no group, and other locations do; "
+            f"give it one: locations={{{shown(name)}: ...}}."
+        )
+        for name, own in group.items()
+        if name and not own
+    ]
 
 
 def _unreported(
@@ -536,14 +541,7 @@ def _unreported(
                 if out.get(name) == "":
                     out[name] = group.get(beside) or out.get(beside, "")
                     changed = changed or out[name] != ""
-    problems = [
-        Problem(
-            f"{shown(name)} has no group, and other locations do; give it one: "
-            f"locations={{{shown(name)}: ...}}."
-        )
-        for name, own in out.items()
-        if grouped and not own
-    ]
+    problems = _groupless(out) if grouped else []
     if not all_differ([*group, *out]):
         problems += variants("location", [*group, *out])
     if problems:

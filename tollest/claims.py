@@ -617,9 +617,7 @@ def _kept(rows: Rows, evidence: NDArray[np.bool_]) -> NDArray[np.bool_]:
         named = np.unique(rows.parent[rows.parent >= 0])
         kept[named[named >= rows.n_reported]] = False
         # Wholes stay with their parts, and parts with a whole that has no remainder to be in.
-        order = _parents.parts_first(
-            np.flatnonzero(rows.parent < 0).tolist(), _parents.parts_of(rows.parent)
-        )
+        order, _ = _parents.upwards(rows.parent)
         for place in order:
             if rows.parent[place] >= 0:
                 kept[rows.parent[place]] |= kept[place]
@@ -635,9 +633,9 @@ def _sums_of_parts(rows: Rows, evidence: NDArray[np.bool_]) -> list[int]:
 
     Where there may be a remainder, such a count says that little or nothing is in it.
     """
-    counts = np.flatnonzero(evidence & (rows.kind == COUNT))
     if not (rows.parent >= 0).any():
         return []
+    counts = np.flatnonzero(evidence & (rows.kind == COUNT))
     at = {(int(rows.location[r]), int(rows.source[r])): r for r in counts.tolist()}
     sums: dict[tuple[int, int], list[int]] = {}
     for (place, source), row in at.items():

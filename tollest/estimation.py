@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tollest import _kernels, _text, archive, averages, habits
 from tollest import audit as audits
 from tollest import baselines as rules
-from tollest._parents import parts_first, parts_of
+from tollest._parents import upwards
 from tollest._progress import Reporter
 from tollest.claims import UNBOUNDED, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
@@ -470,12 +470,13 @@ class Estimate:
             np.bincount(location[claims.upper != UNBOUNDED], minlength=claims.n_locations) > 0
         )
         bounded |= (claims.cap != UNBOUNDED) | (claims.verified >= 0)
-        parts = parts_of(claims.parent)
-        from_parts = parts_first(np.flatnonzero(claims.parent < 0).tolist(), parts)
-        for place in from_parts:
+        if not claims.is_nested:
+            return np.asarray(~bounded)
+        order, parts = upwards(claims.parent)
+        for place in order:
             if place in parts and claims.complete[place]:
                 bounded[place] |= bounded[parts[place]].all()
-        for place in reversed(from_parts):
+        for place in reversed(order):
             bounded[parts.get(place, [])] |= bounded[place]
         return np.asarray(~bounded)
 
@@ -523,15 +524,15 @@ class Estimate:
 
         They are the draws numbered from `start`, each with a stream of its own.
         """
-        problem, nested, apart = (
-            self.posterior.problem, self.posterior.nested, self.posterior.apart
-        )  # fmt: skip
-        patterns, masses = self.posterior.patterns[apart], self._masses
+        problem, nested, masses = self.posterior.problem, self.posterior.nested, self._masses
+        # Without trees a view, not a copy for each draw.
+        apart = self.posterior.apart if nested else slice(None)
+        patterns = self.posterior.patterns[apart]
         out = np.empty((len(thetas), self.claims.n_locations), np.int64)
 
         def fill(i: int) -> None:
             point = self.posterior.parameters(thetas[i])
-            if apart.size:
+            if patterns.size:
                 uniform = self._uniform(start + i)[apart]
                 out[i, apart] = masses.place(
                     patterns, *_kernels.draw_bins(problem, point, patterns, uniform)
@@ -574,14 +575,16 @@ class Estimate:
         names, index = labelled(self.claims.locations, by)
         claims = self.claims
         floors = np.where(claims.verified >= 0, claims.verified, claims.documented)
-        tops = np.arange(claims.n_locations)
+        tops: slice | Integers = slice(None)
         if claims.is_nested:
             # Parts are in their wholes already, or in what these are parts of.
             tops = np.flatnonzero(_is_top(claims.parent, index))
             floors = self._certain
 
-        def added(values: NDArray[np.bool_] | Integers) -> Integers:
-            return np.bincount(index, weights=values, minlength=len(names)).astype(np.int64)
+        def added(values: NDArray[np.bool_] | Integers, of: slice | Integers = tops) -> Integers:
+            # Sums of whole numbers below 2^53 are exact in floats.
+            sums = np.bincount(index[of], weights=values[of], minlength=len(names))
+            return sums.astype(np.int64)
 
         draws = np.empty((len(self._used), len(names)), np.int64)
         # A few draws at a time, so that draws of all tolls are never held where these are many.
@@ -589,22 +592,15 @@ class Estimate:
         for start in range(0, len(draws), block):
             part = self._draws_between(start, min(start + block, len(draws)))
             for total, tolls in zip(draws[start:], part, strict=False):
-                # Sums of whole numbers below 2^53 are exact in floats.
-                total[:] = np.bincount(index[tops], weights=tolls[tops], minlength=len(names))
+                total[:] = added(tolls)
         return Totals(
             names=names,
             samples=draws,
             n_locations=np.bincount(index[tops], minlength=len(names)),
-            n_silent=np.bincount(
-                index[tops], weights=claims.claims_per_location[tops] == 0, minlength=len(names)
-            ).astype(np.int64),
-            n_claims=added(claims.claims_per_location),
-            documented=np.bincount(index[tops], weights=floors[tops], minlength=len(names)).astype(
-                np.int64
-            ),
-            n_open=np.bincount(
-                index[tops], weights=self._is_open[tops], minlength=len(names)
-            ).astype(np.int64),
+            n_silent=added(claims.claims_per_location == 0),
+            n_claims=added(claims.claims_per_location, slice(None)),
+            documented=added(floors),
+            n_open=added(self._is_open),
             how=self.theta.summary,
             doubts=self.doubts,
         )
@@ -621,9 +617,9 @@ class Estimate:
     @cached_property
     def _certain(self) -> Integers:
         """Deaths that are certain at each location, those at its parts included."""
-        claims, parts = self.claims, parts_of(self.claims.parent)
+        claims, (order, parts) = self.claims, upwards(self.claims.parent)
         out = np.where(claims.verified >= 0, claims.verified, claims.documented)
-        for place in parts_first(np.flatnonzero(claims.parent < 0).tolist(), parts):
+        for place in order:
             out[place] = max(out[place], out[parts.get(place, [])].sum())
         return out
 

@@ -21,6 +21,7 @@ Integers = NDArray[np.int64]
 # Posterior mass of a point, on a grid of an eighth, below which it is left out: claims with small
 # scatters weigh its points unevenly.
 _NOTHING = 1e-20
+_NONE = np.empty((0, 0))  # masses, messages or curvature that nobody asks for
 _SHARES = 8  # that draws of theta are averaged in, whatever the number of threads
 
 
@@ -189,6 +190,11 @@ class Nested:
         return cls(trees, problem, forest, places, nodes, least, most, *on_coarse, start, stop)
 
     @cached_property
+    def _stretches(self) -> tuple[Integers, Integers]:
+        """First and last toll that each point of the grid stands for."""
+        return _stretches(self.forest.dense)
+
+    @cached_property
     def _possible(self) -> tuple[Integers, Integers]:
         """Stretch of the coarse grid that each node's toll can be in, a point more either way."""
         first, _ = _stretches(self.coarse_forest.dense)
@@ -209,19 +215,29 @@ class Nested:
 
     def sums(self, points: list[Parameters], gradient: bool) -> passes.Sums:
         """Log marginal likelihoods, and with `gradient` their gradients, as `passes.run`."""
-        nothing = np.empty((0, 0))
         values, gradients = np.empty(len(points)), []
         for i, point in enumerate(points):
             longer = _with_sums(point)
-            slope = Parameters(*(np.zeros_like(array) for array in longer))
-            values[i] = _messages.evaluate(
-                self.problem, self.forest, longer, *self._windows(longer), gradient, slope, 0.0,
-                nothing, nothing,
-            )  # fmt: skip
-            if gradient:
+            slope = Parameters(*(np.zeros_like(array) for array in longer)) if gradient else None
+            values[i] = self._evaluate(longer, slope=slope)
+            if slope:
                 gradients.append(np.concatenate(slope._replace(mu=slope.mu[:-1])))
         size = sum(array.size for array in points[0]) if points else 0
-        return passes.Sums(values, np.array(gradients).reshape(-1, size), nothing)
+        return passes.Sums(values, np.array(gradients).reshape(-1, size), _NONE)
+
+    def _evaluate(
+        self, longer: Parameters, *, slope: Parameters | None = None, weight: float = 0.0,
+        masses: Floats | None = None, messages: Floats | None = None,
+    ) -> float:  # fmt: skip
+        """Do as `_messages.evaluate` within the windows, filling what is given."""
+        low, high = self._windows(longer)
+        return float(
+            _messages.evaluate(
+                self.problem, self.forest, longer, low, high, slope is not None, slope or longer,
+                weight, _NONE if masses is None else masses,
+                _NONE if messages is None else messages,
+            )
+        )  # fmt: skip
 
     def averaged(self, points: list[Parameters]) -> Floats:
         """Mass functions of all nodes averaged over points, shape (n_nodes, n_points)."""
@@ -240,12 +256,7 @@ class Nested:
 
     def add_masses(self, point: Parameters, weight: float, out: Floats) -> None:
         """Add `weight` times the mass function of each node to `out`, (n_nodes, n_points)."""
-        longer = _with_sums(point)
-        slope = Parameters(*(np.zeros_like(array) for array in longer))
-        _messages.evaluate(
-            self.problem, self.forest, longer, *self._windows(longer), False, slope, weight, out,
-            np.empty((0, 0)),
-        )  # fmt: skip
+        self._evaluate(_with_sums(point), weight=weight, masses=out)
 
     def _windows(self, longer: Parameters) -> tuple[Integers, Integers]:
         """Stretch of points outside which each node has no mass, all claims given."""
@@ -253,7 +264,7 @@ class Nested:
         masses = np.zeros((n_nodes, n_points))
         _messages.evaluate(
             self.coarse_problem, self.coarse_forest, longer, *self._possible, False, longer, 1.0,
-            masses, np.empty((0, 0)),
+            masses, _NONE,
         )  # fmt: skip
         there = masses > _NOTHING
         # Where the coarse grid finds the claims impossible, nothing is left out.
@@ -302,7 +313,7 @@ class Nested:
             Nothing outside what each toll can be: what the grid has spread there is at the
             nearest toll that can.
         """
-        start, _ = _stretches(self.forest.dense)
+        start, _ = self._stretches
         cell = np.searchsorted(start, first, side="right") - 1
         out = np.zeros((self.nodes.size, first.size))
         for row, v in zip(out, self.nodes.tolist(), strict=True):
@@ -326,17 +337,11 @@ class Nested:
 
         `weight` times the mass functions are added to `masses` on the way, if there are any.
         """
-        longer = _with_sums(point)
-        slope = Parameters(*(np.zeros_like(array) for array in longer))
         messages = np.empty((self.trees.n_nodes, self.problem.x.size))
-        masses = np.empty((0, 0)) if masses is None else masses
-        _messages.evaluate(
-            self.problem, self.forest, longer, *self._windows(longer), False, slope, weight,
-            masses, messages,
-        )  # fmt: skip
+        self._evaluate(_with_sums(point), weight=weight, masses=masses, messages=messages)
         tolls = np.empty(self.trees.n_nodes, np.int64)
         _messages.draw(
-            self.forest, messages, *_stretches(self.forest.dense), self.least, self.most,
+            self.forest, messages, *self._stretches, self.least, self.most,
             rng.random((self.trees.n_nodes, 2)), tolls,
         )  # fmt: skip
         return tolls[self.nodes]

@@ -332,8 +332,8 @@ def simulate(
     )
     if cap is not None:
         # Wholes, and their remainders, have none.
-        table["cap"] = pd.array(np.full(len(table), cap), "Int64").copy()
-        table.loc[location >= n_places, "cap"] = pd.NA
+        caps = np.full(len(table), cap, np.int64)
+        table["cap"] = pd.arrays.IntegerArray(caps, location >= n_places)
     if parts:
         table["parent"] = np.append(_names("L", n_locations, 6), "")[parent[location]]
     return Simulation(Claims.from_table(table), tolls, figures, truth, sources)
