@@ -6,11 +6,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from tollest import datasets
 from tollest._progress import Reporter
 from tollest.claims import Claims
-from tollest.engines import NUTS, NestedLaplace, _quadratic, _whitening
+from tollest.engines import NUTS, NestedLaplace, _proposals, _quadratic, _variational, _whitening
+from tollest.engines._proposals import Proposal
 from tollest.engines._weights import smoothed, systematic
-from tollest.engines.laplace import _Proposal
 from tollest.engines.nuts import convergence
 from tollest.estimation import DoubtfulEstimate, estimate
 from tollest.model import Model
@@ -170,14 +171,50 @@ def test_proposals_have_the_density_that_they_are_drawn_from():
     # The mean of a ratio of densities is 1; to another proposal, so that arms and centres count.
     rng = np.random.default_rng(0)
     root = np.linalg.cholesky(np.array([[1.0, 0.6, 0.0], [0.6, 2.0, 0.3], [0.0, 0.3, 0.5]]))
-    proposal = _Proposal(np.array([1.0, -1.0, 0.5]), root)
-    narrower = _Proposal(np.array([1.1, -0.9, 0.5]), 0.8 * root)
+    proposal = Proposal(np.array([1.0, -1.0, 0.5]), root)
+    narrower = Proposal(np.array([1.1, -0.9, 0.5]), 0.8 * root)
 
     u = proposal.draw(rng, 40_000)
     ratio = np.exp(narrower.log_density(u) - proposal.log_density(u))
 
     assert abs(ratio.mean() - 1.0) < 4 * ratio.std() / np.sqrt(len(u))
     assert ratio.std() < 2
+
+
+def body_and_tails(claims):
+    posterior = Model().given(claims)
+    working = _whitening.replace_support(posterior, _whitening.coarse(posterior))
+    start = _whitening.from_laplace(working, share=1.0)
+    whitening = _variational.closest_normal(working, start, np.random.default_rng(0))
+    return working, whitening, _proposals.tails(working, whitening)
+
+
+def test_where_spreads_may_vanish_proposals_reach_into_their_tails():
+    # Sources of the coast seem to differ in bias, and may not: 5 % of the posterior is there.
+    table = datasets.load("coastal_syria_2025").drop(columns="parent")
+    claims = Claims.from_table(table).as_of("2025-03-12")
+    working, whitening, tails = body_and_tails(claims)
+    start = whitening.centre.copy()
+    start[working.theta_names.index("log_bias_sd")] = -1.5
+    held = working.theta_names.index("log_bias_sd")
+    far = _whitening.find_mode(working, whitening.coordinates, start, held=held)
+    body = Proposal(whitening.centre, whitening.root)
+
+    def log_weight(proposals, u):
+        target = working.log_density_and_gradient_u(whitening.coordinates, u)[0]
+        densities = [proposal.log_density(u[None])[0] for proposal in proposals]
+        return target - np.logaddexp.reduce(densities) + np.log(len(proposals))
+
+    in_body = log_weight([body], whitening.centre)
+    assert far[held] == -1.5
+    assert log_weight([body], far) > in_body + 4.0  # fifty times the weight of a draw in the body
+    assert log_weight([body, *tails], far) < in_body + 1.0
+
+
+def test_spreads_that_claims_pin_have_no_tails_to_reach_into():
+    working, _, tails = body_and_tails(simulate(300, 8, rng=1).claims)
+
+    assert 0 < len(tails) < working.layout.half.sum()  # tau is pinned, spreads of sources are not
 
 
 def test_importance_draws_spread_as_far_as_those_of_nuts():

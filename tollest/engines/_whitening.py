@@ -153,8 +153,13 @@ def from_prior(posterior: Density) -> Coordinates:
     return Coordinates(zeros, layout.mean.copy(), layout.sd.copy(), zeros)
 
 
-def find_mode(posterior: Density, coordinates: Coordinates, start: Floats) -> Floats:
-    """Mode of the density in `u`, searched within 8 units of the prior's centre."""
+def find_mode(
+    posterior: Density, coordinates: Coordinates, start: Floats, held: int | None = None
+) -> Floats:
+    """Mode of the density in `u`, searched within 8 units of the prior's centre.
+
+    The entry `held` stays where it starts.
+    """
     value, gradient = posterior.log_density_and_gradient_u(coordinates, start.clip(-8.0, 8.0))
     # The first step is minus the gradient: in these units it moves no entry by more than 1.
     unit = max(1.0, float(np.abs(gradient).max()))
@@ -171,6 +176,9 @@ def find_mode(posterior: Density, coordinates: Coordinates, start: Floats) -> Fl
 
     options = {"maxfun": 400, "maxiter": 400, "ftol": 1e-9, "gtol": 1e-3 / unit}
     bounds = [(-8.0, 8.0)] * start.size
+    if held is not None:
+        bounds[held] = (start[held], start[held])
+        options |= {"maxfun": 40, "ftol": 1e-6}
     # The stubs know no float and gradient in one; SciPy does.
     found = minimize(  # type: ignore[call-overload]
         objective,
@@ -183,7 +191,7 @@ def find_mode(posterior: Density, coordinates: Coordinates, start: Floats) -> Fl
     return np.asarray(found.x, np.float64)
 
 
-def _hessian(gradient: "Gradient", x: Floats) -> Floats:
+def hessian(gradient: "Gradient", x: Floats) -> Floats:
     """Minus the second derivatives at `x`, by central differences of the gradient."""
 
     def column(i: int) -> Floats:
@@ -247,13 +255,13 @@ def _from_curvature(
     """
     layout = posterior.layout
     theta = posterior.to_theta(coordinates, u[None])[0]
-    hessian = _hessian(Gradient(posterior, None), theta)
+    curvature = hessian(Gradient(posterior, None), theta)
     hyper = {j for j, entry in enumerate(posterior.entries) if entry.half}
     hyper |= {int(i) for i in layout.mean_index[layout.log_sd_index >= 0]} - {0}
     hyper |= set(layout.shift_index.tolist())
     keep = np.array([j for j in range(theta.size) if j not in hyper])
     sd = np.where(layout.log_sd_index >= 0, np.exp(theta[layout.log_sd_index]), layout.sd)
-    values, vectors = np.linalg.eigh(hessian[np.ix_(keep, keep)])
+    values, vectors = np.linalg.eigh(curvature[np.ix_(keep, keep)])
     likelihood = (vectors * np.maximum(values, 0.0)) @ vectors.T
     covariance = np.linalg.inv(likelihood + np.diag(sd[keep] ** -2))
     precision, shift = np.zeros(theta.size), np.zeros(theta.size)
@@ -263,7 +271,7 @@ def _from_curvature(
             precision[j] = share * claims
             o = layout.shift_index[j]
             if o >= 0:
-                slope = -covariance[a] @ hessian[keep, o]
+                slope = -covariance[a] @ curvature[keep, o]
                 shift[j] = _share_of_common(slope, claims, sd[j] ** -2)
     centre = np.where(layout.log_sd_index >= 0, theta, coordinates.centre)
     precision *= _is_informed(posterior)
@@ -283,7 +291,7 @@ def from_laplace(posterior: Density, share: float) -> Whitening:
         theta = posterior.to_theta(coordinates, u[None])
         coordinates = _from_curvature(posterior, coordinates, u, share)
         u = find_mode(posterior, coordinates, posterior.to_u(coordinates, theta)[0])
-    values, vectors = np.linalg.eigh(_hessian(Gradient(posterior, coordinates), u))
+    values, vectors = np.linalg.eigh(hessian(Gradient(posterior, coordinates), u))
     return Whitening(coordinates, u, vectors / np.sqrt(np.maximum(values, _LEAST_CURVATURE)))
 
 

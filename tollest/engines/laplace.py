@@ -1,16 +1,16 @@
 r"""Nested Laplace with adaptive importance correction, going on to NUTS where that fails."""
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
+from scipy.special import logsumexp
 
 from tollest._progress import Reporter
 from tollest._theta import Coordinates
-from tollest.engines import _quadratic, _variational, _weights, _whitening
+from tollest.engines import _proposals, _quadratic, _variational, _weights, _whitening
 from tollest.engines._base import LEAST_ESS, MOST_K, AbstractEngine, ThetaDraws
+from tollest.engines._proposals import Proposal
 from tollest.engines._whitening import Whitening
 from tollest.engines.nuts import NUTS
 from tollest.model import Likelihood, Posterior
@@ -18,12 +18,8 @@ from tollest.support import Support
 
 Floats = NDArray[np.float64]
 
-# Degrees of freedom of proposals: tails heavier than any the whitened posterior has shown. In
-# many dimensions the distance from the centre varies little, and tails of so few would put most
-# draws where hardly any of the posterior is: entries of theta beyond this many add one each.
-_LEAST_DF = 6.0
-_LOW = 15
 _LATEST = 0.5  # share of final draws from the proposal fitted to most; the rest of all others
+_IN_TAILS = 0.15  # share of draws from proposals in the tails of spreads
 _MANY = 40  # entries of theta
 _MANY_PATTERNS = 4000  # at which the likelihood is nearly quadratic, and a pass dear
 DEAR_CLAIMS = 60_000  # in different patterns, at which a round of draws must do
@@ -31,8 +27,6 @@ ENOUGH = 80.0  # effective draws, of a hundred
 THINNED = 2000  # patterns on which the first search runs
 _HOPELESS = 0.015  # ESS a draw below which learning is given up
 _TOO_FEW = 0.03  # ESS a draw below which the final draws are given up
-_STRETCH = 2.5  # of the draws that look for tails along single entries
-_STRETCHED = 0.5  # share of such draws
 _GOOD_ESS = 0.1  # ESS a draw at which there may be nothing to learn
 _UNLEARNT = 4  # most rounds without learning after the first
 # Proposals learnt at least where a round costs little. Sources that contradict each other leave a
@@ -115,11 +109,13 @@ class NestedLaplace:
         # In many dimensions proposals that start badly stay bad; in few they recover, and
         # rounds cost less than what would take over.
         patience = 2 if working.n_theta > _MANY else self.rounds // 2
-        proposals = [_Proposal(whitening.centre, whitening.root)]
+        reporter.update("Looking for tails", 0.0)
+        tails = _proposals.tails(working, whitening)
+        proposals = [Proposal(whitening.centre, whitening.root)]
         least = _LEARNT if n_draws > _CHEAP else 0
         for number in range(self.rounds):
             reporter.update("Importance sampling", number / (2 * self.rounds))
-            learning.add(proposals, np.eye(len(proposals))[-1], rng)
+            learning.add(tails, proposals, np.eye(len(proposals))[-1], rng)
             # More draws from the start may do, and then nothing needs to be learnt.
             is_good = (
                 least == 0
@@ -132,7 +128,9 @@ class NestedLaplace:
             if number >= patience and learning.ess < _HOPELESS * len(learning.draws):
                 return None
             if not is_good or number >= _UNLEARNT:
-                proposals.append(_refitted(learning.draws, learning.log_weights, whitening.root))
+                proposals.append(
+                    _proposals.refitted(learning.draws, learning.log_weights, whitening.root)
+                )
         sample = learning
         # Proposals were fitted to those draws, and give them more density than to others: weights
         # of the same draws would be too even, and their spread too small. New ones are weighed.
@@ -142,7 +140,7 @@ class NestedLaplace:
             sample = _Sample(working, whitening.coordinates, n_draws)
             for number in range(self.rounds):
                 reporter.update("Importance sampling", 0.5 + number / (2 * self.rounds))
-                sample.add(proposals, shares, rng)
+                sample.add(tails, proposals, shares, rng)
                 is_hopeless = number > 2 and sample.ess < _TOO_FEW * len(sample.draws)
                 if sample.is_enough or is_hopeless:
                     break
@@ -166,8 +164,15 @@ class _Sample:
         self._targets: Floats = np.empty(0)
         self._from: Floats = np.empty(0)  # draws from each proposal so far
 
-    def add(self, proposals: "list[_Proposal]", shares: Floats, rng: np.random.Generator) -> None:
-        """Add a round of draws, of each proposal its share; `proposals` may grow in between."""
+    def add(
+        self, tails: list[Proposal], learnt: list[Proposal], shares: Floats,
+        rng: np.random.Generator,
+    ) -> None:  # fmt: skip
+        """Add a round of draws; `learnt`, of each its share, may grow in between."""
+        in_tails = _IN_TAILS if tails else 0.0
+        each = np.full(len(tails), in_tails / max(1, len(tails)))
+        shares = np.concatenate([each, (1.0 - in_tails) * shares])
+        proposals = [*tails, *learnt]
         sizes = np.diff(np.rint(np.cumsum([0.0, *shares]) * self._n_draws)).astype(int)
         self._from = np.pad(self._from, (0, len(proposals) - self._from.size)) + sizes
         u = np.concatenate([p.draw(rng, n) for p, n in zip(proposals, sizes, strict=True)])
@@ -197,68 +202,3 @@ def round_size(posterior: Posterior) -> int:
     if posterior.nested:
         n_terms += posterior.nested.n_terms
     return int(np.clip(400_000 // (100 + n_terms), 1000, 4000))
-
-
-def _df(n_theta: int) -> float:
-    """Degrees of freedom of a proposal for that many entries of theta."""
-    return max(_LEAST_DF, float(n_theta - _LOW))
-
-
-class _Proposal:
-    """Multivariate Student t, mixed with the same stretched along each entry of `u` in turn.
-
-    In many dimensions a multivariate t has hardly more mass than a normal where a single entry
-    is far out and the others are not. Posteriors that are skewed in an entry do.
-    """
-
-    def __init__(self, centre: Floats, root: Floats) -> None:
-        self._centre, self._root = centre, root
-        self._inverse = np.linalg.inv(root)
-        n = centre.size
-        self._df = _df(n)
-        # Where the t is round: along each entry, the others following.
-        self._axes = root / np.linalg.norm(root, axis=1, keepdims=True)
-        self._log_norm = float(
-            gammaln(0.5 * (self._df + n)) - gammaln(0.5 * self._df)
-            - 0.5 * n * np.log(self._df * np.pi)
-            - np.linalg.slogdet(root)[1]
-        )  # fmt: skip
-
-    def draw(self, rng: np.random.Generator, n: int) -> Floats:
-        size = self._centre.size
-        normal = rng.standard_normal((n, size))
-        stretched = np.flatnonzero(rng.random(n) < _STRETCHED)
-        along = self._axes[rng.integers(size, size=stretched.size)]
-        reach = (normal[stretched] * along).sum(axis=1, keepdims=True)
-        normal[stretched] += (_STRETCH - 1.0) * reach * along
-        radius = np.sqrt(rng.chisquare(self._df, n) / self._df)
-        return self._centre + (normal / radius[:, None]) @ self._root.T
-
-    def log_density(self, u: Floats) -> Floats:
-        w = (u - self._centre) @ self._inverse.T
-        distance = np.square(w).sum(axis=1)
-        nearer = distance[:, None] - (1.0 - _STRETCH**-2) * np.square(w @ self._axes.T)
-        power, size = -0.5 * (self._df + self._centre.size), self._centre.size
-        plain = power * np.log1p(distance / self._df) + math.log(1.0 - _STRETCHED)
-        along = logsumexp(power * np.log1p(nearer / self._df), axis=1)
-        scale = math.log(_STRETCHED / (size * _STRETCH))
-        return np.asarray(self._log_norm + np.logaddexp(plain, along + scale), np.float64)
-
-
-def _refitted(draws: Floats, log_weights: Floats, root: Floats) -> _Proposal:
-    """Make a proposal by the moments of the weighted draws, shrunk to the Laplace's."""
-    n_theta = draws.shape[1]
-    power, weights = 1.0, np.exp(log_weights)
-    # Weights are flattened until enough draws speak for a covariance.
-    while 1.0 / np.square(weights).sum() < min(5 * n_theta, len(draws) / 4) and power > 0.05:
-        power *= 0.8
-        weights = np.exp(power * log_weights - logsumexp(power * log_weights))
-    centre = weights @ draws
-    deviations = draws - centre
-    covariance = (deviations * weights[:, None]).T @ deviations
-    # A sample's covariance is far too narrow along some directions unless draws are very many.
-    trust = 1.0 / (1.0 + 5.0 * n_theta * np.square(weights).sum())
-    blend = trust * covariance + (1.0 - trust) * (root @ root.T)
-    # The covariance of a t is df / (df - 2) times its scale; 5 % wider is the safer side.
-    df = _df(n_theta)
-    return _Proposal(centre, np.linalg.cholesky(blend) * 1.05 * np.sqrt((df - 2.0) / df))
