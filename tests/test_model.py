@@ -510,7 +510,7 @@ def held(posterior):
     """What each pattern stands for, in numbers that do not depend on the table's order."""
     problem = posterior.problem
     claim = list(
-        zip(problem.claim_figure.tolist(), problem.claim_source.tolist(),
+        zip(problem.claim_figure.tolist(), problem.claim_voice.tolist(),
             problem.claim_lower.tolist(), problem.claim_upper.tolist(), strict=True)
     )  # fmt: skip
     return [

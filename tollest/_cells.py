@@ -23,6 +23,7 @@ COLUMNS = (
     "location", "source", "count", "lower", "upper", "wording", "kind", "date", "origin", "group",
     "cap",
     "parent",
+    "side",
 )  # fmt: skip
 STATING = ("count", "lower", "upper", "wording")
 # What each column of numbers holds; the second half of an error about one of its cells.

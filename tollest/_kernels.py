@@ -56,7 +56,7 @@ def _work(problem: Problem, low: Integers, high: Integers) -> Floats:
 @njit(cache=True, error_model="numpy")
 def _centres(problem: Problem, parameters: Parameters) -> Integers:
     """Stretch of support in which a claim, or the figure it repeats, has its centre."""
-    lower, upper, source = problem.claim_lower, problem.claim_upper, problem.claim_source
+    lower, upper, source = problem.claim_lower, problem.claim_upper, problem.claim_voice
     x, biases = problem.x, parameters.bias
     out = np.empty((2, lower.size), np.int64)
     common_bias = parameters.shared[2]
@@ -191,7 +191,7 @@ def evaluate(
         problem, parameters, grid, low, high, gradient
     )
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    claim_source, group, multiplicity = problem.claim_source, problem.group, problem.multiplicity
+    claim_voice, group, multiplicity = problem.claim_voice, problem.group, problem.multiplicity
     cap_edge = problem.cap_edge
     n_groups, n_sources, each = parameters.mu.size, parameters.bias.size, matrix.size > 0
     # Gradients of one location, zero but where it has something to say.
@@ -227,12 +227,12 @@ def evaluate(
         value += times * log_unit
         if gradient:
             add_gradient(
-                p, a, n, weight, weight / total, offsets, members, claim_figure, claim_source,
+                p, a, n, weight, weight / total, offsets, members, claim_figure, claim_voice,
                 group, prior, prior_base, figure, figure_base, claim, claim_base, omega, work,
                 mu, bias, log_scatter, repeat, shared,
             )  # fmt: skip
         if each:
-            n_touched = _touched(p, offsets, members, claim_source, group, ends, touched)
+            n_touched = _touched(p, offsets, members, claim_voice, group, ends, touched)
             _add_outer_product(times, own, touched[:n_touched], matrix)
             _move(times, own, touched[:n_touched], gradients, ends)
     return value
@@ -240,7 +240,7 @@ def evaluate(
 
 @njit(cache=True, error_model="numpy")
 def _touched(
-    p: int, offsets: Integers, members: Integers, claim_source: Integers, group: Integers,
+    p: int, offsets: Integers, members: Integers, claim_voice: Integers, group: Integers,
     ends: Integers, touched: Integers,
 ) -> int:  # fmt: skip
     """Entries of the parameters that a location speaks of, each once; how many they are."""
@@ -251,7 +251,7 @@ def _touched(
         n += 1
     for m in range(offsets[p], offsets[p + 1]):
         for i in range(3):
-            touched[n] = ends[i] + claim_source[members[m]]
+            touched[n] = ends[i] + claim_voice[members[m]]
             n += 1
     return n
 

@@ -107,7 +107,7 @@ def evaluate(
         prior[0, prior_base[flat] + a : prior_base[flat] + b] = 1.0
         prior[1:, prior_base[flat] + a : prior_base[flat] + b] = 0.0
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    claim_source, group, cap_edge = problem.claim_source, problem.group, problem.cap_edge
+    claim_voice, group, cap_edge = problem.claim_voice, problem.group, problem.cap_edge
     work, omega = _work(problem, begin, end), 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
     mu, bias, log_scatter, repeat, shared = gradients
     if gradient:
@@ -153,7 +153,7 @@ def evaluate(
             for k in range(n):
                 work[row, k] *= weights[p, a + k]
         add_gradient(
-            p, a, n, forest.n_nodes[p], 1.0, offsets, members, claim_figure, claim_source,
+            p, a, n, forest.n_nodes[p], 1.0, offsets, members, claim_figure, claim_voice,
             group, prior, prior_base, figure, figure_base, claim, claim_base, omega, work,
             mu, bias, log_scatter, repeat, shared,
         )  # fmt: skip

@@ -408,7 +408,7 @@ def joint_at(
 @njit(cache=True, error_model="numpy")
 def add_gradient(
     p: int, a: int, n: int, times: float, scale: float,
-    offsets: Integers, members: Integers, claim_figure: Integers, claim_source: Integers,
+    offsets: Integers, members: Integers, claim_figure: Integers, claim_voice: Integers,
     group: Integers, prior: Floats, prior_base: Integers, figure: Floats, figure_base: Integers,
     claim: Floats, claim_base: Integers, omega: Floats, work: Floats,
     mu: Floats, bias: Floats, log_scatter: Floats, repeat: Floats, shared: Floats,
@@ -421,7 +421,7 @@ def add_gradient(
     row, current, end = FIRST - 1, -1, offsets[p + 1]
     for m in range(offsets[p], end):
         j = members[m]
-        source, v = claim_source[j], claim_figure[j]
+        source, v = claim_voice[j], claim_figure[j]
         s = claim_base[j] + a
         if v < 0:
             one, other = _dots(work, n, claim, 2, s)
@@ -467,7 +467,7 @@ def logarithms(
         n_figures, current, masses = 0, -1, 0.0
         for m in range(problem.offsets[p], problem.offsets[p + 1]):
             j = problem.members[m]
-            source = problem.claim_source[j]
+            source = problem.claim_voice[j]
             scatter = math.exp(parameters.log_scatter[source])
             centre = grid.x[at] + common_bias + parameters.bias[source]
             own = mass_cell(
@@ -514,5 +514,5 @@ def logarithms(
     for m in range(problem.offsets[p], problem.offsets[p + 1]):
         j = problem.members[m]
         if problem.claim_figure[j] >= 0:
-            log_unit -= softplus(parameters.logit_repeat[problem.claim_source[j]])
+            log_unit -= softplus(parameters.logit_repeat[problem.claim_voice[j]])
     return log_unit

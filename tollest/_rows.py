@@ -72,6 +72,10 @@ class Rows:
         All sources, sorted, those included whose claims are no evidence.
     groups : tuple of str
         Sorted; empty where the table has no groups.
+    sides : tuple of str
+        Sorted; empty where the table has no sides.
+    side_index : ndarray of int, shape (n_locations,)
+        Position in `sides`, or `BLANK`.
     group_index, cap : ndarray of int, shape (n_locations,)
         Position in `groups` (0 where there are none); the most who can have died, `UNBOUNDED`
         where nothing was said.
@@ -93,6 +97,8 @@ class Rows:
     n_reported: int
     names: tuple[str, ...]
     groups: tuple[str, ...]
+    sides: tuple[str, ...]
+    side_index: NDArray[np.int64]
     group_index: NDArray[np.int64]
     cap: NDArray[np.int64]
     parent: NDArray[np.int64]
@@ -166,6 +172,7 @@ def read_rows(
     origin = _read_origins(cells, location, source, names)
 
     groups, group_of = _read_groups(cells, location, locations)
+    sides, side_of = _read_sides(cells, location, len(locations))
     cap = _read_caps(cells, location, len(locations))
     parent_of = _parents.read(cells, location, locations, parents)
     cells.check(location, locations, source, names)
@@ -194,6 +201,8 @@ def read_rows(
         n_reported=len(locations),
         names=tuple(names),
         groups=tuple(groups_sorted),
+        sides=sides,
+        side_index=np.concatenate([side_of, np.full(len(extra), BLANK)]),
         group_index=group_index,
         cap=np.concatenate([cap, np.full(len(extra), UNBOUNDED)]),
         parent=parent,
@@ -464,6 +473,27 @@ def _read_groups(
         ),
     )
     return groups, of
+
+
+def _read_sides(
+    cells: Cells, location: NDArray[np.int64], n_locations: int
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Sides, sorted, and that of each location, the same on all its rows; `BLANK` for none."""
+    codes, sides = cells.names("side")
+    of = np.full(n_locations, BLANK)
+    fill_by_location(
+        cells,
+        location,
+        codes,
+        of,
+        lambda a, b: (
+            f"side is {shown(sides[a])}, but {shown(sides[b])} in row {{0}}; the dead of a "
+            "location are of one side, so name a location for each side"
+        ),
+    )
+    order = sorted(range(len(sides)), key=sides.__getitem__)
+    rank = np.array([*np.argsort(order), BLANK], np.int64)
+    return tuple(sides[i] for i in order), rank[of]
 
 
 def _read_caps(cells: Cells, location: NDArray[np.int64], n_locations: int) -> NDArray[np.int64]:

@@ -45,7 +45,7 @@ class Problem(NamedTuple):
     bin_lower: Floats  # (n_support,) edges of the bins, the first -inf, the last inf
     bin_upper: Floats
     bin_width: Floats
-    claim_source: Integers  # (n_distinct,) distinct claims
+    claim_voice: Integers  # (n_distinct,) distinct claims
     claim_lower: Floats
     claim_upper: Floats
     claim_width: Floats
@@ -270,7 +270,7 @@ def _claim_table(
     derivatives: bool,
 ) -> tuple[Floats, Integers, int, Floats]:  # fmt: skip
     lower, upper, width = problem.claim_lower, problem.claim_upper, problem.claim_width
-    source, claim_figure = problem.claim_source, problem.claim_figure
+    source, claim_figure = problem.claim_voice, problem.claim_figure
     family, df, x = problem.family, problem.df, grid.x
     bias, logit = parameters.bias, parameters.logit_repeat
     common_bias = parameters.shared[2]

@@ -36,6 +36,8 @@ _NATURAL = {
     "bias_mean": ("bias_mean", None),
     "log_bias_sd": ("bias_sd", np.exp),
     "bias": ("bias", None),
+    "log_side_sd": ("side_sd", np.exp),
+    "bias_on_side": ("bias_on_side", None),
     "log_scatter_mean": ("log_scatter_mean", None),
     "log_log_scatter_sd": ("log_scatter_sd", np.exp),
     "log_scatter": ("scatter", np.exp),
@@ -94,8 +96,7 @@ def to_datatree(posterior: Posterior, theta: ThetaDraws, tolls: Integers) -> "xr
             data[natural] = data[natural][:, :, 0]
             continue
         # Sources with a fixed effect have no entry, so each effect has its own coordinate.
-        full = claims.groups if name == "mu_group" else claims.sources
-        dim = "group" if name == "mu_group" else "source"
+        dim, full = posterior.dimension(name)
         if tuple(members[name]) != full:
             dim = f"{natural}_source"
         dims[natural], coords[dim] = [dim], members[name]

@@ -122,7 +122,7 @@ def draws_needed(posterior: Posterior, thetas: Floats) -> Integers:
     of_group = np.maximum(mu.std(axis=0), shared[:, 0].std()) / np.exp(shared[:, 0].mean())
     problem = posterior.problem
     # One more at the end, for patterns without claims there.
-    each = np.append(of_source[problem.claim_source][problem.members], 0.0)
+    each = np.append(of_source[problem.claim_voice][problem.members], 0.0)
     known = np.maximum.reduceat(each, problem.offsets[:-1])
     known[np.diff(problem.offsets) == 0] = 0.0
     known = np.maximum(known, of_group[problem.group])

@@ -55,6 +55,10 @@ class Claims:
         Sorted; empty where the table has no groups.
     group_index : ndarray of int, shape (n_locations,)
         Position in `groups`; 0 everywhere where there are none.
+    sides : tuple of str
+        Whose dead they are, sorted; empty where the table has no sides.
+    side_index : ndarray of int, shape (n_locations,)
+        Position in `sides`; -1 for none.
     offsets : ndarray of int, shape (n_locations + 1,)
         Claims ``offsets[i]:offsets[i + 1]`` are on location ``i``. An empty slice is a location
         nobody reported on, or one with documented or verified deaths alone.
@@ -101,6 +105,8 @@ class Claims:
     sources: tuple[str, ...]
     groups: tuple[str, ...]
     group_index: NDArray[np.int64]
+    sides: tuple[str, ...]
+    side_index: NDArray[np.int64]
     offsets: NDArray[np.int64]
     source_index: NDArray[np.int64]
     lower: NDArray[np.int64]
@@ -169,6 +175,11 @@ class Claims:
                 Of the location: to which group its prior belongs, and the most who can have died
                 there. Blank, or the same on all rows of a location. The cap of a location with
                 parts is evidence of what these can be, and so of all tolls.
+            ``side``
+                Whose dead they are at the location, where a source may be biased differently by
+                side: a ministry counts its own dead otherwise than the enemy's. Blank (of both,
+                or not known), or the same on all rows of a location. Any column whose values may
+                change a source's bias will do, such as a year or an area.
             ``parent``
                 The location that this one is a part of: claims may speak of a village, its
                 district and its province. Blank, or the same on all rows of a location.
@@ -362,7 +373,14 @@ class Claims:
             },
             **{
                 name: getattr(self, name)[places]
-                for name in ("group_index", "documented", "verified", "cap", "complete")
+                for name in (
+                    "group_index",
+                    "side_index",
+                    "documented",
+                    "verified",
+                    "cap",
+                    "complete",
+                )
             },
             parent=np.full(int(places.sum()), BLANK),
         )
@@ -392,6 +410,31 @@ class Claims:
         return self.n_claims
 
     @cached_property
+    def _voiced(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        n_sides = len(self.sides) + 1
+        if n_sides == 1:  # as in a million claims
+            sources = np.arange(self.n_sources)
+            return np.stack([sources, np.full_like(sources, BLANK)], axis=1), self.source_index
+        side = np.repeat(self.side_index, np.diff(self.offsets))
+        used, voice = _compact(self.source_index * n_sides + side + 1, self.n_sources * n_sides)
+        source, side = np.divmod(np.array(used, np.int64), n_sides)
+        return np.stack([source, side - 1], axis=1), voice
+
+    @property
+    def voices(self) -> tuple[tuple[str, str], ...]:
+        """Sources by the side whose dead they speak of, ``(source, side)``, sorted.
+
+        The side is ``""`` where the locations have none.
+        """
+        sides = (*self.sides, "")
+        return tuple((self.sources[i], sides[j]) for i, j in self._voiced[0].tolist())
+
+    @property
+    def voice_index(self) -> NDArray[np.int64]:
+        """Position of each claim's source and side in `voices`. Shape (n_claims,)."""
+        return self._voiced[1]
+
+    @cached_property
     def claims_per_location(self) -> NDArray[np.int64]:
         """Claims in evidence on each location, documented and verified ones included.
 
@@ -419,9 +462,9 @@ class Claims:
         Returns
         -------
         pandas.DataFrame
-            Columns ``row, location, source, kind, lower, upper, date``, and ``group``, ``cap``
-            and ``parent`` where there are any. `upper` and `cap` are ``<NA>`` where there is no
-            upper bound, and documented deaths are a lower bound. `from_table` reads it back;
+            Columns ``row, location, source, kind, lower, upper, date``, and ``group``, ``side``,
+            ``cap`` and ``parent`` where there are any. `upper` and `cap` are ``<NA>`` where there
+            is no upper bound, and documented deaths are a lower bound. `from_table` reads it back;
             locations nobody reported on have no row, and go through its `locations` or `parents`,
             and wholes that are complete through `complete`.
         """
@@ -431,6 +474,8 @@ class Claims:
         frame, where = self._frame(evidence), rows.location[evidence]
         if rows.groups:
             frame["group"] = _spelled(rows.groups, rows.group_index[where])
+        if rows.sides:
+            frame["side"] = _spelled(("", *rows.sides), rows.side_index[where] + 1)
         cap = rows.cap[where]
         if (cap != UNBOUNDED).any():
             frame["cap"] = pd.arrays.IntegerArray(cap, cap == UNBOUNDED)
@@ -573,6 +618,7 @@ class Claims:
         noisy = np.flatnonzero(evidence & ~np.isin(rows.kind, (DOCUMENTED, VERIFIED)))
         by_place = rows.location[noisy] * len(rows.names) + rows.source[noisy]
         noisy = noisy[np.argsort(by_place, kind="stable")]
+        sided, side_index = _compact(rows.side_index[kept] + 1, len(rows.sides) + 1)
         grouped, group_index = _compact(rows.group_index[kept], max(len(rows.groups), 1))
         used, source_index = _compact(rows.source[noisy], len(rows.names))
         per_location = np.bincount(rows.location[noisy], minlength=len(kept))[kept]
@@ -589,6 +635,8 @@ class Claims:
             sources=tuple(rows.names[i] for i in used),
             groups=tuple(rows.groups[i] for i in grouped) if rows.groups else (),
             group_index=group_index,
+            sides=tuple(rows.sides[i - 1] for i in sided if i > 0),
+            side_index=side_index - (0 in sided),
             offsets=np.concatenate([[0], per_location.cumsum()]).astype(np.int64),
             source_index=source_index,
             lower=rows.lower[noisy],

@@ -16,8 +16,8 @@ class Counts:
 
     Attributes
     ----------
-    location, source : ndarray of int, shape (n_counts,)
-        Positions in ``claims.locations`` and in ``claims.sources``.
+    location, source, voice : ndarray of int, shape (n_counts,)
+        Positions in ``claims.locations``, ``claims.sources`` and ``claims.voices``.
     count : ndarray of int, shape (n_counts,)
         Deaths claimed.
     n_locations : int
@@ -26,6 +26,7 @@ class Counts:
 
     location: Integers
     source: Integers
+    voice: Integers
     count: Integers
     n_locations: int
 
@@ -35,8 +36,9 @@ class Counts:
         location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
         keep = claims.kind == KINDS.index("count")
         return cls(
-            location[keep], claims.source_index[keep], claims.lower[keep], claims.n_locations
-        )
+            location[keep], claims.source_index[keep], claims.voice_index[keep],
+            claims.lower[keep], claims.n_locations,
+        )  # fmt: skip
 
     def pairs(self) -> tuple[Integers, Integers]:
         """Positions of the claims of all pairs of sources at one location, the earlier first.

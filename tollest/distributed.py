@@ -136,13 +136,15 @@ class ShardedEstimate:
 
     @cached_property
     def _habits(self) -> dict[str, Floats]:
-        layout = self.shards.first(self.model, self.frame).layout
+        layout = self.shards.first(self.model, self.frame).layout_of_sources
         never = isinstance(self.model.priors.logit_repeat, Never)
         return habits.natural(layout, self.theta.flat, never=never)
 
     def sources(self, ci_prob: float = 0.9) -> "pd.DataFrame":
         """Habits of every source; see `tollest.Estimate.sources`."""
-        return habits.table(self.frame.sources, self.frame.n_claims, self._habits, ci_prob)
+        return habits.table(
+            self.frame.sources, self.frame.n_claims_by_source, self._habits, ci_prob
+        )
 
     def write(
         self, folder: str | Path, ci_prob: float = 0.9, ci_kind: str = "eti"

@@ -419,6 +419,8 @@ class Estimate:
             source's own error on the log1p axis: 0.15 is about 15 %. ``repeat`` is the
             probability that a count repeats the figure in circulation. Each is a posterior
             median, with ``_lower`` and ``_upper``; ``n_claims`` counts claims that may err.
+            Where locations have sides, ``bias`` is what those of all sides have in common:
+            `sources_by_side` has each side's.
 
         Raises
         ------
@@ -428,10 +430,39 @@ class Estimate:
         n_claims = np.bincount(self.claims.source_index, minlength=self.claims.n_sources)
         return habits.table(self.claims.sources, n_claims, self._habits(), ci_prob)
 
+    def sources_by_side(self, ci_prob: float = 0.9) -> "pd.DataFrame":
+        """Bias of every source by the side whose dead it counts.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by source and side, ``""`` being locations of no side. ``bias`` is a
+            multiplier of the toll as in `sources`, with ``bias_lower`` and ``bias_upper``;
+            ``n_claims`` counts claims that may err.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` is not between 0 and 1, or the claims have no sides.
+        """
+        if not self.claims.sides:
+            raise ValueError(
+                "the claims have no sides; give Claims.from_table a column 'side', or "
+                "columns={'side': ...} for whatever a source's bias may depend on."
+            )
+        bias = {"bias": np.exp(self._values("bias"))}
+        n_claims = self.posterior.shared.n_claims
+        return habits.table(self.claims.voices, n_claims, bias, ci_prob)
+
     def _habits(self) -> dict[str, Floats]:
         """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources)."""
         never = isinstance(self.model.priors.logit_repeat, Never)
-        return habits.natural(self.posterior.layout, self.theta.flat, never=never)
+        return habits.natural(self.posterior.layout_of_sources, self.theta.flat, never=never)
 
     def _values(self, name: str) -> Floats:
         """Draws of one of the kernels' parameters, shape (n_draws, size) or (n_draws,)."""

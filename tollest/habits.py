@@ -47,7 +47,7 @@ def values(layout: Layout, flat: Floats, name: str) -> Floats:
 def natural(layout: Layout, flat: Floats, *, never: bool) -> dict[str, Floats]:
     """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources).
 
-    `never` says that no source repeats the figure.
+    `layout` is that of sources. `never` says that no source repeats the figure.
     """
     logit = values(layout, flat, "logit_repeat")
     return {
@@ -58,9 +58,12 @@ def natural(layout: Layout, flat: Floats, *, never: bool) -> dict[str, Floats]:
 
 
 def table(
-    sources: tuple[str, ...], n_claims: Integers, habits: dict[str, Floats], ci_prob: float
+    sources: tuple[str, ...] | tuple[tuple[str, str], ...],
+    n_claims: Integers,
+    habits: dict[str, Floats],
+    ci_prob: float,
 ) -> "pd.DataFrame":
-    """Medians of habits with their equal-tailed intervals, a row a source."""
+    """Medians of habits with their equal-tailed intervals, a row a source, or one by side."""
     import pandas as pd
 
     check_interval(ci_prob, "eti")
@@ -70,6 +73,14 @@ def table(
         middle, lower, upper = np.quantile(drawn, ends, axis=0)
         columns |= {name: middle, f"{name}_lower": lower, f"{name}_upper": upper}
     columns["n_claims"] = n_claims
-    frame = pd.DataFrame(columns, index=pd.Index(sources, name="source"))
+    frame = pd.DataFrame(columns, index=_index(sources))
     frame.attrs.update(ci_prob=ci_prob, ci_kind="eti")
     return frame
+
+
+def _index(sources: tuple[str, ...] | tuple[tuple[str, str], ...]) -> "pd.Index":
+    import pandas as pd
+
+    if sources and not isinstance(sources[0], str):
+        return pd.MultiIndex.from_tuples(sources, names=["source", "side"])
+    return pd.Index(sources, name="source")

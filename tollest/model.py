@@ -1,7 +1,7 @@
 """Assumptions, and what they make of claims: a log density over the continuous unknowns."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -137,11 +137,16 @@ class Posterior:
 
     @cached_property
     def layout(self) -> Layout:
-        """Theta as the compiled functions know it."""
+        """Theta as the compiled functions know it, biases and other habits by voice."""
         return self._laid_out[1]
 
+    @property
+    def layout_of_sources(self) -> Layout:
+        """The same with habits by source, biases being those around which sides spread."""
+        return self._laid_out[2]
+
     @cached_property
-    def _laid_out(self) -> tuple[tuple[Entry, ...], Layout]:
+    def _laid_out(self) -> tuple[tuple[Entry, ...], Layout, Layout]:
         builder = _LayoutBuilder()
         priors, claims = self.model.priors, self.shared
         n_sources = len(claims.sources)
@@ -177,13 +182,18 @@ class Posterior:
             )
             figure_scatter = builder.add("log_figure_scatter", None, priors.log_figure_scatter)
         common_bias = builder.add("common_bias", None, priors.common_bias)
-        positions = (mus, bias, scatter, repeat, [tau, figure_scatter, common_bias])
-        index = [np.array([p.index for p in ps], dtype=np.float64) for ps in positions]
-        fixed = [np.array([p.value for p in ps], dtype=np.float64) for ps in positions]
+        shared = [tau, figure_scatter, common_bias]
+        by_side = builder.add_sides(claims.voices, claims.source_of, bias, priors.side_sd)
         entries = builder.entries
+        # What claims see added to the common bias.
+        seen = {p.index for p in by_side}
         shift = [
-            common_bias.index if e.name == "bias" and type(e.sd) is int else -1 for e in entries
+            common_bias.index if i in seen and type(e.sd) is int else -1
+            for i, e in enumerate(entries)
         ]
+        of = claims.source_of.tolist()
+        voices = (mus, by_side, [scatter[s] for s in of], [repeat[s] for s in of], shared)
+        position, fixed = _parameters(voices)
         layout = Layout(
             half=np.array([e.half for e in entries], dtype=np.bool_),
             mean_index=np.array([e.mean if type(e.mean) is int else -1 for e in entries]),
@@ -191,10 +201,11 @@ class Posterior:
             log_sd_index=np.array([e.sd if type(e.sd) is int else -1 for e in entries]),
             sd=np.array([1.0 if type(e.sd) is int else e.sd for e in entries]),
             shift_index=np.array(shift, dtype=np.int64),
-            position=Parameters(*index),
-            fixed=Parameters(*fixed),
+            position=position,
+            fixed=fixed,
         )
-        return tuple(entries), layout
+        position, fixed = _parameters((mus, bias, scatter, repeat, shared))
+        return tuple(entries), layout, layout._replace(position=position, fixed=fixed)
 
     @cached_property
     def theta_names(self) -> tuple[str, ...]:
@@ -222,6 +233,15 @@ class Posterior:
         return Nested.of(
             self.claims, self._all_grouped, self.shared, model.noise, model.toll, model.support
         )
+
+    def dimension(self, name: str) -> tuple[str, tuple[str, ...]]:
+        """Dimension that the entries of a name are along, and the labels of all its members."""
+        shared = self.shared
+        if name == "mu_group":
+            return "group", shared.groups
+        if name == "bias_on_side":
+            return "source_side", tuple(label_of(*voice) for voice in shared.voices)
+        return "source", shared.sources
 
     def refuse_nested(self, what: str) -> None:
         """Refuse what does not know of wholes and parts.
@@ -304,7 +324,7 @@ class Posterior:
         return Problem(
             family=family, df=df, toll_family=toll_family, toll_df=toll_df,
             x=x, bin_lower=bin_lower, bin_upper=bin_upper, bin_width=bin_width,
-            claim_source=grouped.claim_source, claim_lower=grouped.claim_edges[0],
+            claim_voice=grouped.claim_voice, claim_lower=grouped.claim_edges[0],
             claim_upper=grouped.claim_edges[1], claim_width=grouped.claim_edges[2],
             claim_figure=grouped.claim_figure, figure_lower=grouped.figure_edges[0],
             figure_upper=grouped.figure_edges[1], figure_width=grouped.figure_edges[2],
@@ -439,12 +459,14 @@ class Posterior:
         0 for entries of neither. Shape (n_theta,).
         """
         shared = self.shared
-        n_claims = dict(zip(shared.sources, shared.n_claims.tolist(), strict=True))
-        n_locations = dict(zip(shared.groups, shared.n_locations.tolist(), strict=True))
-        return np.array([
-            (n_locations if entry.name == "mu_group" else n_claims).get(entry.member or "", 0)
-            for entry in self.entries
-        ])  # fmt: skip
+        n = {"mu_group": shared.n_locations, "bias_on_side": shared.n_claims}
+        out = np.zeros(self.n_theta, np.int64)
+        for j, entry in enumerate(self.entries):
+            if entry.member is not None:
+                _, labels = self.dimension(entry.name)
+                counts = n.get(entry.name, shared.n_claims_by_source)
+                out[j] = counts[labels.index(entry.member)]
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -512,6 +534,19 @@ class Likelihood:
         return values, slopes, matrix
 
 
+def label_of(source: str, side: str) -> str:
+    """Name of a source by the side it speaks of."""
+    return f"{source}, {side}" if side else source
+
+
+def _parameters(positions: "Iterable[list[_Position]]") -> tuple[Parameters, Parameters]:
+    """Entries of theta and fixed values, in the shape of the kernels' parameters."""
+    columns = list(positions)
+    index = [np.array([p.index for p in ps], dtype=np.float64) for ps in columns]
+    fixed = [np.array([p.value for p in ps], dtype=np.float64) for ps in columns]
+    return Parameters(*index), Parameters(*fixed)
+
+
 @dataclass(frozen=True)
 class _Position:
     """Where a parameter is found: an entry of theta, or a fixed value."""
@@ -546,6 +581,29 @@ class _LayoutBuilder:
         if isinstance(prior, Fixed):
             return _Position(-1, math.log(prior.value))
         return self.append(Entry(name, None, True, 0.0, float(prior.sd)))
+
+    def add_sides(
+        self,
+        voices: tuple[tuple[str, str], ...],
+        source_of: Integers,
+        bias: list[_Position],
+        sd: HalfNormal | Fixed,
+    ) -> list[_Position]:
+        """Add biases by side, each around its source's, and give the bias of each voice.
+
+        Where there is no side, and where the source's bias is fixed, it is the source's own.
+        """
+        own = [bias[s] for s in source_of.tolist()]
+        varies = [bool(side) and p.index >= 0 for (_, side), p in zip(voices, own, strict=True)]
+        if not any(varies):
+            return own
+        spread = self.add_scale("log_side_sd", sd).as_sd()
+        return [
+            self.append(Entry("bias_on_side", label_of(*voice), False, p.as_mean(), spread))
+            if is_free
+            else p
+            for voice, p, is_free in zip(voices, own, varies, strict=True)
+        ]
 
     def add_effects(
         self,

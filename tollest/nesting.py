@@ -406,7 +406,7 @@ def problem_of(
     problem = Problem(
         family=family, df=df, toll_family=toll_family, toll_df=toll_df,
         x=np.log1p(numbers.astype(np.float64)), bin_lower=lower, bin_upper=upper, bin_width=width,
-        claim_source=grouped.claim_source, claim_lower=grouped.claim_edges[0],
+        claim_voice=grouped.claim_voice, claim_lower=grouped.claim_edges[0],
         claim_upper=grouped.claim_edges[1], claim_width=grouped.claim_edges[2],
         claim_figure=grouped.claim_figure, figure_lower=grouped.figure_edges[0],
         figure_upper=grouped.figure_edges[1], figure_width=grouped.figure_edges[2],

@@ -120,7 +120,7 @@ def _compact(part: Problem) -> Problem:
     claim_figure = np.full(claims.size, -1)
     claim_figure[figure >= 0] = where
     return part._replace(
-        claim_source=part.claim_source[claims], claim_lower=part.claim_lower[claims],
+        claim_voice=part.claim_voice[claims], claim_lower=part.claim_lower[claims],
         claim_upper=part.claim_upper[claims], claim_width=part.claim_width[claims],
         claim_figure=claim_figure, figure_lower=part.figure_lower[figures],
         figure_upper=part.figure_upper[figures], figure_width=part.figure_width[figures],

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,11 @@ class Frame:
     ----------
     sources, groups : tuple of str
         Sorted, over all parts.
-    n_claims : ndarray of int, shape (n_sources,)
-        Claims in evidence of each source.
+    voices : tuple of (str, str)
+        Sources by the side whose dead they speak of, sorted; the side is ``""`` where there is
+        none.
+    n_claims : ndarray of int, shape (n_voices,)
+        Claims in evidence of each voice.
     n_locations : ndarray of int, shape (n_groups,)
         Locations of each group.
     largest : int
@@ -33,6 +37,7 @@ class Frame:
     """
 
     sources: tuple[str, ...]
+    voices: tuple[tuple[str, str], ...]
     groups: tuple[str, ...]
     n_claims: Integers
     n_locations: Integers
@@ -48,24 +53,40 @@ class Frame:
         breaks = np.concatenate([claims.documented, capped + 1, verified, verified + 1])
         return cls(
             claims.sources,
+            claims.voices,
             claims.groups,
-            np.bincount(claims.source_index, minlength=claims.n_sources),
+            np.bincount(claims.voice_index, minlength=len(claims.voices)),
             np.bincount(claims.group_index, minlength=len(claims.groups))[: len(claims.groups)],
             max((int(n.max()) for n in (*numbers, verified) if n.size), default=0),
             tuple(np.unique(breaks).tolist()),
         )
 
+    @cached_property
+    def n_claims_by_source(self) -> Integers:
+        """Claims in evidence of each source, of whichever side, shape (n_sources,)."""
+        out = np.zeros(len(self.sources), np.int64)
+        np.add.at(out, self.source_of, self.n_claims)
+        return out
+
+    @cached_property
+    def source_of(self) -> Integers:
+        """Position of each voice's source, shape (n_voices,)."""
+        return positions(tuple(source for source, _ in self.voices), self.sources)
+
     @classmethod
     def joined(cls, parts: "Sequence[Frame]") -> "Frame":
         """Frame of all parts together."""
-        sources, n_claims = _added([(part.sources, part.n_claims) for part in parts])
+        voices, n_claims = _added([(part.voices, part.n_claims) for part in parts])
+        sources = tuple(sorted({source for source, _ in voices}))
         groups, n_locations = _added([(part.groups, part.n_locations) for part in parts])
         breaks = sorted(set().union(*(part.breaks for part in parts)))
         largest = max(part.largest for part in parts)
-        return cls(sources, groups, n_claims, n_locations, largest, tuple(breaks))
+        return cls(sources, voices, groups, n_claims, n_locations, largest, tuple(breaks))
 
 
-def _added(parts: list[tuple[tuple[str, ...], Integers]]) -> tuple[tuple[str, ...], Integers]:
+def _added[N: (str, tuple[str, str])](
+    parts: list[tuple[tuple[N, ...], Integers]],
+) -> tuple[tuple[N, ...], Integers]:
     """Names over all parts, sorted, and the sum of each one's numbers."""
     names = tuple(sorted(set().union(*(names for names, _ in parts))))
     numbers = np.zeros(len(names), np.int64)
@@ -85,8 +106,9 @@ class Patterns:
         Pattern of each location.
     multiplicity : ndarray of float, shape (n_patterns,)
         Locations of each pattern.
-    claim_source, claim_figure : ndarray of int, shape (n_distinct,)
-        Source of each distinct claim, and position of the figure that it may repeat, or -1.
+    claim_voice, claim_figure : ndarray of int, shape (n_distinct,)
+        Source of each distinct claim, by the side it speaks of, and position of the figure that
+        it may repeat, or -1.
     claim_edges : ndarray of float, shape (3, n_distinct)
         Lower edge, upper edge and width on the log1p axis.
     figure_edges : ndarray of float, shape (3, n_figures)
@@ -106,7 +128,7 @@ class Patterns:
 
     pattern: Integers
     multiplicity: Floats
-    claim_source: Integers
+    claim_voice: Integers
     claim_figure: Integers
     claim_edges: Floats
     figure_edges: Floats
@@ -120,7 +142,7 @@ class Patterns:
     @classmethod
     def of(cls, claims: Claims, frame: Frame, *, repeats: bool) -> "Patterns":
         """Group the locations of `claims`; `repeats` says whether counts can repeat a figure."""
-        source_index = positions(claims.sources, frame.sources)[claims.source_index]
+        voice_index = positions(claims.voices, frame.voices)[claims.voice_index]
         group_index = claims.group_index
         if claims.groups:
             group_index = positions(claims.groups, frame.groups)[group_index]
@@ -130,7 +152,7 @@ class Patterns:
         above = claims.upper[bounded].max(initial=0) + 1
         # One above the others for no bound: ranks of neighbouring numbers are faster.
         claim_rank, example = ranks(
-            number, source_index, claims.lower, np.where(bounded, claims.upper, above)
+            number, voice_index, claims.lower, np.where(bounded, claims.upper, above)
         )
         figures, claim_figure = np.unique(number[example], return_inverse=True)
         if figures.size and figures[0] == -1:
@@ -142,7 +164,7 @@ class Patterns:
         return cls(
             pattern=pattern,
             multiplicity=np.bincount(pattern).astype(np.float64),
-            claim_source=source_index[example],
+            claim_voice=voice_index[example],
             claim_figure=claim_figure.astype(np.int64),
             claim_edges=np.stack(
                 noise.edges(claims.lower[example], claims.upper[example], UNBOUNDED)
@@ -157,7 +179,7 @@ class Patterns:
         )
 
 
-def positions(names: tuple[str, ...], among: tuple[str, ...]) -> Integers:
+def positions[N: (str, tuple[str, str])](names: tuple[N, ...], among: tuple[N, ...]) -> Integers:
     """Position of each of some sorted names among all of them, sorted too."""
     position = {name: i for i, name in enumerate(among)}
     return np.array([position[name] for name in names], np.int64)

@@ -110,13 +110,13 @@ def _replicate(
     noise = estimate.model.noise
     figure_scatter, common_bias = np.exp(parameters.shared[1]), parameters.shared[2]
     x = np.log1p(tolls) + common_bias
-    centre = x[counts.location] + parameters.bias[counts.source]
-    scatter = np.exp(parameters.log_scatter)[counts.source]
+    centre = x[counts.location] + parameters.bias[counts.voice]
+    scatter = np.exp(parameters.log_scatter)[counts.voice]
     own = simulation._whole(centre + scatter * noise.rvs(rng, len(centre)))
     if isinstance(estimate.model.priors.logit_repeat, Never):
         return Replicate(parameters, tolls, own, centre, scatter)
     figures = simulation._whole(x + figure_scatter * noise.rvs(rng, len(x)))
     repeat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
-    is_repeat = rng.random(len(own)) < repeat[counts.source]
+    is_repeat = rng.random(len(own)) < repeat[counts.voice]
     count = np.where(is_repeat, figures[counts.location], own)
     return Replicate(parameters, tolls, count, centre, scatter)

@@ -140,7 +140,9 @@ class Source:
     ----------
     bias : Normal, Fixed or None
         Natural log of the ratio of the source's counts to the toll, not the ratio itself:
-        log(1.1) = 0.095 is 10 % too many, log(0.5) = -0.69 half of them, 0 no bias.
+        log(1.1) = 0.095 is 10 % too many, log(0.5) = -0.69 half of them, 0 no bias. Where
+        locations have sides, a fixed one is that of every side, and biases by side spread
+        around any other.
     log_scatter : Normal, Fixed or None
         Natural log of the scatter: log(0.15) = -1.9 is an error of about 15 % either way.
     logit_repeat : Normal, Fixed or None
@@ -188,6 +190,8 @@ class Priors:
         log(1.1) = 0.095 is 10 % too many.
     log_scatter : Pooled
         Natural logs of the sources' scatters.
+    side_sd : HalfNormal or Fixed
+        Spread of one source's biases over sides around its own bias, where locations have sides.
     logit_repeat : Pooled or Never
         Log odds that a source's count repeats the figure in circulation.
     log_figure_scatter : Normal or Fixed
@@ -212,6 +216,7 @@ class Priors:
     group_sd: HalfNormal | Fixed = HalfNormal(0.5)
     tau: HalfNormal | Fixed = HalfNormal(1.0)
     bias: Pooled = Pooled(Fixed(0.0), HalfNormal(0.3))
+    side_sd: HalfNormal | Fixed = HalfNormal(0.3)
     log_scatter: Pooled = Pooled(Normal(math.log(0.15), 0.5), HalfNormal(0.5))
     logit_repeat: Pooled | Never = Pooled(Normal(0.0, 1.5), HalfNormal(1.0))
     log_figure_scatter: Normal | Fixed = Normal(math.log(0.15), 0.5)
@@ -234,7 +239,7 @@ class Priors:
                 )
         _check_scatter("log_figure_scatter", self.log_figure_scatter)
         _check_scatter("the mean of log_scatter", self.log_scatter.mean)
-        for name in ("tau", "group_sd"):
+        for name in ("tau", "group_sd", "side_sd"):
             _check(self, name, (HalfNormal, Fixed))
             prior = getattr(self, name)
             if isinstance(prior, Fixed) and prior.value <= 0:

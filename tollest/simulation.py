@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tollest.claims import Claims
 from tollest.faults import Fault, Said
+from tollest.model import label_of
 from tollest.noise import Family, Logistic
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 
@@ -35,6 +36,8 @@ class Truth:
         Scale of the error of the figure in circulation.
     common_bias : float
         Bias shared by all sources and by the figure.
+    on_side : ndarray of float, shape (n_sources, n_sides), optional
+        Bias of each source by the side whose dead it counts, in place of `bias`.
     """
 
     mu: float
@@ -44,6 +47,7 @@ class Truth:
     repeat: NDArray[np.float64]
     figure_scatter: float
     common_bias: float
+    on_side: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no distribution has."""
@@ -55,6 +59,11 @@ class Truth:
         if not len(self.bias) == len(self.scatter) == len(self.repeat):
             sizes = f"{len(self.bias)}, {len(self.scatter)} and {len(self.repeat)}"
             raise ValueError(f"bias, scatter and repeat are of {sizes} sources; they must agree.")
+        if self.on_side is not None:
+            values = np.array(self.on_side, dtype=float)
+            if values.ndim != 2 or len(values) != len(self.bias) or not np.isfinite(values).all():
+                raise ValueError("on_side must be finite, of shape (n_sources, n_sides).")
+            object.__setattr__(self, "on_side", values)
         if not np.isfinite([self.mu, self.common_bias]).all():
             raise ValueError("mu and common_bias must be finite.")
         if not (self.tau > 0 and self.figure_scatter > 0 and (self.scatter > 0).all()):
@@ -101,6 +110,8 @@ def draw_truth(
     repeat_spread: float = 1.0,
     figure_scatter: float = 0.15,
     common_bias: float = 0.0,
+    sides: int = 0,
+    side_spread: float = 0.2,
     rng: int | np.random.Generator | None = None,
 ) -> Truth:
     """Draw sources around given centres; everything else is fixed.
@@ -120,6 +131,8 @@ def draw_truth(
         Logs of scatters are Normal(log(`scatter`), `scatter_spread`).
     repeat, repeat_spread : float
         Log odds of repeat probabilities are Normal(logit(`repeat`), `repeat_spread`).
+    sides, side_spread : int, float
+        Number of sides, and the spread of a source's biases over them around its own.
     rng : int, Generator or None
         Seed or generator.
 
@@ -140,10 +153,13 @@ def draw_truth(
     rng = np.random.default_rng(rng)
     standard = rng.standard_normal((3, n_sources))
     log_odds = np.log(repeat / (1 - repeat)) + repeat_spread * standard[2]
+    bias = bias_spread * standard[0]
+    on_side = bias[:, None] + side_spread * rng.standard_normal((n_sources, sides))
     return Truth(
         mu=mu,
         tau=tau,
-        bias=bias_spread * standard[0],
+        bias=bias,
+        on_side=on_side if sides else None,
         scatter=scatter * np.exp(scatter_spread * standard[1]),
         repeat=1 / (1 + np.exp(-log_odds)),
         figure_scatter=figure_scatter,
@@ -152,7 +168,11 @@ def draw_truth(
 
 
 def draw_unknowns(
-    priors: Priors, sources: Sequence[str], rng: int | np.random.Generator | None = None
+    priors: Priors,
+    sources: Sequence[str],
+    rng: int | np.random.Generator | None = None,
+    *,
+    sides: Sequence[str] = (),
 ) -> dict[str, float]:
     """Draw all continuous unknowns from their priors.
 
@@ -164,6 +184,8 @@ def draw_unknowns(
         Names of the sources.
     rng : int, Generator or None
         Seed or generator.
+    sides : sequence of str
+        Names of the sides, on each of which every source has a bias.
 
     Returns
     -------
@@ -195,11 +217,25 @@ def draw_unknowns(
             unknowns[f"{name}[{source}]"] = draw(own)
     unknowns["log_figure_scatter"] = draw(priors.log_figure_scatter)
     unknowns["common_bias"] = draw(priors.common_bias)
+    if sides:
+        unknowns["log_side_sd"] = draw_log_scale(priors.side_sd)
+    for source in sources if sides else ():
+        own = priors.sources.get(source, Source()).bias
+        sd = 0.0 if isinstance(own, Fixed) else float(np.exp(unknowns["log_side_sd"]))
+        for side in sides:
+            bias = unknowns[f"bias[{source}]"] + sd * float(rng.standard_normal())
+            unknowns[f"bias_on_side[{label_of(source, side)}]"] = bias
     return unknowns
 
 
-def truth_of(unknowns: Mapping[str, float], sources: Sequence[str]) -> Truth:
+def truth_of(
+    unknowns: Mapping[str, float], sources: Sequence[str], sides: Sequence[str] = ()
+) -> Truth:
     """`Truth` that `draw_unknowns` drew."""
+    on_side = [
+        [unknowns[f"bias_on_side[{label_of(source, side)}]"] for side in sides]
+        for source in sources
+    ]
     bias, scatter, logit = (
         np.array([unknowns[f"{name}[{source}]"] for source in sources])
         for name in ("bias", "log_scatter", "logit_repeat")
@@ -212,12 +248,18 @@ def truth_of(unknowns: Mapping[str, float], sources: Sequence[str]) -> Truth:
         repeat=1.0 / (1.0 + np.exp(-logit)),
         figure_scatter=float(np.exp(unknowns["log_figure_scatter"])),
         common_bias=unknowns["common_bias"],
+        on_side=np.array(on_side) if sides else None,
     )
 
 
 def source_names(n_sources: int) -> tuple[str, ...]:
     """Names that `simulate` gives to sources: ``S01`` and so on."""
     return tuple(_names("S", n_sources, 2).tolist())
+
+
+def side_names(n_sides: int) -> tuple[str, ...]:
+    """Names that `simulate` gives to sides: ``A01`` and so on."""
+    return tuple(_names("A", n_sides, 2).tolist())
 
 
 def simulate(
@@ -230,6 +272,7 @@ def simulate(
     noise: Family | None = None,
     toll_noise: Family | None = None,
     parts: int = 0,
+    sides: int = 0,
     faults: Sequence[Fault] = (),
     rng: int | np.random.Generator | None = None,
 ) -> Simulation:
@@ -253,7 +296,7 @@ def simulate(
         sources, all sets of that size being equally likely; 1 or more. The mean falls short of
         this where it comes near `n_sources`.
     truth : Truth, optional
-        What to simulate from; by default ``draw_truth(n_sources, rng=rng)``.
+        What to simulate from; by default ``draw_truth(n_sources, sides=sides, rng=rng)``.
     cap : int, optional
         The most a toll can be, also said in the claims; larger ones are drawn again. Figures
         and claims may exceed it.
@@ -263,6 +306,9 @@ def simulate(
         How many locations make up a whole, and how many wholes a larger one, until one holds
         all; 2 or more, or 0 for no wholes. Each is claimed on as a location is and has an
         unlisted remainder, a toll like any other.
+    sides : int
+        How many sides the dead of locations are of in turn, sources being biased differently
+        by side; wholes have none. 0 for no sides.
     faults : sequence of Fault
         What becomes of the claims before they reach the table, in this order: see
         `tollest.faults`.
@@ -300,7 +346,10 @@ def simulate(
     rng = np.random.default_rng(rng)
     noise = Logistic() if noise is None else noise
     toll_noise = Logistic() if toll_noise is None else toll_noise
-    truth = draw_truth(n_sources, rng=rng) if truth is None else truth
+    truth = draw_truth(n_sources, sides=sides, rng=rng) if truth is None else truth
+    bias = truth.bias[:, None] if truth.on_side is None else truth.on_side
+    if bias.shape[1] != max(sides, 1):
+        raise ValueError(f"truth has biases on {bias.shape[1]} sides, but sides is {sides}.")
 
     tolls = _draw_tolls(rng, toll_noise, truth, cap, n_locations)
     n_places = n_locations
@@ -316,7 +365,10 @@ def simulate(
 
     location, source = _draw_who_claims(rng, n_locations, n_sources, claims_per_location)
     error = truth.scatter[source] * noise.rvs(rng, len(source))
-    own = _whole(x[location] + truth.bias[source] + error)
+    on = location % max(sides, 1)
+    # Of a whole the dead may be of any side.
+    own_bias = np.where(location < n_places, bias[source, on], truth.bias[source])
+    own = _whole(x[location] + own_bias + error)
     repeats = rng.random(len(source)) < truth.repeat[source]
     counts = np.where(repeats, figures[location], own)
     said = Said(location, source, counts, repeats, n_sources)
@@ -330,6 +382,9 @@ def simulate(
             "count": said.count,
         }
     )
+    if sides:
+        names = np.array(side_names(sides), dtype=object)
+        table["side"] = np.where(location < n_places, names[on], "")
     if cap is not None:
         # Wholes, and their remainders, have none.
         caps = np.full(len(table), cap, np.int64)

@@ -11,6 +11,7 @@ from tollest._rows import DOCUMENTED, VERIFIED
 from tollest._tables import Problem
 from tollest.claims import _EVIDENCE, KINDS, UNBOUNDED, Claims
 from tollest.model import Posterior
+from tollest.patterns import positions
 from tollest.priors import Never
 
 Integers = NDArray[np.int64]
@@ -87,12 +88,9 @@ class Evidence:
 
     @cached_property
     def who(self) -> Integers:
-        """Position of the source of each claim that may err among all sources of the model."""
-        names = self.posterior.shared.sources
-        own = self.claims.sources
-        if own == names:
-            return np.asarray(self.claims.source_index[self.noisy])
-        return np.array([names.index(own[s]) for s in self.claims.source_index[self.noisy]])
+        """Position of the voice of each claim that may err among all voices of the model."""
+        own = positions(self.claims.voices, self.posterior.shared.voices)
+        return own[self.claims.voice_index[self.noisy]]
 
     @cached_property
     def can_repeat(self) -> NDArray[np.bool_]:
@@ -106,9 +104,9 @@ class Evidence:
         pattern = self.posterior.patterns[self.place : self.place + 1]
         whole = passes.chosen(self.posterior.problem, pattern)
         # A source has one claim in evidence that may err on a location.
-        source = whole.claim_source[whole.members]
+        voice = whole.claim_voice[whole.members]
         lacking = np.concatenate([[-1], self.who, np.full(self.certain.size, -1)])
-        keep = source != lacking[:, None]
+        keep = voice != lacking[:, None]
         first = self.posterior.bins[0]
         floor, end = self.limits.T
         last = np.where(end == UNBOUNDED, first.size, np.searchsorted(first, end))
@@ -135,10 +133,6 @@ class Evidence:
             If no claim is left.
         """
         rest, frame = self.claims.without(rows=[row]), self.posterior.shared
-        own = dict(
-            zip(
-                rest.sources, np.bincount(rest.source_index, minlength=rest.n_sources), strict=True
-            )
-        )
-        n_claims = np.array([own.get(name, 0) for name in frame.sources], np.int64)
+        n_claims = np.zeros(len(frame.voices), np.int64)
+        n_claims[positions(rest.voices, frame.voices)] = np.bincount(rest.voice_index)
         return Posterior(self.whole.model, rest, replace(frame, n_claims=n_claims))

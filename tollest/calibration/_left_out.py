@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _text
+from tollest import _text, habits
 from tollest._progress import Reporter
 from tollest._tables import Parameters
 from tollest.claims import KINDS, Claims
@@ -17,6 +17,7 @@ from tollest.engines import AbstractEngine
 from tollest.estimation import DoubtfulEstimate, Estimate, estimate
 from tollest.figures import Figure, Speakers, log_mass, log_mass_up_to
 from tollest.model import Model
+from tollest.patterns import positions
 from tollest.priors import Fixed, Never, Normal, Source
 from tollest.tolls import whole
 
@@ -253,6 +254,7 @@ class _Speaker:
     tolls: Integers  # (n_draws, n_locations)
     thetas: Floats  # (n_draws, n_theta)
     effects: dict[str, Floats]  # of the source, each (n_draws,)
+    on_sides: Floats  # its biases by side, none first, (n_draws, 1 + n_sides)
 
     @cached_property
     def points(self) -> list[Parameters]:
@@ -276,13 +278,12 @@ class _Speaker:
         names = estimate.posterior.theta_names
         if source in estimate.claims.sources:
             at = estimate.claims.sources.index(source)
-            points = [estimate.posterior.parameters(theta) for theta in thetas]
-            own = {
-                name: np.array([getattr(point, name)[at] for point in points]) for name in _EFFECTS
-            }
+            layout = estimate.posterior.layout_of_sources
+            own = {name: habits.values(layout, thetas, name)[:, at] for name in _EFFECTS}
             if isinstance(estimate.model.priors.logit_repeat, Never):
                 own["logit_repeat"] = np.full(n_draws, -np.inf)
-            return cls(estimate, tolls, thetas, own)
+            on_sides = _on_sides(estimate, source, own["bias"], override, thetas, rng)
+            return cls(estimate, tolls, thetas, own, on_sides)
 
         def population(name: str, prior: Normal | Fixed | None) -> Floats:
             pooled = getattr(estimate.model.priors, name)
@@ -310,7 +311,8 @@ class _Speaker:
             return np.asarray(mean + sd * standard, np.float64)
 
         effects = {name: population(name, getattr(override, name)) for name in _EFFECTS}
-        return cls(estimate, tolls, thetas, effects)
+        on_sides = _on_sides(estimate, source, effects["bias"], override, thetas, rng)
+        return cls(estimate, tolls, thetas, effects, on_sides)
 
     def at(self, place: int) -> "_Claim":
         """Predict its claim on the location at `place`."""
@@ -319,7 +321,9 @@ class _Speaker:
         x = np.log1p(self.tolls[:, place]) + shared[:, 2]
         here = np.arange(claims.offsets[place], claims.offsets[place + 1])
         here = here[claims.kind[here] == KINDS.index("count")]
-        who = claims.source_index[here]
+        who = positions(claims.voices, self.estimate.posterior.shared.voices)[
+            claims.voice_index[here]
+        ]
         logit = np.array([p.logit_repeat[who] for p in points])
         never = isinstance(self.estimate.model.priors.logit_repeat, Never)
         speakers = Speakers(
@@ -331,10 +335,36 @@ class _Speaker:
         figure = Figure(family, x, np.exp(shared[:, 1]), claims.lower[here], speakers)
         return _Claim(
             figure,
-            centre=x + self.effects["bias"],
+            centre=x + self.on_sides[:, 1 + claims.side_index[place]],
             scatter=np.exp(self.effects["log_scatter"]),
             repeat=1.0 / (1.0 + np.exp(-self.effects["logit_repeat"])),
         )
+
+
+def _on_sides(
+    estimate: Estimate, source: str, bias: Floats, override: Source, thetas: Floats,
+    rng: np.random.Generator,
+) -> Floats:  # fmt: skip
+    """Biases of a source by side, none first: learnt, or drawn around its own `bias`."""
+    claims, posterior = estimate.claims, estimate.posterior
+    out = np.repeat(bias[:, None], 1 + len(claims.sides), axis=1)
+    if isinstance(override.bias, Fixed):
+        return out
+    known = habits.values(posterior.layout, thetas, "bias")
+    spread = estimate.model.priors.side_sd
+    name = "log_side_sd"
+    for j, side in enumerate(claims.sides, start=1):
+        if (source, side) in posterior.shared.voices:
+            out[:, j] = known[:, posterior.shared.voices.index((source, side))]
+            continue
+        if isinstance(spread, Fixed):
+            sd = np.full(len(bias), spread.value)
+        elif name in posterior.theta_names:
+            sd = np.exp(thetas[:, posterior.theta_names.index(name)])
+        else:
+            sd = spread.sd * np.abs(rng.standard_normal(len(bias)))
+        out[:, j] += sd * rng.standard_normal(len(bias))
+    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,14 @@ from tollest.estimation import DoubtfulEstimate, estimate
 from tollest.faults import Fault
 from tollest.model import Model
 from tollest.noise import Family
-from tollest.simulation import Simulation, draw_unknowns, simulate, source_names, truth_of
+from tollest.simulation import (
+    Simulation,
+    draw_unknowns,
+    side_names,
+    simulate,
+    source_names,
+    truth_of,
+)
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
@@ -33,6 +40,8 @@ class Design:
         Distributions of errors and of tolls; those of the model where None.
     parts : int
         How many locations make up a whole, and wholes a larger one; 0 for no wholes.
+    sides : int
+        How many sides the dead are of, sources being biased by side; 0 for no sides.
     faults : tuple of Fault
         What becomes of the claims before they reach the table; see `tollest.faults`.
     """
@@ -44,6 +53,7 @@ class Design:
     noise: Family | None = None
     toll: Family | None = None
     parts: int = 0
+    sides: int = 0
     faults: tuple[Fault, ...] = ()
 
 
@@ -61,16 +71,18 @@ def simulated(
     """
     rng = np.random.default_rng(rng)
     sources = source_names(design.n_sources)
-    unknowns = draw_unknowns(model.priors, sources, rng)
+    sides = side_names(design.sides)
+    unknowns = draw_unknowns(model.priors, sources, rng, sides=sides)
     simulation = simulate(
         design.n_locations,
         design.n_sources,
         claims_per_location=design.claims_per_location,
-        truth=truth_of(unknowns, sources),
+        truth=truth_of(unknowns, sources, sides),
         cap=design.cap,
         noise=design.noise or model.noise,
         toll_noise=design.toll or model.toll,
         parts=design.parts,
+        sides=design.sides,
         faults=design.faults,
         rng=rng,
     )

@@ -181,9 +181,10 @@ def loo_by_source(estimate: Estimate) -> Loo:
     log_ratio = np.empty((len(full), claims.n_sources))
     pattern_of_member = np.repeat(np.arange(problem.group.size), np.diff(problem.offsets))
     for s in range(claims.n_sources):
-        said = problem.claim_source[problem.members] == s
+        theirs = np.flatnonzero(estimate.posterior.shared.source_of == s)
+        said = np.isin(problem.claim_voice[problem.members], theirs)
         at = np.unique(pattern_of_member[said])
-        rest = log_likelihoods(estimate, _without(_taken(problem, at), s))
+        rest = log_likelihoods(estimate, _without(_taken(problem, at), theirs))
         log_ratio[:, s] = (full[:, at] - rest) @ problem.multiplicity[at]
     n_claims = np.bincount(claims.source_index, minlength=claims.n_sources)
     return _left_out(
@@ -232,9 +233,9 @@ def _taken(problem: _tables.Problem, patterns: Integers) -> _tables.Problem:
     )
 
 
-def _without(problem: _tables.Problem, source: int) -> _tables.Problem:
-    """Take the claims of one source out of all patterns."""
-    keep = problem.claim_source[problem.members] != source
+def _without(problem: _tables.Problem, voices: Integers) -> _tables.Problem:
+    """Take the claims of one source, whichever side it speaks of, out of all patterns."""
+    keep = ~np.isin(problem.claim_voice[problem.members], voices)
     kept = np.concatenate([[0], np.cumsum(keep)])
     return problem._replace(offsets=kept[problem.offsets], members=problem.members[keep])
 

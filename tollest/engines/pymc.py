@@ -32,13 +32,16 @@ _LOGS = {
     "log_group_sd": "group_sd",
     "log_tau": "tau",
     "log_bias_sd": "bias_sd",
+    "log_side_sd": "side_sd",
     "log_scatter": "scatter",
     "log_log_scatter_sd": "log_scatter_sd",
     "log_logit_repeat_sd": "logit_repeat_sd",
     "log_figure_scatter": "figure_scatter",
 }
 _LOGITS = {"logit_repeat": "repeat"}
-EFFECTS = ("mu_group", "bias", "log_scatter", "logit_repeat")
+EFFECTS = ("mu_group", "bias", "log_scatter", "logit_repeat", "bias_on_side")
+_OF_SOURCES = EFFECTS[1:4]
+_POPULATIONS = {"mu_group": ("mu", "log_group_sd"), "bias_on_side": ("", "log_side_sd")}
 _SINGLE = ("mu", "log_tau", "log_figure_scatter", "common_bias")
 
 
@@ -66,6 +69,8 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
             ``log_scatter_mean`` and so on, and ``scatter`` and ``repeat`` on natural scales.
             Each is put together from ``_centred`` effects, of sources with many claims,
             ``_offset`` ones, and ``_known`` ones, of sources with a prior of their own.
+        ``bias_on_side[source_side], side_sd``
+            Where locations have sides: biases by side, around those of their sources.
         ``log_figure_scatter, figure_scatter, common_bias``
             Habits of the figure in circulation, and what all get wrong alike.
         ``claims``
@@ -109,6 +114,8 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
     claims = posterior.claims
     for dim, labels in (("source", claims.sources), ("group", claims.groups)):
         _add_labels(model, dim, labels)
+    if any(entry.name == "bias_on_side" for entry in posterior.entries):
+        _add_labels(model, *posterior.dimension("bias_on_side"))
     _add_labels(model, "location", claims.locations)
     with model:
         parts = [
@@ -137,7 +144,7 @@ def _add_labels(model: "pymc.Model", dim: str, labels: tuple[str, ...]) -> None:
 def _refuse_fixed(posterior: Posterior, model: "pymc.Model") -> None:
     """Refuse variables whose values would be ignored, since the priors fix them."""
     names = [entry.name for entry in posterior.entries]
-    for name in (*_SINGLE, *EFFECTS[1:]):
+    for name in (*_SINGLE, *_OF_SOURCES):
         held = held_name(name, model.named_vars)
         full = 1 if name in _SINGLE else posterior.claims.n_sources
         # A fixed centre of groups is only a constant in their prior.
@@ -188,19 +195,22 @@ def _effects(posterior: Posterior, model: "pymc.Model", name: str, entries: list
     import pymc as pm
     import pytensor.tensor as pt
 
-    claims = posterior.claims
-    dim, labels = ("group", claims.groups) if name == "mu_group" else ("source", claims.sources)
+    dim, labels = posterior.dimension(name)
     index = [labels.index(entry.member or "") for entry in entries]
     held = held_name(name, model.named_vars)
     if held is not None:
         if model[held].ndim != 1 or model[held].type.shape[0] not in (None, len(labels)):
             raise ValueError(f"{held!r} of the model has another shape; give it dims={dim!r}.")
         return on_theta_scale(name, held, model[held], pt.log)[index]
-    effects = pt.zeros(len(labels)) if dim == "group" else getattr(posterior.layout.fixed, name)
-    effects = pt.as_tensor_variable(effects)
+    if name == "bias_on_side":  # that of the source where the side adds nothing
+        effects = model["bias"][posterior.shared.source_of]
+    elif name == "mu_group":
+        effects = pt.zeros(len(labels))
+    else:
+        effects = pt.as_tensor_variable(getattr(posterior.layout_of_sources.fixed, name))
     for form, members in _forms(posterior, name, entries).items():
-        values = _drawn(model, name, form, members, dim)
-        effects = effects[[labels.index(entry.member or "") for entry in members]].set(values)
+        at = [labels.index(entry.member or "") for entry in members]
+        effects = effects[at].set(_drawn(model, name, form, members, dim, effects[at]))
     effects = pm.Deterministic(name, effects, dims=dim)
     if name in _LOGS:
         pm.Deterministic(_LOGS[name], pt.exp(effects), dims=dim)
@@ -211,11 +221,7 @@ def _effects(posterior: Posterior, model: "pymc.Model", name: str, entries: list
 
 def _forms(posterior: Posterior, name: str, entries: list[Entry]) -> dict[str, list[Entry]]:
     """Sort effects into the forms that they are drawn in."""
-    claims = posterior.claims
-    if name == "mu_group":
-        counts = dict(zip(claims.groups, np.bincount(claims.group_index), strict=True))
-    else:
-        counts = dict(zip(claims.sources, np.bincount(claims.source_index), strict=True))
+    counts = dict(zip(posterior.theta_names, posterior.n_informing.tolist(), strict=True))
     own = {
         source
         for source, prior in posterior.model.priors.sources.items()
@@ -223,14 +229,24 @@ def _forms(posterior: Posterior, name: str, entries: list[Entry]) -> dict[str, l
     }
     forms: dict[str, list[Entry]] = {}
     for entry in entries:
-        is_many = counts[entry.member or ""] >= _MANY
+        is_many = counts[f"{name}[{entry.member}]"] >= _MANY
         form = "known" if entry.member in own else "centred" if is_many else "offset"
         forms.setdefault(form, []).append(entry)
     return forms
 
 
-def _drawn(model: "pymc.Model", name: str, form: str, entries: list[Entry], dim: str) -> Any:  # noqa: ANN401 - a PyTensor variable
-    """Effects of one form, drawn from their own priors or from their population."""
+def _drawn(
+    model: "pymc.Model",
+    name: str,
+    form: str,
+    entries: list[Entry],
+    dim: str,
+    around: Any,  # noqa: ANN401 - a PyTensor variable
+) -> Any:  # noqa: ANN401 - a PyTensor variable
+    """Effects of one form, drawn from their own priors or from their population.
+
+    Biases by side are drawn around those of their sources, which are in `around`.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -240,10 +256,10 @@ def _drawn(model: "pymc.Model", name: str, form: str, entries: list[Entry], dim:
         means, sds = [entry.mean for entry in entries], [entry.sd for entry in entries]
         return pm.Normal(f"{name}_known", means, sds, dims=dims)
     # Populations come before their effects, so that one that is not held is a constant.
-    centre, spread = (
-        ("mu", "log_group_sd") if name == "mu_group" else (f"{name}_mean", f"log_{name}_sd")
-    )
+    centre, spread = _POPULATIONS.get(name, (f"{name}_mean", f"log_{name}_sd"))
     mean = model[centre] if centre in model.named_vars else entries[0].mean
+    if name == "bias_on_side":
+        mean = around
     held = held_name(spread, model.named_vars)
     sd = entries[0].sd if held is None else model[held]
     if held == spread:

@@ -170,8 +170,7 @@ def _members(
     posterior: Posterior, key: str, values: "xr.DataArray", entries: list[Entry]
 ) -> list[int]:
     """Positions of sources, or groups, along the last dimension of a variable of a trace."""
-    claims = posterior.claims
-    known = claims.groups if key == "mu_group" else claims.sources
+    _, known = posterior.dimension(entries[0].name)
     dim = next((str(d) for d in values.dims if d not in ("chain", "draw")), "")
     labels = (
         [str(label) for label in values.coords[dim].to_numpy()] if dim in values.coords else []
