@@ -9,7 +9,9 @@ beyond a hundred locations, and knows no wholes and parts. The table is written 
 Compared are the mean and the standard deviation of every entry of theta and, at some locations,
 the probability of a toll up to the 5, 50 and 95 % quantiles by NUTS: quantiles of whole numbers
 jump, probabilities do not. Each difference is divided by its Monte Carlo standard error (MCSE),
-of chains from ArviZ, of importance draws from the effective sample size of their weights.
+of chains from ArviZ, of importance draws the larger of that by the effective sample size of their
+weights, which is too small where weights have long tails, and the spread of six other runs (of
+entries of theta). The page says how much larger the latter is.
 """
 
 import argparse
@@ -42,6 +44,7 @@ QUANTILES = (0.05, 0.5, 0.95)
 SIXTHS = (0.1586553, 0.8413447)  # a standard deviation either way
 MOST_LOCATIONS = 10  # whose tolls are compared
 MOST_NESTED = 4  # the same of wholes and parts, whose masses are dearer
+OTHERS = 6  # further runs of importance sampling, whose spread is their error
 QUIET = Reporter(False)
 
 
@@ -51,13 +54,14 @@ class Draws:
 
     values: np.ndarray  # (n_chains, n_draws, n_numbers)
     ess: float | None  # of the weights; None for chains
+    others: tuple[np.ndarray, ...] = ()  # the same of other runs, of importance draws
 
     def mean(self):
         """Give means and their MCSE."""
         flat = self.values.reshape(-1, self.values.shape[-1])
         if self.ess is None:
             return flat.mean(axis=0), self._mcse("mean")
-        return flat.mean(axis=0), flat.std(axis=0) / np.sqrt(self.ess)
+        return flat.mean(axis=0), self._larger(flat.std(axis=0) / np.sqrt(self.ess), np.mean)
 
     def sd(self):
         """Give standard deviations and their MCSE."""
@@ -67,7 +71,8 @@ class Draws:
         square = (flat - flat.mean(axis=0)) ** 2
         variance = square.mean(axis=0)
         # Kenney and Keeping's: the variance of squares over four times that of the draws.
-        return np.sqrt(variance), np.sqrt(square.var(axis=0) / (4.0 * variance * self.ess))
+        mcse = np.sqrt(square.var(axis=0) / (4.0 * variance * self.ess))
+        return np.sqrt(variance), self._larger(mcse, np.std)
 
     def quantile(self, prob):
         """Give quantiles and their MCSE."""
@@ -81,6 +86,13 @@ class Draws:
         ends = beta.ppf(SIXTHS, self.ess * prob + 1.0, self.ess * (1.0 - prob) + 1.0)
         low, high = np.quantile(columns.reshape(len(columns), -1), ends, axis=1)
         return quantiles, (high - low) / 2
+
+    def _larger(self, mcse, statistic):
+        return np.maximum(mcse, self.spread(statistic)) if self.others else mcse
+
+    def spread(self, statistic):
+        """Standard deviation of a statistic over other runs."""
+        return np.std([statistic(o, axis=(0, 1)) for o in self.others], axis=0, ddof=1)
 
     def _mcse(self, method):
         columns = np.moveaxis(self.values, -1, 0)
@@ -113,8 +125,8 @@ def worth(theta: ThetaDraws) -> float | None:
     """Independent draws that resampled importance draws are worth; None for chains."""
     if theta.pareto_k is None:
         return None
-    # Resampling can only lose: the smaller of the weights' ESS and the draws kept.
-    return float(min(theta.ess, theta.theta.shape[1]))
+    # Resampling adds its own error to that of the weights.
+    return 1.0 / (1.0 / theta.ess + 1.0 / theta.theta.shape[1])
 
 
 def chosen(posterior: Posterior) -> np.ndarray:
@@ -197,11 +209,17 @@ def answers(name: str, draws: int, with_textbook: bool):
     posterior = Model().given(claims)
     locations = chosen(posterior)
     engines = {"default": NestedLaplace(), "NUTS": NUTS(draws=draws)}
-    thetas, seconds = {}, {}
+    thetas, seconds, others = {}, {}, {}
     for seed, (engine_name, engine) in enumerate(engines.items()):
         start = time.perf_counter()
         thetas[engine_name] = engine.run(posterior, np.random.default_rng(seed + 11), QUIET)
         seconds[engine_name] = time.perf_counter() - start
+    if thetas["default"].pareto_k is not None:
+        runs = [
+            engines["default"].run(posterior, np.random.default_rng(100 + i), QUIET)
+            for i in range(OTHERS)
+        ]
+        others["default"] = tuple(run.theta for run in runs)
     flat = thetas["NUTS"].flat
     fine = settled(posterior, np.median(flat, axis=0), posterior.model.support)
     numbers = quantiles(fine, flat, locations)
@@ -214,8 +232,9 @@ def answers(name: str, draws: int, with_textbook: bool):
         ess = worth(theta)
         values = cdf(fine, theta.theta, locations, numbers)
         out[key] = Answer(
-            Draws(theta.theta, ess), Draws(values, ess), quality(theta), seconds[key]
-        )
+            Draws(theta.theta, ess, others.get(key, ())), Draws(values, ess),
+            quality(theta), seconds[key],
+        )  # fmt: skip
     if with_textbook:
         at = np.zeros((claims.n_locations, len(QUANTILES)), np.int64)
         at[locations] = numbers
@@ -242,6 +261,11 @@ def quality(theta: ThetaDraws) -> str:
 def rows(name: str, draws: int, with_textbook: bool) -> list[str]:
     """Lines of the table for one problem, a line a pair of engines."""
     found, names = answers(name, draws, with_textbook)
+    theta = found["default"].theta
+    ratio = "-"
+    if theta.others:
+        by_weights = theta.values.std(axis=(0, 1)) / np.sqrt(theta.ess)
+        ratio = f"{np.sqrt(np.mean((theta.spread(np.mean) / by_weights) ** 2)):.2f}"
     pairs = [("default", "NUTS"), ("default", "textbook"), ("NUTS", "textbook")]
     lines = []
     for a, b in pairs:
@@ -255,6 +279,7 @@ def rows(name: str, draws: int, with_textbook: bool) -> list[str]:
             name, f"{a} - {b}", len(z), f"{abs(z[worst]):.2f}", worst, over, f"{root:.2f}",
             found[a].quality, found[b].quality,
             f"{found[a].seconds:.0f}, {found[b].seconds:.0f}",
+            ratio if a == "default" else "-",
         )  # fmt: skip
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
@@ -266,9 +291,12 @@ Printed by `python -m benchmarks.engine_agreement`, {processor}. Differences of 
 deviations of all entries of theta, and of probabilities of tolls up to their 5, 50 and 95 %
 quantiles, in Monte Carlo standard errors (z). Engines that agree have a root mean square z of
 about 1, give or take since numbers move together, and 6 in 100,000 beyond 4 by chance alone.
+The last column: how far six other runs of importance sampling spread in their means of
+theta, in standard errors by the ESS of their weights (root mean square). Where it is above 1 that
+ESS promises too much, and z is by the spread.
 
-| problem | pair | compared | max abs z | of | over 4 | rms z | first | second | seconds |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| problem | pair | compared | max abs z | of | over 4 | rms z | first | second | seconds | spread |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
 

@@ -33,6 +33,9 @@ _UNLEARNT = 4  # most rounds without learning after the first
 # second hump far out, which a first round hits so rarely that its weights look even without it:
 # of claims of 900 and 12 the chance of 200 or more was put a quarter too low.
 _LEARNT = 3
+# Draws kept at least. Resampling adds an error of its own: of a thousand draws with an ESS of as
+# many, half as much again.
+_KEPT = 2000
 _CHEAP = 2000  # draws in a round
 _GOOD_K = 0.6  # Pareto k at which rounds end; MOST_K is accepted
 
@@ -146,7 +149,7 @@ class NestedLaplace:
                     break
         if not sample.is_acceptable:
             return None
-        keep = _weights.systematic(np.exp(sample.log_weights), n_draws, rng)
+        keep = _weights.systematic(np.exp(sample.log_weights), max(n_draws, _KEPT), rng)
         theta = working.to_theta(whitening.coordinates, sample.draws[keep])
         return ThetaDraws(
             theta[None], method="importance sampling from a nested Laplace approximation",
