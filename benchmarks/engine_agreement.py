@@ -91,7 +91,7 @@ class Draws:
         return np.maximum(mcse, self.spread(statistic)) if self.others else mcse
 
     def spread(self, statistic):
-        """Standard deviation of a statistic over other runs."""
+        """Give the standard deviation of a statistic over other runs."""
         return np.std([statistic(o, axis=(0, 1)) for o in self.others], axis=0, ddof=1)
 
     def _mcse(self, method):

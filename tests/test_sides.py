@@ -133,6 +133,38 @@ def test_gradients_are_those_of_differences(posterior):
     assert_allclose(posterior.to_u(whitening.coordinates, theta)[0], u, rtol=1e-7, atol=1e-7)
 
 
+def test_gradients_of_the_likelihood_add_up_over_sides(posterior):
+    theta = 0.3 * np.random.default_rng(3).standard_normal(posterior.n_theta)
+    _, slope = posterior.log_likelihood_and_gradient(theta)
+    step = 1e-5 * np.eye(len(theta))
+
+    values = [
+        posterior.log_likelihood_and_gradient(theta + sign * row)[0]
+        for row in step
+        for sign in (1.0, -1.0)
+    ]
+
+    ahead, behind = np.array(values).reshape(-1, 2).T
+    assert_allclose(slope, (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-6)
+    _, _, curvature = posterior.log_likelihoods(theta[None], gradient=True, curvature=True)
+    assert curvature.shape == (posterior.n_theta, posterior.n_theta)
+    assert_allclose(np.trace(curvature), _squares(posterior, theta), rtol=1e-10)
+
+
+def _squares(posterior, theta):
+    """Sum of squares of each location's gradient."""
+    from tollest import passes
+
+    out = 0.0
+    for pattern in range(posterior.problem.group.size):
+        chosen = passes.chosen(posterior.problem, np.array([pattern]))
+        like = posterior._summed([chosen], None)
+        _, slopes, _ = like.log_likelihoods(theta[None], gradient=True)
+        weight = posterior.problem.multiplicity[pattern]
+        out += weight * np.square(slopes[0] / weight).sum()
+    return out
+
+
 def test_a_fixed_bias_is_that_of_every_side(claims):
     reference = priors.Priors(sources={"press": priors.Source(bias=priors.Fixed(0.1))})
     estimate = te.estimate(claims, model=Model(priors=reference), rng=1, progress=False)

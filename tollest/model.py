@@ -527,10 +527,13 @@ class Likelihood:
         values[inside] = sums.values
         index = np.concatenate(layout.position).astype(np.int64)
         free = index >= 0
+        # An entry may be several parameters: the scatter of a source, on every side.
+        unit = np.zeros((int(free.sum()), n_theta))
+        unit[np.arange(len(unit)), index[free]] = 1.0
         if gradient:
-            slopes[np.ix_(inside, index[free])] = sums.gradients[:, free]
+            slopes[inside] = sums.gradients[:, free] @ unit
         if curvature:
-            matrix[np.ix_(index[free], index[free])] = sums.curvature[np.ix_(free, free)]
+            matrix = unit.T @ sums.curvature[np.ix_(free, free)] @ unit
         return values, slopes, matrix
 
 
