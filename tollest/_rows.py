@@ -83,6 +83,12 @@ class Rows:
         Position of the whole that it is a part of, or `BLANK`.
     complete : ndarray of bool, shape (n_locations,)
         Whether its parts are all there are.
+    covariate_names : tuple of str
+        Terms that tolls may depend on.
+    covariates : ndarray of float, shape (n_locations, n_covariates)
+        With mean 0 and standard deviation 1.
+    covariate_units : ndarray of float, shape (2, n_covariates)
+        Mean and standard deviation of each before that.
     location, source, origin : ndarray of int, shape (n_rows,)
         Positions in `locations` and `names`; `origin` is `BLANK` for a claim of the source's own.
     kind : ndarray of int8, shape (n_rows,)
@@ -103,6 +109,9 @@ class Rows:
     cap: NDArray[np.int64]
     parent: NDArray[np.int64]
     complete: NDArray[np.bool_]
+    covariate_names: tuple[str, ...]
+    covariates: NDArray[np.float64]
+    covariate_units: NDArray[np.float64]
     location: NDArray[np.int64]
     source: NDArray[np.int64]
     origin: NDArray[np.int64]
@@ -207,6 +216,9 @@ def read_rows(
         cap=np.concatenate([cap, np.full(len(extra), UNBOUNDED)]),
         parent=parent,
         complete=is_complete,
+        covariate_names=(),
+        covariates=np.zeros((len(everywhere), 0)),
+        covariate_units=np.zeros((2, 0)),
         location=location,
         source=source,
         origin=origin,

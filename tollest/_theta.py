@@ -46,6 +46,8 @@ class Layout(NamedTuple):
     log_sd_index: Integers  # (n_theta,) entry that is the log of the sd, an earlier one
     sd: Floats  # (n_theta,) the sd where it is constant
     shift_index: Integers  # (n_theta,) entry that claims see added to a pooled one
+    effect_index: Integers  # (n_covariates,) entries that are effects of covariates
+    design: Floats  # (n_levels, n_covariates) what they are multiplied by, added to mu
     position: Parameters  # entries of theta, as floats, in the shape of the parameters
     fixed: Parameters  # values where the position is -1
 
@@ -81,8 +83,13 @@ def _scatter(index: Floats, values: Floats, out: Floats) -> None:
 def unpack(layout: Layout, theta: Floats) -> Parameters:
     """Parameters of the likelihood at `theta`."""
     position, fixed = layout.position, layout.fixed
+    mu = _gather(position.mu, fixed.mu, theta)
+    for k in range(layout.effect_index.size):
+        effect = theta[layout.effect_index[k]]
+        for g in range(mu.size):
+            mu[g] += layout.design[g, k] * effect
     return Parameters(
-        _gather(position.mu, fixed.mu, theta),
+        mu,
         _gather(position.bias, fixed.bias, theta),
         _gather(position.log_scatter, fixed.log_scatter, theta),
         _gather(position.logit_repeat, fixed.logit_repeat, theta),
@@ -143,6 +150,10 @@ def is_inside(layout: Layout, theta: Floats, parameters: Parameters) -> bool:
 def scatter(layout: Layout, gradients: Parameters, out: Floats) -> None:
     """Add derivatives by the kernels' parameters to those by theta."""
     _scatter(layout.position.mu, gradients.mu, out)
+    for k in range(layout.effect_index.size):
+        j = layout.effect_index[k]
+        for g in range(gradients.mu.size):
+            out[j] += layout.design[g, k] * gradients.mu[g]
     _scatter(layout.position.bias, gradients.bias, out)
     _scatter(layout.position.log_scatter, gradients.log_scatter, out)
     _scatter(layout.position.logit_repeat, gradients.logit_repeat, out)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_FORMAT = "tollest estimate 1"
+_FORMAT = "tollest estimate 2"
 _KINDS_OF_FILE = {".nc": "netCDF", ".parquet": "Parquet", ".csv": "CSV", ".html": "HTML"}
 _OF_CLAIMS = ("claim_location", "claim_source", "claim_kind", "claim_row")
 
@@ -31,6 +31,7 @@ _OF_CLAIMS = ("claim_location", "claim_source", "claim_kind", "claim_row")
 _NATURAL = {
     "mu": ("mu", None),
     "mu_group": ("mu_group", None),
+    "effect": ("effect", None),
     "log_group_sd": ("group_sd", np.exp),
     "log_tau": ("tau", np.exp),
     "bias_mean": ("bias_mean", None),
@@ -159,7 +160,11 @@ def save(
         rows[item.name] = (
             value.astype("datetime64[D]").astype(np.int64) if item.name == "date" else value
         )
-    arrays = {k: ((f"dim_{k}",), v) for k, v in rows.items() if isinstance(v, np.ndarray)}
+    arrays = {
+        k: ([f"dim_{k}_{i}" for i in range(v.ndim)], v)
+        for k, v in rows.items()
+        if isinstance(v, np.ndarray)
+    }
     plain = {k: v for k, v in rows.items() if not isinstance(v, np.ndarray)}
     known_by = None if np.isnat(claims._known_by) else str(claims._known_by)
     described = dataclasses.asdict(dataclasses.replace(theta, theta=np.zeros((0, 0, 0))))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _parents, wording
+from tollest import _covariates, _parents, wording
 from tollest._cells import BLANK, NO_DAY, ClaimsError, Problem, read_day, shown
 from tollest._files import open_table
 from tollest._rows import COUNT, DOCUMENTED, KINDS, VERIFIED, Rows, read_rows
@@ -83,6 +83,10 @@ class Claims:
     complete : ndarray of bool, shape (n_locations,)
         Whether its parts are all there are; if not, its toll is theirs and an unlisted
         remainder's.
+    covariate_names : tuple of str
+        Terms that tolls may depend on; empty before `with_covariates`.
+    covariates : ndarray of float, shape (n_locations, n_covariates)
+        Their values, in standard deviations from the mean over all locations of the table.
 
     Examples
     --------
@@ -118,6 +122,8 @@ class Claims:
     cap: NDArray[np.int64]
     parent: NDArray[np.int64]
     complete: NDArray[np.bool_]
+    covariate_names: tuple[str, ...]
+    covariates: NDArray[np.float64]
     _rows: Rows = field(repr=False)
     _standing: NDArray[np.int64] = field(repr=False)
     _known_by: np.datetime64 = field(repr=False)
@@ -359,6 +365,82 @@ class Claims:
         left_out |= self._why
         return self._resolve(self._rows, self._known_by, tuple(sorted(left_out.items())))
 
+    def with_covariates(
+        self,
+        formula: str,
+        table: Any,  # noqa: ANN401 - whatever dataframe narwhals accepts
+        *,
+        columns: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Let tolls depend on what is known of their locations beside the claims.
+
+        The centre of a location's toll on the log1p axis is then
+        ``mu + effect[1] * z[1] + ...``, where `z` are the terms of `formula` in standard
+        deviations from their mean over all locations, and the effects have the prior
+        ``Priors.effect``. Claims of places with like covariates inform each other, most of all
+        those of places of which nobody speaks.
+
+        Parameters
+        ----------
+        formula : str
+            Right-hand side of a Wilkinson formula, as formulaic reads it, in the columns of
+            `table`: ``"log(population) + area"``. Text becomes a term for each value but the
+            first; the intercept is `mu` and is left out. Effects of many groups are better
+            pooled: see ``group`` in `from_table`.
+        table : pandas.DataFrame, polars.DataFrame, pyarrow.Table, ...
+            One row for each location, silent ones, wholes and parts included, with the column
+            ``location``. Other rows are ignored.
+        columns : mapping of str to str, optional
+            The table's name of that column: ``{"location": "village"}``.
+
+        Returns
+        -------
+        Claims
+            New; any earlier covariates are replaced.
+
+        Raises
+        ------
+        ClaimsError
+            Naming all locations without a row, with several, or without a finite value, and
+            terms that are the same everywhere.
+        ImportError
+            formulaic is not installed (``tollest[covariates]``).
+        TypeError
+            `formula` is no text, or `table` no dataframe in memory.
+        ValueError
+            The formula cannot be read, or names a column that is not there.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> rows = [("Arden", "press", 4), ("Brook", "press", 30), ("Chase", "clinic", 9)]
+        >>> table = pd.DataFrame(rows, columns=["location", "source", "count"])
+        >>> people = pd.DataFrame({"location": ["Arden", "Brook", "Chase"], "n": [90, 800, 300]})
+        >>> claims = Claims.from_table(table).with_covariates("log(n)", people)
+        >>> claims.covariate_names, claims.covariates.round(2).ravel()
+        (('log(n)',), array([-1.32,  1.09,  0.23]))
+        """
+        names, values, units = _covariates.read(
+            formula, table, self._rows.locations, columns or {}
+        )
+        rows = replace(self._rows, covariate_names=names, covariates=values, covariate_units=units)
+        return self._resolve(rows, self._known_by, self._left_out)
+
+    @cached_property
+    def _levels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which prior each location's toll has, and a location of each such prior.
+
+        Locations of one group with the same covariates share one.
+        """
+        if not self.covariate_names:
+            n_groups = max(len(self.groups), 1)
+            example = np.zeros(n_groups, np.int64)
+            example[self.group_index[::-1]] = np.arange(self.n_locations)[::-1]
+            return self.group_index, example
+        keys = np.column_stack([self.group_index, self.covariates])
+        _, example, level = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        return level.ravel(), example
+
     def _apart(self, places: NDArray[np.bool_]) -> Self:
         """Claims on some locations, which have neither wholes nor parts among the others."""
         per_location = np.where(places, np.diff(self.offsets), 0)
@@ -376,6 +458,7 @@ class Claims:
                 for name in (
                     "group_index",
                     "side_index",
+                    "covariates",
                     "documented",
                     "verified",
                     "cap",
@@ -648,6 +731,8 @@ class Claims:
             cap=rows.cap[kept],
             parent=parent,
             complete=complete,
+            covariate_names=rows.covariate_names,
+            covariates=rows.covariates[kept],
             _rows=rows,
             _standing=standing,
             _known_by=known_by,

@@ -23,6 +23,7 @@ from tollest.engines.laplace import round_size
 from tollest.identification import Identification, identify
 from tollest.model import Model, Posterior
 from tollest.passes import threaded
+from tollest.patterns import levels
 from tollest.priors import Never
 from tollest.remarks import remarks
 from tollest.report import Report
@@ -430,6 +431,36 @@ class Estimate:
         n_claims = np.bincount(self.claims.source_index, minlength=self.claims.n_sources)
         return habits.table(self.claims.sources, n_claims, self._habits(), ci_prob)
 
+    def effects(self, ci_prob: float = 0.9) -> "pd.DataFrame":
+        """Tell what tolls hang on: each covariate's effect, with its equal-tailed interval.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by covariate. ``effect`` multiplies a typical toll (toll + 1, to be exact)
+            for one standard deviation more of the covariate, with ``effect_lower`` and
+            ``effect_upper``; ``mean`` and ``sd`` of the covariate say how much that is. An
+            effect is an association among these locations, not a cause.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` is not between 0 and 1, or the claims have no covariates.
+        """
+        names = self.claims.covariate_names
+        if not names:
+            raise ValueError("the claims have no covariates; see tollest.Claims.with_covariates.")
+        effect = np.exp(self.theta.flat[:, self.posterior.layout.effect_index])
+        frame = habits.table(names, None, {"effect": effect}, ci_prob)
+        frame.index.name = "covariate"
+        frame["mean"], frame["sd"] = self.claims._rows.covariate_units
+        return frame
+
     def sources_by_side(self, ci_prob: float = 0.9) -> "pd.DataFrame":
         """Bias of every source by the side whose dead it counts.
 
@@ -473,7 +504,7 @@ class Estimate:
         """Variance of the log toll before any claim on the location, shape (n_locations,)."""
         used, problem = self._used[:: max(1, len(self._used) // 200)], self.posterior.problem
         nested, bins = self.posterior.nested, self.posterior.bins
-        n_groups = max(len(self.claims.groups), 1)
+        n_groups = self.posterior.shared.level_group.size
         # One silent pattern a group; caps are left aside, as knowledge, not prior.
         silent = problem._replace(
             offsets=np.zeros(n_groups + 1, np.int64), members=np.zeros(0, np.int64),
@@ -484,7 +515,9 @@ class Estimate:
         out = np.zeros((n_groups, problem.x.size))
         for theta in used:
             _kernels.add_toll_masses(silent, self.posterior.parameters(theta), 1 / len(used), out)
-        variance = TollMasses(*bins, out).log_variance()[self.claims.group_index]
+        variance = TollMasses(*bins, out).log_variance()[
+            levels(self.claims, self.posterior.shared)
+        ]
         if nested:
             # Of wholes and parts: before any claim on the tree, so that sums count as such.
             points = [self.posterior.parameters(theta) for theta in used]

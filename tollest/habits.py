@@ -59,7 +59,7 @@ def natural(layout: Layout, flat: Floats, *, never: bool) -> dict[str, Floats]:
 
 def table(
     sources: tuple[str, ...] | tuple[tuple[str, str], ...],
-    n_claims: Integers,
+    n_claims: Integers | None,
     habits: dict[str, Floats],
     ci_prob: float,
 ) -> "pd.DataFrame":
@@ -72,7 +72,8 @@ def table(
     for name, drawn in habits.items():
         middle, lower, upper = np.quantile(drawn, ends, axis=0)
         columns |= {name: middle, f"{name}_lower": lower, f"{name}_upper": upper}
-    columns["n_claims"] = n_claims
+    if n_claims is not None:
+        columns["n_claims"] = n_claims
     frame = pd.DataFrame(columns, index=_index(sources))
     frame.attrs.update(ci_prob=ci_prob, ci_kind="eti")
     return frame

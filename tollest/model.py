@@ -159,6 +159,12 @@ class Posterior:
             ]
         else:
             mus = [mu]
+        effects = [
+            builder.append(
+                Entry("effect", name, False, float(priors.effect.mean), float(priors.effect.sd))
+            )
+            for name in claims.covariate_names
+        ]
         tau = builder.add_scale("log_tau", priors.tau)
         overrides = [priors.sources.get(name, Source()) for name in claims.sources]
         bias = builder.add_effects(
@@ -192,6 +198,7 @@ class Posterior:
             for i, e in enumerate(entries)
         ]
         of = claims.source_of.tolist()
+        mus = [mus[g] for g in claims.level_group.tolist()]
         voices = (mus, by_side, [scatter[s] for s in of], [repeat[s] for s in of], shared)
         position, fixed = _parameters(voices)
         layout = Layout(
@@ -201,6 +208,8 @@ class Posterior:
             log_sd_index=np.array([e.sd if type(e.sd) is int else -1 for e in entries]),
             sd=np.array([1.0 if type(e.sd) is int else e.sd for e in entries]),
             shift_index=np.array(shift, dtype=np.int64),
+            effect_index=np.array([p.index for p in effects], dtype=np.int64),
+            design=np.ascontiguousarray(claims.level_covariates),
             position=position,
             fixed=fixed,
         )
@@ -239,6 +248,8 @@ class Posterior:
         shared = self.shared
         if name == "mu_group":
             return "group", shared.groups
+        if name == "effect":
+            return "covariate", shared.covariate_names
         if name == "bias_on_side":
             return "source_side", tuple(label_of(*voice) for voice in shared.voices)
         return "source", shared.sources
@@ -459,7 +470,10 @@ class Posterior:
         0 for entries of neither. Shape (n_theta,).
         """
         shared = self.shared
-        n = {"mu_group": shared.n_locations, "bias_on_side": shared.n_claims}
+        everywhere = np.full(len(shared.covariate_names), self.claims.n_locations)
+        n = {
+            "mu_group": shared.n_locations, "bias_on_side": shared.n_claims, "effect": everywhere,
+        }  # fmt: skip
         out = np.zeros(self.n_theta, np.int64)
         for j, entry in enumerate(self.entries):
             if entry.member is not None:
@@ -527,9 +541,12 @@ class Likelihood:
         values[inside] = sums.values
         index = np.concatenate(layout.position).astype(np.int64)
         free = index >= 0
+        free[: layout.design.shape[0]] |= layout.effect_index.size > 0
         # An entry may be several parameters: the scatter of a source, on every side.
         unit = np.zeros((int(free.sum()), n_theta))
-        unit[np.arange(len(unit)), index[free]] = 1.0
+        is_entry = index[free] >= 0
+        unit[is_entry, index[free][is_entry]] = 1.0
+        unit[: layout.design.shape[0], layout.effect_index] += layout.design
         if gradient:
             slopes[inside] = sums.gradients[:, free] @ unit
         if curvature:

@@ -12,7 +12,7 @@ from tollest._messages import Forest
 from tollest._parents import parts_first, parts_of
 from tollest._tables import Parameters, Problem
 from tollest.claims import UNBOUNDED, Claims
-from tollest.patterns import Frame, Patterns, positions
+from tollest.patterns import Frame, Patterns, levels
 from tollest.support import MOST, Support, padded
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ class Trees:
     location : ndarray of int, shape (n_nodes,)
         The location that a node is; -1 for remainders and for sums on the way.
     group : ndarray of int, shape (n_nodes,)
-        Group of the prior of a leaf; -1 for a sum.
+        Which prior a leaf has, of those of the claims; -1 for a sum.
     """
 
     offsets: Integers
@@ -54,7 +54,7 @@ class Trees:
     @classmethod
     def of(cls, claims: Claims) -> "Trees":
         """Trees of all locations that have a whole or parts."""
-        parts = parts_of(claims.parent)
+        parts, level = parts_of(claims.parent), claims._levels[0].tolist()
         nodes: list[tuple[int, int, int, int]] = []
         offsets = [0]
 
@@ -67,7 +67,7 @@ class Trees:
             if root not in parts:
                 continue
             for place in parts_first([root], parts):
-                group = int(claims.group_index[place])
+                group = int(level[place])
                 if place not in parts:
                     node_of[place] = add(-1, -1, place, group)
                     continue
@@ -377,14 +377,14 @@ def problem_of(
     lower[0] = -np.inf
     width = np.log1p((end - begin) / (1.0 + begin))
     width[[0, -1]] = np.inf
-    n_groups = max(len(frame.groups), 1)
+    n_groups = frame.level_group.size
     # What a node's row is: claims of which pattern, under which group's prior or as a sum.
     is_place = trees.location >= 0
     at = np.where(is_place, trees.location, 0)
     base = np.where(is_place, grouped.pattern[at], -1)
     is_sum = trees.left >= 0
-    named = positions(claims.groups, frame.groups) if claims.groups else np.zeros(1, np.int64)
-    group = np.where(trees.group >= 0, named[trees.group], -1)
+    example = claims._levels[1]
+    group = np.where(trees.group >= 0, levels(claims, frame)[example][trees.group], -1)
     group = np.where(is_sum, n_groups, group)
     silent = (base >= 0) & (np.diff(grouped.offsets)[base] == 0)
     base[silent & is_sum] = -1

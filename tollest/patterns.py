@@ -23,6 +23,11 @@ class Frame:
     ----------
     sources, groups : tuple of str
         Sorted, over all parts.
+    covariate_names : tuple of str
+        Terms that tolls may depend on.
+    level_group, level_covariates : ndarray, shape (n_levels,) and (n_levels, n_covariates)
+        Position in `groups`, and covariates, of each prior that tolls have: each of those of
+        the locations. Sorted; as many as there are groups where there are no covariates.
     voices : tuple of (str, str)
         Sources by the side whose dead they speak of, sorted; the side is ``""`` where there is
         none.
@@ -37,6 +42,9 @@ class Frame:
     """
 
     sources: tuple[str, ...]
+    covariate_names: tuple[str, ...]
+    level_group: Integers
+    level_covariates: Floats
     voices: tuple[tuple[str, str], ...]
     groups: tuple[str, ...]
     n_claims: Integers
@@ -53,6 +61,9 @@ class Frame:
         breaks = np.concatenate([claims.documented, capped + 1, verified, verified + 1])
         return cls(
             claims.sources,
+            claims.covariate_names,
+            claims.group_index[claims._levels[1]],
+            claims.covariates[claims._levels[1]],
             claims.voices,
             claims.groups,
             np.bincount(claims.voice_index, minlength=len(claims.voices)),
@@ -81,7 +92,19 @@ class Frame:
         groups, n_locations = _added([(part.groups, part.n_locations) for part in parts])
         breaks = sorted(set().union(*(part.breaks for part in parts)))
         largest = max(part.largest for part in parts)
-        return cls(sources, voices, groups, n_claims, n_locations, largest, tuple(breaks))
+        level_group, nothing = np.arange(max(len(groups), 1)), np.zeros((max(len(groups), 1), 0))
+        return cls(
+            sources,
+            (),
+            level_group,
+            nothing,
+            voices,
+            groups,
+            n_claims,
+            n_locations,
+            largest,
+            tuple(breaks),
+        )
 
 
 def _added[N: (str, tuple[str, str])](
@@ -119,7 +142,7 @@ class Patterns:
     members : ndarray of int
         Distinct claims.
     group : ndarray of int, shape (n_patterns,)
-        Prior group.
+        Which prior the toll has, of those of the frame.
     floor, end : ndarray of int, shape (n_patterns,)
         The least that a toll can be, and the number after the most, or `UNBOUNDED`.
     cap_edge : ndarray of float, shape (n_patterns,)
@@ -143,9 +166,7 @@ class Patterns:
     def of(cls, claims: Claims, frame: Frame, *, repeats: bool) -> "Patterns":
         """Group the locations of `claims`; `repeats` says whether counts can repeat a figure."""
         voice_index = positions(claims.voices, frame.voices)[claims.voice_index]
-        group_index = claims.group_index
-        if claims.groups:
-            group_index = positions(claims.groups, frame.groups)[group_index]
+        level_index = levels(claims, frame)
         can_repeat = (claims.kind == KINDS.index("count")) & repeats
         number = np.where(can_repeat, claims.lower, -1)
         bounded = claims.upper != UNBOUNDED
@@ -172,7 +193,7 @@ class Patterns:
             figure_edges=np.stack(noise.edges(figures, figures, UNBOUNDED)),
             offsets=offsets,
             members=members,
-            group=group_index[representative],
+            group=level_index[representative],
             floor=np.where(known, verified, claims.documented[representative]),
             end=np.where(known | is_capped, end, UNBOUNDED),
             cap_edge=np.where(is_capped, np.log1p(np.where(is_capped, cap, 0) + 0.5), np.inf),
@@ -183,6 +204,26 @@ def positions[N: (str, tuple[str, str])](names: tuple[N, ...], among: tuple[N, .
     """Position of each of some sorted names among all of them, sorted too."""
     position = {name: i for i, name in enumerate(among)}
     return np.array([position[name] for name in names], np.int64)
+
+
+def levels(claims: Claims, frame: Frame) -> Integers:
+    """Which prior of the frame's each location's toll has, shape (n_locations,)."""
+    own, example = claims._levels
+    group = np.zeros(1, np.int64)
+    if claims.groups:
+        group = positions(claims.groups, frame.groups)
+    if not claims.covariate_names:
+        return group[own]
+    at = {
+        (g, x.tobytes()): i
+        for i, (g, x) in enumerate(
+            zip(frame.level_group.tolist(), frame.level_covariates, strict=True)
+        )
+    }
+    group_of = group[claims.group_index[example]].tolist()
+    rows = claims.covariates[example]
+    there = [at[g, x.tobytes()] for g, x in zip(group_of, rows, strict=True)]
+    return np.array(there, np.int64)[own]
 
 
 def _grouped(
@@ -198,7 +239,7 @@ def _grouped(
     location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets)) * n_distinct
     members = np.sort(location + claim_rank) - location
     pattern, representative = ranks(
-        claims.group_index,
+        claims._levels[0],
         ranks_of_runs(members, claims.offsets),
         claims.documented,
         claims.verified,

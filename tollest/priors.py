@@ -183,6 +183,8 @@ class Priors:
         Centre of the tolls on the log1p axis: 2 is about 6 deaths.
     group_sd : HalfNormal or Fixed
         Spread of the groups' centres around `mu`, where locations have groups.
+    effect : Normal
+        Effects of covariates on the centre, each by one standard deviation: 0.5 is 65 % more.
     tau : HalfNormal or Fixed
         Scale of the tolls on the log1p axis.
     bias : Pooled
@@ -214,6 +216,7 @@ class Priors:
 
     mu: Normal | Fixed = Normal(2.0, 2.0)
     group_sd: HalfNormal | Fixed = HalfNormal(0.5)
+    effect: Normal = Normal(0.0, 0.5)
     tau: HalfNormal | Fixed = HalfNormal(1.0)
     bias: Pooled = Pooled(Fixed(0.0), HalfNormal(0.3))
     side_sd: HalfNormal | Fixed = HalfNormal(0.3)
@@ -227,6 +230,7 @@ class Priors:
         """Refuse what is no prior, and fixed scales that are none."""
         for name in ("mu", "log_figure_scatter", "common_bias"):
             _check(self, name, (Normal, Fixed))
+        _check(self, "effect", (Normal,))
         for name in ("bias", "log_scatter"):
             _check(self, name, (Pooled,))
         _check(self, "logit_repeat", (Pooled, Never))

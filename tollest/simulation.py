@@ -38,6 +38,8 @@ class Truth:
         Bias shared by all sources and by the figure.
     on_side : ndarray of float, shape (n_sources, n_sides), optional
         Bias of each source by the side whose dead it counts, in place of `bias`.
+    effect : ndarray of float, shape (n_covariates,), optional
+        Effect of each covariate on the location of the tolls, by one standard deviation.
     """
 
     mu: float
@@ -48,6 +50,7 @@ class Truth:
     figure_scatter: float
     common_bias: float
     on_side: NDArray[np.float64] | None = None
+    effect: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no distribution has."""
@@ -173,6 +176,7 @@ def draw_unknowns(
     rng: int | np.random.Generator | None = None,
     *,
     sides: Sequence[str] = (),
+    covariates: Sequence[str] = (),
 ) -> dict[str, float]:
     """Draw all continuous unknowns from their priors.
 
@@ -186,6 +190,8 @@ def draw_unknowns(
         Seed or generator.
     sides : sequence of str
         Names of the sides, on each of which every source has a bias.
+    covariates : sequence of str
+        Names of the covariates.
 
     Returns
     -------
@@ -217,6 +223,7 @@ def draw_unknowns(
             unknowns[f"{name}[{source}]"] = draw(own)
     unknowns["log_figure_scatter"] = draw(priors.log_figure_scatter)
     unknowns["common_bias"] = draw(priors.common_bias)
+    unknowns |= {f"effect[{name}]": draw(priors.effect) for name in covariates}
     if sides:
         unknowns["log_side_sd"] = draw_log_scale(priors.side_sd)
     for source in sources if sides else ():
@@ -229,7 +236,10 @@ def draw_unknowns(
 
 
 def truth_of(
-    unknowns: Mapping[str, float], sources: Sequence[str], sides: Sequence[str] = ()
+    unknowns: Mapping[str, float],
+    sources: Sequence[str],
+    sides: Sequence[str] = (),
+    covariates: Sequence[str] = (),
 ) -> Truth:
     """`Truth` that `draw_unknowns` drew."""
     on_side = [
@@ -249,6 +259,7 @@ def truth_of(
         figure_scatter=float(np.exp(unknowns["log_figure_scatter"])),
         common_bias=unknowns["common_bias"],
         on_side=np.array(on_side) if sides else None,
+        effect=np.array([unknowns[f"effect[{name}]"] for name in covariates]),
     )
 
 
@@ -260,6 +271,11 @@ def source_names(n_sources: int) -> tuple[str, ...]:
 def side_names(n_sides: int) -> tuple[str, ...]:
     """Names that `simulate` gives to sides: ``A01`` and so on."""
     return tuple(_names("A", n_sides, 2).tolist())
+
+
+def covariate_names(n_covariates: int) -> tuple[str, ...]:
+    """Names that `simulate` gives to covariates: ``Z01`` and so on."""
+    return tuple(_names("Z", n_covariates, 2).tolist())
 
 
 def simulate(
@@ -306,6 +322,7 @@ def simulate(
         How many locations make up a whole, and how many wholes a larger one, until one holds
         all; 2 or more, or 0 for no wholes. Each is claimed on as a location is and has an
         unlisted remainder, a toll like any other.
+        Locations then have no covariates.
     sides : int
         How many sides the dead of locations are of in turn, sources being biased differently
         by side; wholes have none. 0 for no sides.
@@ -351,11 +368,20 @@ def simulate(
     if bias.shape[1] != max(sides, 1):
         raise ValueError(f"truth has biases on {bias.shape[1]} sides, but sides is {sides}.")
 
-    tolls = _draw_tolls(rng, toll_noise, truth, cap, n_locations)
+    effect = np.zeros(0) if truth.effect is None else truth.effect
+    if effect.size and parts:
+        raise ValueError("wholes and parts are simulated without covariates; leave one out.")
+    z = rng.standard_normal((n_locations, effect.size))
+    # As claims will have them: of mean 0 and standard deviation 1 over all locations.
+    if effect.size:
+        z = (z - z.mean(axis=0)) / z.std(axis=0)
+    tolls = _draw_tolls(rng, toll_noise, truth, cap, truth.mu + z @ effect)
     n_places = n_locations
     if parts:
         parent = _parents(n_locations, parts)
-        remainders = _draw_tolls(rng, toll_noise, truth, None, parent.size - n_locations)
+        remainders = _draw_tolls(
+            rng, toll_noise, truth, None, np.full(parent.size - n_locations, truth.mu)
+        )
         tolls = np.concatenate([tolls, remainders])
         for i in np.flatnonzero(parent >= 0).tolist():  # parts before their wholes
             tolls[parent[i]] += tolls[i]
@@ -391,7 +417,12 @@ def simulate(
         table["cap"] = pd.arrays.IntegerArray(caps, location >= n_places)
     if parts:
         table["parent"] = np.append(_names("L", n_locations, 6), "")[parent[location]]
-    return Simulation(Claims.from_table(table), tolls, figures, truth, sources)
+    claims = Claims.from_table(table)
+    if effect.size:
+        known = pd.DataFrame(z, columns=list(covariate_names(effect.size)))
+        known["location"] = _names("L", n_locations, 6)
+        claims = claims.with_covariates(" + ".join(covariate_names(effect.size)), known)
+    return Simulation(claims, tolls, figures, truth, sources)
 
 
 def _parents(n: int, parts: int) -> NDArray[np.int64]:
@@ -411,17 +442,18 @@ def _whole(y: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _draw_tolls(
-    rng: np.random.Generator, toll_noise: Family, truth: Truth, cap: int | None, size: int
-) -> NDArray[np.int64]:
-    """Draw tolls, again where they are above the cap."""
-    tolls = _whole(truth.mu + truth.tau * toll_noise.rvs(rng, size))
+    rng: np.random.Generator, toll_noise: Family, truth: Truth, cap: int | None,
+    mu: NDArray[np.float64],
+) -> NDArray[np.int64]:  # fmt: skip
+    """Draw tolls around `mu`, again where they are above the cap."""
+    tolls = _whole(mu + truth.tau * toll_noise.rvs(rng, mu.size))
     if cap is None:
         return tolls
     for _ in range(1000):
         above = np.flatnonzero(tolls > cap)
         if not len(above):
             return tolls
-        tolls[above] = _whole(truth.mu + truth.tau * toll_noise.rvs(rng, len(above)))
+        tolls[above] = _whole(mu[above] + truth.tau * toll_noise.rvs(rng, len(above)))
     raise ValueError(
         f"cap is {cap}, and tolls at or below it are too rare; raise it, or lower mu."
     )

@@ -13,6 +13,7 @@ from tollest.model import Model
 from tollest.noise import Family
 from tollest.simulation import (
     Simulation,
+    covariate_names,
     draw_unknowns,
     side_names,
     simulate,
@@ -42,6 +43,8 @@ class Design:
         How many locations make up a whole, and wholes a larger one; 0 for no wholes.
     sides : int
         How many sides the dead are of, sources being biased by side; 0 for no sides.
+    covariates : int
+        How many covariates the tolls depend on.
     faults : tuple of Fault
         What becomes of the claims before they reach the table; see `tollest.faults`.
     """
@@ -54,6 +57,7 @@ class Design:
     toll: Family | None = None
     parts: int = 0
     sides: int = 0
+    covariates: int = 0
     faults: tuple[Fault, ...] = ()
 
 
@@ -72,12 +76,13 @@ def simulated(
     rng = np.random.default_rng(rng)
     sources = source_names(design.n_sources)
     sides = side_names(design.sides)
-    unknowns = draw_unknowns(model.priors, sources, rng, sides=sides)
+    covariates = covariate_names(design.covariates)
+    unknowns = draw_unknowns(model.priors, sources, rng, sides=sides, covariates=covariates)
     simulation = simulate(
         design.n_locations,
         design.n_sources,
         claims_per_location=design.claims_per_location,
-        truth=truth_of(unknowns, sources, sides),
+        truth=truth_of(unknowns, sources, sides, covariates),
         cap=design.cap,
         noise=design.noise or model.noise,
         toll_noise=design.toll or model.toll,

@@ -22,6 +22,7 @@ _LATEST = 0.5  # share of final draws from the proposal fitted to most; the rest
 _IN_TAILS = 0.15  # share of draws from proposals in the tails of spreads
 _MANY = 40  # entries of theta
 _MANY_PATTERNS = 4000  # at which the likelihood is nearly quadratic, and a pass dear
+_MANY_LEVELS = 1000  # priors of tolls, by group and covariates
 DEAR_CLAIMS = 60_000  # in different patterns, at which a round of draws must do
 ENOUGH = 80.0  # effective draws, of a hundred
 THINNED = 2000  # patterns on which the first search runs
@@ -77,7 +78,9 @@ class NestedLaplace:
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
         draws = None
-        if posterior.problem.group.size >= _MANY_PATTERNS and posterior.nested is None:
+        is_large = posterior.problem.group.size >= _MANY_PATTERNS and posterior.nested is None
+        # Outer products of gradients are by every prior's centre.
+        if is_large and posterior.shared.level_group.size <= _MANY_LEVELS:
             draws = self._by_quadratic(posterior, rng, reporter)
         draws = draws or _variational.on_settled_support(
             posterior, lambda working, normal: self._weigh(working, normal, rng, reporter), rng,

@@ -39,8 +39,8 @@ _LOGS = {
     "log_figure_scatter": "figure_scatter",
 }
 _LOGITS = {"logit_repeat": "repeat"}
-EFFECTS = ("mu_group", "bias", "log_scatter", "logit_repeat", "bias_on_side")
-_OF_SOURCES = EFFECTS[1:4]
+_OF_SOURCES = ("bias", "log_scatter", "logit_repeat")
+EFFECTS = ("mu_group", "effect", *_OF_SOURCES, "bias_on_side")
 _POPULATIONS = {"mu_group": ("mu", "log_group_sd"), "bias_on_side": ("", "log_side_sd")}
 _SINGLE = ("mu", "log_tau", "log_figure_scatter", "common_bias")
 
@@ -69,6 +69,8 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
             ``log_scatter_mean`` and so on, and ``scatter`` and ``repeat`` on natural scales.
             Each is put together from ``_centred`` effects, of sources with many claims,
             ``_offset`` ones, and ``_known`` ones, of sources with a prior of their own.
+        ``effect[covariate]``
+            What covariates do to the centre of the tolls.
         ``bias_on_side[source_side], side_sd``
             Where locations have sides: biases by side, around those of their sources.
         ``log_figure_scatter, figure_scatter, common_bias``
@@ -114,8 +116,9 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
     claims = posterior.claims
     for dim, labels in (("source", claims.sources), ("group", claims.groups)):
         _add_labels(model, dim, labels)
-    if any(entry.name == "bias_on_side" for entry in posterior.entries):
-        _add_labels(model, *posterior.dimension("bias_on_side"))
+    names = {entry.name for entry in posterior.entries}
+    for name in sorted(names & {"effect", "bias_on_side"}):
+        _add_labels(model, *posterior.dimension(name))
     _add_labels(model, "location", claims.locations)
     with model:
         parts = [
@@ -204,7 +207,7 @@ def _effects(posterior: Posterior, model: "pymc.Model", name: str, entries: list
         return on_theta_scale(name, held, model[held], pt.log)[index]
     if name == "bias_on_side":  # that of the source where the side adds nothing
         effects = model["bias"][posterior.shared.source_of]
-    elif name == "mu_group":
+    elif name in ("mu_group", "effect"):
         effects = pt.zeros(len(labels))
     else:
         effects = pt.as_tensor_variable(getattr(posterior.layout_of_sources.fixed, name))
@@ -230,7 +233,8 @@ def _forms(posterior: Posterior, name: str, entries: list[Entry]) -> dict[str, l
     forms: dict[str, list[Entry]] = {}
     for entry in entries:
         is_many = counts[f"{name}[{entry.member}]"] >= _MANY
-        form = "known" if entry.member in own else "centred" if is_many else "offset"
+        is_known = name == "effect" or entry.member in own
+        form = "known" if is_known else "centred" if is_many else "offset"
         forms.setdefault(form, []).append(entry)
     return forms
 

@@ -6,13 +6,15 @@ from tollest.noise import Family, Normal, StudentT
 from tollest.priors import Fixed, HalfNormal, Never, Pooled
 from tollest.priors import Normal as NormalPrior
 
-_CLAIM = "m = x(n) + b0 + b_s, s = sigma_s"
 _FIGURE = "m = x(n) + b0, s = s0"
 
 
 def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
     """Mass of everything that is counted: what it is of, and the formula."""
     centre = "mu_g" if claims.groups else "mu"
+    if claims.covariate_names:
+        centre += " + sum over k of e_k z_k"
+    own = "m = x(n) + b0 + " + ("b_sj" if claims.sides else "b_s")
     lines = [
         ("Axis", "x(n) = log(1 + n), for n deaths"),
         (
@@ -21,7 +23,7 @@ def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
             "infinity",
         ),
         ("Toll n of a location", f"m = {centre}, s = tau; F {_family(model.toll)}"),
-        ("A source's own claim", f"{_CLAIM}; F {_family(model.noise)}"),
+        ("A source's own claim", f"{own}, s = sigma_s; F {_family(model.noise)}"),
     ]
     if isinstance(model.priors.logit_repeat, Never):
         lines.append(("Repeats", "no source repeats a figure: agreement is independent"))
@@ -56,8 +58,16 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
             ("mu_g", f"centre of each of {len(claims.groups):,} groups", "Normal(mu, s_mu)"),
             ("s_mu", "spread of the groups' centres", _prior(priors.group_sd)),
         ]
+    for name in claims.covariate_names:
+        what = f"effect of {name}, by one standard deviation z_k of it"
+        rows.append(("e_k", what, _prior(priors.effect)))
     rows.append(("tau", "scale of the tolls on the log axis", _prior(priors.tau)))
     rows += _pooled("b_s", "bias of a source, 0.1 being 10 % too many", "b", priors.bias)
+    if claims.sides:
+        rows += [
+            ("b_sj", "bias of a source by the side of the dead", "Normal(b_s, sd of sides)"),
+            ("sd of sides", "of a source's biases around its own", _prior(priors.side_sd)),
+        ]
     rows += _pooled("log sigma_s", "log of a source's scatter", "log sigma", priors.log_scatter)
     if not isinstance(priors.logit_repeat, Never):
         what = "log odds that a source's count repeats the figure"
