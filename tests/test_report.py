@@ -1,3 +1,4 @@
+import html
 import re
 from dataclasses import replace
 
@@ -5,6 +6,7 @@ import pandas as pd
 import pytest
 
 import tollest as te
+from tollest.report import provenance
 from tollest.report.labels import isolated, label, labels, width
 
 ROWS = [
@@ -162,3 +164,33 @@ def test_tolls_of_places_that_overlap_are_not_added_up(villages, tmp_path):
     assert "they are not added up" in page
     answer = page.split("What the numbers mean</h2>")[0]
     assert "All 4 locations" not in answer
+
+
+def test_sides_and_covariates_are_on_the_page(tmp_path):
+    table = pd.DataFrame(ROWS[1:], columns=COLUMNS).assign(side=list("NNSSS"))
+    places = pd.DataFrame({"location": ["Arden", "Brook", "Corley"], "n": [9, 5, 7]})
+    bare = te.Claims.from_table(table.drop(columns="side"))
+    sided = te.Claims.from_table(table)
+    claims = sided.with_covariates("log(n)", places)
+    estimate = te.estimate(claims, rng=1, progress=False)
+
+    estimate.report.html(tmp_path / "page.html")
+
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Biases by whose dead are counted" in page
+    assert "Effects of covariates" in page
+    assert "sum over k of e_k z_k" in page
+    assert "claims.with_covariates('log(n)', places)" in html.unescape(page)
+    prints = {provenance.fingerprint(c) for c in (bare, sided, claims)}
+    assert len(prints) == 3
+
+
+def test_wholes_and_parts_are_in_the_fingerprint():
+    table = pd.DataFrame(ROWS[:2], columns=COLUMNS)
+    apart = te.Claims.from_table(table, locations=["Coast"])
+    nested = te.Claims.from_table(table, parents={"Arden": "Coast"}, locations=["Coast"])
+    complete = te.Claims.from_table(
+        table, parents={"Arden": "Coast"}, locations=["Coast"], complete=["Coast"]
+    )
+
+    assert len({provenance.fingerprint(c) for c in (apart, nested, complete)}) == 3

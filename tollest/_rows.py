@@ -83,6 +83,8 @@ class Rows:
         Position of the whole that it is a part of, or `BLANK`.
     complete : ndarray of bool, shape (n_locations,)
         Whether its parts are all there are.
+    formula : str
+        What `covariates` were made by; blank where there are none.
     covariate_names : tuple of str
         Terms that tolls may depend on.
     covariates : ndarray of float, shape (n_locations, n_covariates)
@@ -109,6 +111,7 @@ class Rows:
     cap: NDArray[np.int64]
     parent: NDArray[np.int64]
     complete: NDArray[np.bool_]
+    formula: str
     covariate_names: tuple[str, ...]
     covariates: NDArray[np.float64]
     covariate_units: NDArray[np.float64]
@@ -216,6 +219,7 @@ def read_rows(
         cap=np.concatenate([cap, np.full(len(extra), UNBOUNDED)]),
         parent=parent,
         complete=is_complete,
+        formula="",
         covariate_names=(),
         covariates=np.zeros((len(everywhere), 0)),
         covariate_units=np.zeros((2, 0)),

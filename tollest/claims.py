@@ -423,7 +423,13 @@ class Claims:
         names, values, units = _covariates.read(
             formula, table, self._rows.locations, columns or {}
         )
-        rows = replace(self._rows, covariate_names=names, covariates=values, covariate_units=units)
+        rows = replace(
+            self._rows,
+            formula=formula,
+            covariate_names=names,
+            covariates=values,
+            covariate_units=units,
+        )
         return self._resolve(rows, self._known_by, self._left_out)
 
     @cached_property

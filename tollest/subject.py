@@ -47,6 +47,10 @@ class Subject(Protocol):
 
     def sources(self, ci_prob: float = 0.9) -> "pd.DataFrame": ...  # noqa: D102
 
+    def sources_by_side(self, ci_prob: float = 0.9) -> "pd.DataFrame": ...  # noqa: D102
+
+    def effects(self, ci_prob: float = 0.9) -> "pd.DataFrame": ...  # noqa: D102
+
     def total(  # noqa: D102
         self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
     ) -> Totals: ...

@@ -26,6 +26,7 @@ def page(
 ) -> str:
     """Write the page; see `Report.html`."""
     has = sensitivity is not None
+    has_covariates = bool(estimate.claims.covariate_names)
     barg = checklists.barg(estimate, ci_prob, ci_kind, has_sensitivity=has)
     gather = checklists.gather(estimate, ci_prob, ci_kind, has_sensitivity=has)
     parts = {
@@ -33,6 +34,7 @@ def page(
         "What the numbers mean": sections.meaning(estimate, ci_prob),
         "Named baselines": sections.baselines(estimate, ci_prob, ci_kind),
         "Sources": sections.sources(estimate),
+        **({"Covariates": sections.covariates(estimate)} if has_covariates else {}),
         "Evidence": sections.evidence(estimate.claims),
         "Audit": sections.audits(estimate, audit, ci_prob, refit=refit),
         "Model": methods.model(estimate),

@@ -28,8 +28,10 @@ def fingerprint(claims: Claims) -> str:
     reported on: ``[location, source, kind, lower, upper, group, cap]``, with ``null`` for no upper
     bound, no group or no cap, and for all but the location, group and cap where there is no claim.
     Lines are sorted as UTF-8, joined by a line feed, and preceded by the line ``tollest claims
-    1``. Dates, origins and claims that were set aside are left out: once the evidence is chosen,
-    no estimate hangs on them.
+    1``. Where there are wholes and parts, sides or covariates, each location has one more line:
+    ``[location, parent, complete, side, {covariate: value}]``, values being written with twelve
+    significant digits, in standard deviations. Dates, origins and claims that were set aside are
+    left out: once the evidence is chosen, no estimate hangs on them.
 
     Returns
     -------
@@ -51,9 +53,27 @@ def fingerprint(claims: Claims) -> str:
     silent = np.flatnonzero(claims.claims_per_location == 0)
     names = [claims.locations[i] for i in silent.tolist()]
     rows += [[name, None, None, None, None, *of[name]] for name in names]
+    rows += _beyond(claims)
     lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows]
     text = "\n".join(["tollest claims 1", *sorted(lines, key=str.encode)])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _beyond(claims: Claims) -> list[list[object]]:
+    """List what is known of locations beside their claims, group and cap, a row each, if any."""
+    if not (claims.is_nested or claims.sides or claims.covariate_names):
+        return []
+    names, sides = (*claims.locations, None), (*claims.sides, None)
+    return [
+        [
+            name, names[parent], complete, sides[side],
+            {term: f"{z:.12g}" for term, z in zip(claims.covariate_names, values, strict=True)},
+        ]
+        for name, parent, complete, side, values in zip(
+            claims.locations, claims.parent.tolist(), claims.complete.tolist(),
+            claims.side_index.tolist(), claims.covariates.tolist(), strict=True,
+        )
+    ]  # fmt: skip
 
 
 def versions() -> dict[str, str]:
@@ -78,7 +98,16 @@ def code(estimate: Subject) -> str:
     lines = ["import tollest as te", "", "# The table of claims is not kept; put its file here."]
     if len(where) > _NAMED:
         lines.append(f"# It had {len(where):,} silent locations: give them as locations=[...].")
+    complete = [claims.locations[i] for i in np.flatnonzero(claims.complete).tolist()]
+    more += f", complete={complete!r}" if complete else ""
     lines.append(f'claims = te.Claims.read("claims.csv"{more})')
+    if claims.covariate_names:
+        formula = claims._rows.formula
+        lines[:1] = ["import pandas as pd", "import tollest as te"]
+        lines += [
+            'places = pd.read_csv("places.csv")  # covariates, a row for each location',
+            f"claims = claims.with_covariates({formula!r}, places)",
+        ]
     if not np.isnat(claims._known_by):
         lines.append(f'claims = claims.as_of("{claims._known_by}")')
     left_out = [row for row, _ in claims._left_out]

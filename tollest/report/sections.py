@@ -120,10 +120,7 @@ def sources(estimate: Subject) -> Markup:
         [
             name(label(str(source))),
             f"{row['n_claims']:,.0f}",
-            *(
-                f"{row[what]:.2f} ({row[f'{what}_lower']:.2f} to {row[f'{what}_upper']:.2f})"
-                for what in ("bias", "scatter", "repeat")
-            ),
+            *(_multiplier(row, what) for what in ("bias", "scatter", "repeat")),
         ]
         for source, row in frame.head(MOST_ROWS).iterrows()
     ]
@@ -143,7 +140,52 @@ def sources(estimate: Subject) -> Markup:
             class_="notes",
         ),
         figures.habits(estimate),
+        _by_side(estimate),
     )
+
+
+def _by_side(estimate: Subject) -> Markup:
+    """Tabulate biases by whose dead a source counts; nothing where there are no sides."""
+    if not estimate.claims.sides:
+        return joined()
+    frame = estimate.sources_by_side()
+    cells = [
+        [
+            name(label(source)), name(label(side)) if side else "-",
+            f"{row['n_claims']:,.0f}", _multiplier(row, "bias"),
+        ]
+        for (source, side), (_, row) in zip(
+            estimate.claims.voices, frame.head(MOST_ROWS).iterrows(), strict=False
+        )
+    ]  # fmt: skip
+    caption = "Biases by whose dead are counted: medians with 90 % equal-tailed credible intervals"
+    return joined(
+        table(caption, ["Source", "Side", "Claims", "Bias, times the toll"], cells),
+        more(len(frame), "estimate.sources_by_side()"),
+    )
+
+
+def covariates(estimate: Subject) -> Markup:
+    """Tabulate what tolls hang on beside claims."""
+    frame = estimate.effects()
+    cells = [
+        [name(str(term)), _multiplier(row, "effect"), f"{row['mean']:.4g}", f"{row['sd']:.4g}"]
+        for term, row in frame.head(MOST_ROWS).iterrows()
+    ]
+    caption = "Effects of covariates: medians with 90 % equal-tailed credible intervals"
+    head = ["Covariate", "Times the toll, for one SD more", "Mean", "SD"]
+    return joined(
+        table(caption, head, cells),
+        more(len(frame), "estimate.effects()"),
+        paragraphs(
+            "Tolls of locations with like covariates inform each other. An effect is an "
+            "association among these locations, not a cause."
+        ),
+    )
+
+
+def _multiplier(row: "pd.Series", what: str) -> str:
+    return f"{row[what]:.2f} ({row[f'{what}_lower']:.2f} to {row[f'{what}_upper']:.2f})"
 
 
 def evidence(claims: Claims) -> Markup:
