@@ -3,7 +3,8 @@
 Run as ``uv run python -m benchmarks.calibration``: worlds of three sizes are simulated from the
 priors and estimated, and ``benchmarks/calibration.md`` says where the truths fell. Replicates are
 kept in ``--store`` as they come, so that a run that was stopped goes on. ``--sizes 1x3:40``
-shortens it; ``--sizes 6x3/3:40`` has wholes, of three parts each, up to one that holds all.
+shortens it; ``--sizes 6x3/3:40`` has wholes, of three parts each, up to one that holds all, and
+``40x4s2z1`` two sides, by which sources are biased, and one covariate.
 Sections of other sizes are kept on the page.
 """
 
@@ -18,7 +19,7 @@ from benchmarks.common import markdown, processor
 from tollest.calibration import Calibration, Design, calibrate
 
 # Worlds of each size: one of few locations says less of coverage.
-SIZES = "1x3:1000,20x5:300,200x8:300,6x3/3:200"
+SIZES = "1x3:1000,20x5:300,200x8:300,6x3/3:200,40x4s2z1:200"
 SEED = 20_261_122
 OUTPUT = Path(__file__).with_name("calibration.md")
 
@@ -34,6 +35,8 @@ def section(size: str, calibration: Calibration) -> list[str]:
         f"## {size}", "",
         *(["Places are parts of wholes, and these of larger ones, up to one that holds all; each "
            "is claimed on. `total` is of that one.", ""] if "/" in size else []),
+        *(["Sources are biased by two sides, of which each location has one, and tolls depend on "
+           "a covariate.", ""] if size.endswith("s2z1") else []),
         f"{n} replicates, {n_nuts} of them by NUTS, {calibration.n_doubtful} doubtful. Ranks of "
         f"{len(ranks)} quantities: {len(ranks) - len(outside)} inside the simultaneous 99 % band "
         f"of their own{f' (outside: {chr(44).join(outside)})' if outside else ''}; "
@@ -72,8 +75,9 @@ def main() -> None:
     sections = kept()
     for part in arguments.sizes.split(","):
         size, replicates = part.split(":")
-        n_locations, n_sources, parts = re.fullmatch(r"(\d+)x(\d+)(?:/(\d+))?", size).groups("0")
-        design = Design(int(n_locations), int(n_sources), parts=int(parts))
+        numbers = re.fullmatch(r"(\d+)x(\d+)(?:/(\d+))?(?:s(\d+))?(?:z(\d+))?", size).groups("0")
+        n_locations, n_sources, parts, sides, covariates = map(int, numbers)
+        design = Design(n_locations, n_sources, parts=parts, sides=sides, covariates=covariates)
         calibration = calibrate(
             design, n_replicates=int(replicates), rng=SEED, workers=arguments.workers,
             store=arguments.store / f"{size.replace('/', 'by')}.jsonl",

@@ -37,8 +37,8 @@ from tollest.model import Model, Posterior
 from tollest.simulation import simulate
 from tollest.tolls import TollMasses
 
-PROBLEMS = "1x2,1x3,1x5,3x3,10x8,30x5,100x8,coast,1000x8,6x3/3,coast nested"
-TEXTBOOK = "1x2,1x3,1x5,3x3,10x8,30x5,coast"
+PROBLEMS = "1x2,1x3,1x5,3x3,5x4,10x8,30x5,100x8,coast,1000x8,6x3/3,coast nested"
+TEXTBOOK = "1x2,1x3,1x5,3x3,5x4,10x8,30x5,coast"
 OUTPUT = Path(__file__).with_name("engine_agreement.md")
 QUANTILES = (0.05, 0.5, 0.95)
 SIXTHS = (0.1586553, 0.8413447)  # a standard deviation either way

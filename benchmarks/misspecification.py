@@ -21,6 +21,7 @@ from tollest import noise
 from tollest.calibration import Design, calibrate, simulated
 from tollest.faults import Copying, Jitter, OffSource, Rounding
 from tollest.model import Model
+from tollest.support import Support
 
 SIZE = {"n_locations": 30, "n_sources": 6}
 WORLDS = {
@@ -33,6 +34,9 @@ WORLDS = {
     "rounded to one digit": Design(**SIZE, faults=(Rounding(1),)),
     "repeaters jitter by 2 %": Design(**SIZE, faults=(Jitter(0.02),)),
 }
+# Sources that copy with changes of 2 % seem to have scatters of 1 %: sums would run on ever
+# narrower bins, for hours.
+MODELS = {"repeaters jitter by 2 %": Model(support=Support(finest=0.01))}
 SEED = 20_261_123
 OUTPUT = Path(__file__).with_name("misspecification.md")
 
@@ -40,7 +44,7 @@ OUTPUT = Path(__file__).with_name("misspecification.md")
 def rows(world: str, design: Design, n: int, workers: int, store: Path) -> list[dict[str, object]]:
     """Scores of all methods in one world, each with the standard error of its coverage."""
     calibration = calibrate(
-        design, n_replicates=n, rng=SEED, workers=workers,
+        design, model=MODELS.get(world, Model()), n_replicates=n, rng=SEED, workers=workers,
         store=store / f"{world.replace(' ', '_')}.jsonl",
     )  # fmt: skip
     # The same worlds again, for the peers: each replicate has a stream of its own.
@@ -127,7 +131,8 @@ def main() -> None:
             "standard error over worlds, mean width and interval score on the log1p scale, half a",
             "death outwards (less is better). Intervals of small tolls hold more than 90 %, their",
             "ends being part of them. Unknowns drawn from the priors of this package favour",
-            "it in the first row; peers are the plain forms that users write first.", "",
+            "it in the first row; peers are the plain forms that users write first. In the last",
+            "world sums of ours stop at bins of 1 % of a toll.", "",
         ]  # fmt: skip
         OUTPUT.write_text("\n".join([*head, *markdown(table.round(3))]) + "\n")
         draw(table)
