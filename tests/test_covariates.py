@@ -261,3 +261,28 @@ def test_a_world_with_covariates_is_ranked():
 
     assert {"effect[Z01]", "effect[Z02]"} < set(result.ranks)
     assert all(0 < rank < 1 for rank in result.ranks.values())
+
+
+def test_a_spline_is_a_smooth_rate_over_time():
+    rng = np.random.default_rng(5)
+    weeks = np.arange(40)
+    rate = np.exp(3.0 + np.sin(weeks / 6.0))
+    tolls = rng.poisson(rate)
+    names = [f"week {week:02d}" for week in weeks]
+    heard = weeks % 4 == 0
+    table = pd.DataFrame({"location": np.array(names)[heard], "source": "press"})
+    table["count"] = tolls[heard]
+    calendar = pd.DataFrame({"location": names, "week": weeks})
+    silent = [name for name in names if name not in set(table["location"])]
+    claims = te.Claims.from_table(table, locations=silent)
+
+    smooth = te.estimate(claims.with_covariates("bs(week, df=6)", calendar), rng=1, progress=False)
+    apart = te.estimate(claims, rng=1, progress=False)
+
+    ours, plain = (e.table().loc[silent] for e in (smooth, apart))
+    truth = pd.Series(tolls, index=names)[silent]
+    assert np.log1p(ours["median"]).corr(np.log1p(truth)) > 0.6
+    width = [np.log1p(t["upper"]) - np.log1p(t["lower"]) for t in (ours, plain)]
+    assert width[0].mean() < 0.8 * width[1].mean()
+    inside = (ours["lower"] <= truth) & (truth <= ours["upper"])
+    assert inside.mean() > 0.75
