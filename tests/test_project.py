@@ -19,7 +19,17 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Rows of the layout: a module imports from its own row's earlier ones and from rows above.
 ROWS = [
     {"wording", "support", "_progress", "_text", "datasets", "rounding", "_ecdf"},
-    {"_mass", "_moves", "_patterns", "_cells", "_files", "_octaves", "_parents", "_rows"},
+    {
+        "_mass",
+        "_moves",
+        "_patterns",
+        "_cells",
+        "_files",
+        "_octaves",
+        "_parents",
+        "_covariates",
+        "_rows",
+    },
     {"_tables", "_products", "_kernels", "_messages", "claims", "noise", "priors", "passes"},
     {"patterns"},
     {"nesting"},
@@ -40,7 +50,7 @@ ROWS = [
     {"cli"},
 ]
 HEAVY = ("pymc", "arviz", "arviz_base", "arviz_plots", "arviz_stats", "pandas", "matplotlib",
-         "scipy.stats", "dask", "nutpie")  # fmt: skip
+         "scipy.stats", "dask", "nutpie", "formulaic")  # fmt: skip
 
 
 def imported(path):

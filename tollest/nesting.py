@@ -54,7 +54,7 @@ class Trees:
     @classmethod
     def of(cls, claims: Claims) -> "Trees":
         """Trees of all locations that have a whole or parts."""
-        parts, level = parts_of(claims.parent), claims._levels[0].tolist()
+        parts, prior = parts_of(claims.parent), claims._levels[0].tolist()
         nodes: list[tuple[int, int, int, int]] = []
         offsets = [0]
 
@@ -67,7 +67,7 @@ class Trees:
             if root not in parts:
                 continue
             for place in parts_first([root], parts):
-                group = int(level[place])
+                group = prior[place]
                 if place not in parts:
                     node_of[place] = add(-1, -1, place, group)
                     continue
