@@ -14,7 +14,7 @@ from tollest._progress import Reporter
 from tollest.calibration import Design, leave_one_source_out
 from tollest.calibration._replicates import replicate
 from tollest.diagnostics import loo_by_source
-from tollest.engines import NUTS, NestedLaplace
+from tollest.engines import NUTS, NestedLaplace, _whitening
 from tollest.engines.pymc import held_name, on_theta_scale, to_pymc
 from tollest.model import Model
 from tollest.simulation import draw_truth, simulate
@@ -118,8 +118,6 @@ def test_biases_by_side_are_normal_around_their_source(posterior):
 
 
 def test_gradients_are_those_of_differences(posterior):
-    from tollest.engines import _whitening
-
     whitening = _whitening.from_laplace(posterior, share=1.0)
     u = whitening.centre + 0.3 * np.random.default_rng(2).standard_normal(posterior.n_theta)
     _, gradient = posterior.log_density_and_gradient_u(whitening.coordinates, u)
@@ -131,6 +129,22 @@ def test_gradients_are_those_of_differences(posterior):
     assert_allclose(gradient, (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-6)
     theta = posterior.to_theta(whitening.coordinates, u[None])
     assert_allclose(posterior.to_u(whitening.coordinates, theta)[0], u, rtol=1e-7, atol=1e-7)
+
+
+def test_gradients_in_coordinates_are_those_of_differences():
+    # Claims enough that effects are centred on what they say, common bias and all.
+    posterior = Model().given(simulate(40, 4, sides=2, rng=3).claims)
+    whitening = _whitening.from_laplace(posterior, share=1.0)
+    coordinates = whitening.coordinates
+    assert (coordinates.shift > 0.1).sum() > 4
+    u = whitening.centre + 0.5 * np.random.default_rng(2).standard_normal(posterior.n_theta)
+    _, gradient = posterior.log_density_and_gradient_u(coordinates, u)
+    step = 1e-5 * np.eye(len(u))
+
+    ahead = posterior.log_densities_u(coordinates, u + step)
+    behind = posterior.log_densities_u(coordinates, u - step)
+
+    assert_allclose(gradient, (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-5)
 
 
 def test_gradients_of_the_likelihood_add_up_over_sides(posterior):

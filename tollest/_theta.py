@@ -19,6 +19,15 @@ all that is known, of the bias alone. So :math:`\theta_j + c_j b_0` stands for
 to 1 as the claims have it. Else what is known well would be a bent ridge between the bias, the
 common bias and the spread of biases.
 
+A source's bias around which its biases by side spread is known through these. What claims say of
+it hangs on how wide they spread:
+
+.. math::
+    \lambda = \sum_j w_j, \qquad \lambda \hat\theta = \sum_j w_j \hat\theta_j, \qquad
+    w_j^{-1} = \lambda_j^{-1} + \sigma_\text{sides}^2,
+
+so that it is centred where sides are alike and not where they differ.
+
 References
 ----------
 .. [1] Papaspiliopoulos, O., Roberts, G. O., Skold, M. (2007). A general framework for the
@@ -46,6 +55,8 @@ class Layout(NamedTuple):
     log_sd_index: Integers  # (n_theta,) entry that is the log of the sd, an earlier one
     sd: Floats  # (n_theta,) the sd where it is constant
     shift_index: Integers  # (n_theta,) entry that claims see added to a pooled one
+    first_child: Integers  # (n_theta,) first of the entries that spread around one, or -1
+    end_child: Integers  # (n_theta,) the one after the last of them
     effect_index: Integers  # (n_covariates,) entries that are effects of covariates
     design: Floats  # (n_levels, n_covariates) what they are multiplied by, added to mu
     position: Parameters  # entries of theta, as floats, in the shape of the parameters
@@ -245,9 +256,35 @@ def _given_population(
     i = layout.mean_index[j]
     mean = (theta[i] if i >= 0 else layout.mean[j]) + _shift(layout, coordinates, theta, j)
     v = math.exp(-2.0 * theta[layout.log_sd_index[j]])
-    q = coordinates.precision[j] + v
-    centre = (coordinates.precision[j] * coordinates.centre[j] + v * mean) / q
-    return mean, v, q, centre
+    precision, pull = _told(layout, coordinates, theta, j)
+    q = precision + v
+    return mean, v, q, (pull + v * mean) / q
+
+
+@njit(cache=True, error_model="numpy")
+def _told(layout: Layout, coordinates: Coordinates, theta: Floats, j: int) -> tuple[float, float]:
+    """Precision of what claims say of a pooled effect, and that times its centre."""
+    precision = coordinates.precision[j]
+    pull = precision * coordinates.centre[j]
+    for c in range(max(layout.first_child[j], 0), layout.end_child[j]):
+        weight = _weight(layout, coordinates, theta, c)
+        precision += weight
+        pull += weight * _there(layout, coordinates, theta, j, c)
+    return precision, pull
+
+
+@njit(cache=True, error_model="numpy")
+def _there(layout: Layout, coordinates: Coordinates, theta: Floats, j: int, c: int) -> float:
+    """Where claims on `c` say that `j`, with what claims see added to it, is."""
+    added = _shift(layout, coordinates, theta, j) - _shift(layout, coordinates, theta, c)
+    return float(coordinates.centre[c] + added)
+
+
+@njit(cache=True, error_model="numpy")
+def _weight(layout: Layout, coordinates: Coordinates, theta: Floats, c: int) -> float:
+    """Precision of what claims on one that spreads around another say of the latter."""
+    known = coordinates.precision[c]
+    return float(known / (1.0 + known * math.exp(2.0 * theta[layout.log_sd_index[c]])))
 
 
 @njit(cache=True, error_model="numpy")
@@ -310,9 +347,21 @@ def _pull_back(
         i, o = layout.mean_index[j], layout.shift_index[j]
         if i >= 0:
             out[i] += out[j] * v / q
-        if o >= 0:  # by its coordinate already
-            out[o] += coordinates.scale[o] * coordinates.shift[j] * out[j] * (v / q - 1.0)
+        by_others = v / q
         out[k] += out[j] * -2.0 * v * ((mean - centre) / q - 0.5 * u[j] * q**-1.5) + v / q
+        for c in range(max(layout.first_child[j], 0), layout.end_child[j]):
+            weight, s = _weight(layout, coordinates, theta, c), layout.log_sd_index[c]
+            bent = -2.0 * weight * weight * math.exp(2.0 * theta[s])  # by the log of the spread
+            by_others += weight / q
+            there = _there(layout, coordinates, theta, j, c)
+            move = (there - centre) / q - 0.5 * u[j] * q**-1.5
+            out[s] += bent * (out[j] * move - 0.5 / q)
+            common = layout.shift_index[c]
+            if common >= 0:  # by its coordinate already, as below
+                slope = coordinates.scale[common] * coordinates.shift[c]
+                out[common] -= slope * out[j] * weight / q
+        if o >= 0:
+            out[o] += coordinates.scale[o] * coordinates.shift[j] * out[j] * (by_others - 1.0)
         out[j] /= math.sqrt(q)
 
 

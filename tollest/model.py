@@ -167,6 +167,12 @@ class Posterior:
         ]
         tau = builder.add_scale("log_tau", priors.tau)
         overrides = [priors.sources.get(name, Source()) for name in claims.sources]
+        varies = [
+            bool(side) and not isinstance(overrides[s].bias, Fixed)
+            for (_, side), s in zip(claims.voices, claims.source_of.tolist(), strict=True)
+        ]
+        # A source's bias is known through those by side, so their spread comes before it.
+        side_sd = builder.add_scale("log_side_sd", priors.side_sd) if any(varies) else None
         bias = builder.add_effects(
             "bias", claims.sources, priors.bias, [override.bias for override in overrides]
         )
@@ -187,9 +193,10 @@ class Posterior:
                 [override.logit_repeat for override in overrides],
             )
             figure_scatter = builder.add("log_figure_scatter", None, priors.log_figure_scatter)
+        # What claims see added to biases comes after them: see `tollest._theta`.
+        by_side = builder.add_sides(claims.voices, claims.source_of, bias, varies, side_sd)
         common_bias = builder.add("common_bias", None, priors.common_bias)
         shared = [tau, figure_scatter, common_bias]
-        by_side = builder.add_sides(claims.voices, claims.source_of, bias, priors.side_sd)
         entries = builder.entries
         # What claims see added to the common bias.
         seen = {p.index for p in by_side}
@@ -201,6 +208,7 @@ class Posterior:
         mus = [mus[g] for g in claims.level_group.tolist()]
         voices = (mus, by_side, [scatter[s] for s in of], [repeat[s] for s in of], shared)
         position, fixed = _parameters(voices)
+        first_child, end_child = _children(entries)
         layout = Layout(
             half=np.array([e.half for e in entries], dtype=np.bool_),
             mean_index=np.array([e.mean if type(e.mean) is int else -1 for e in entries]),
@@ -208,6 +216,8 @@ class Posterior:
             log_sd_index=np.array([e.sd if type(e.sd) is int else -1 for e in entries]),
             sd=np.array([1.0 if type(e.sd) is int else e.sd for e in entries]),
             shift_index=np.array(shift, dtype=np.int64),
+            first_child=first_child,
+            end_child=end_child,
             effect_index=np.array([p.index for p in effects], dtype=np.int64),
             design=np.ascontiguousarray(claims.level_covariates),
             position=position,
@@ -567,6 +577,22 @@ def _parameters(positions: "Iterable[list[_Position]]") -> tuple[Parameters, Par
     return Parameters(*index), Parameters(*fixed)
 
 
+def _children(entries: list[Entry]) -> tuple[Integers, Integers]:
+    """First of the biases by side around each source's own, or -1, and the one after the last."""
+    first, end = np.full(len(entries), -1), np.zeros(len(entries), np.int64)
+    for j, entry in enumerate(entries):
+        if (
+            entry.name != "bias_on_side"
+            or type(entry.mean) is not int
+            or type(entry.sd) is not int
+        ):
+            continue
+        if type(entries[entry.mean].sd) is int:
+            first[entry.mean] = j if first[entry.mean] < 0 else first[entry.mean]
+            end[entry.mean] = j + 1
+    return first, end
+
+
 @dataclass(frozen=True)
 class _Position:
     """Where a parameter is found: an entry of theta, or a fixed value."""
@@ -607,19 +633,18 @@ class _LayoutBuilder:
         voices: tuple[tuple[str, str], ...],
         source_of: Integers,
         bias: list[_Position],
-        sd: HalfNormal | Fixed,
+        varies: list[bool],
+        sd: _Position | None,
     ) -> list[_Position]:
         """Add biases by side, each around its source's, and give the bias of each voice.
 
-        Where there is no side, and where the source's bias is fixed, it is the source's own.
+        Where `varies` says that a voice has no such bias, it is the source's own.
         """
         own = [bias[s] for s in source_of.tolist()]
-        varies = [bool(side) and p.index >= 0 for (_, side), p in zip(voices, own, strict=True)]
-        if not any(varies):
+        if sd is None:
             return own
-        spread = self.add_scale("log_side_sd", sd).as_sd()
         return [
-            self.append(Entry("bias_on_side", label_of(*voice), False, p.as_mean(), spread))
+            self.append(Entry("bias_on_side", label_of(*voice), False, p.as_mean(), sd.as_sd()))
             if is_free
             else p
             for voice, p, is_free in zip(voices, own, varies, strict=True)

@@ -303,7 +303,7 @@ def from_draws(posterior: Density, theta: Floats, share: float) -> Whitening:
     precision, shift = np.zeros(centre.size), np.zeros(centre.size)
     for j in range(centre.size):
         k, o = layout.log_sd_index[j], layout.shift_index[j]
-        if k >= 0:
+        if k >= 0 and layout.first_child[j] < 0:  # else known through those that spread around it
             others = [c for c in (layout.mean_index[j], o) if c >= 0]
             given = theta[:, others] - centre[others]
             deviation = theta[:, j] - centre[j]
