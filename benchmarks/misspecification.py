@@ -75,6 +75,7 @@ def rows(world: str, design: Design, n: int, workers: int, store: Path) -> list[
             {
                 "world": world,
                 "method": method,
+                "worlds": n,
                 "coverage": coverage(lower, upper, truth),
                 "mcse": np.std(shares, ddof=1) / len(shares) ** 0.5,
                 "log width": mean_log_width(*outer),
@@ -94,8 +95,9 @@ def kept(chosen: list[str]) -> list[dict[str, object]]:
         if line.startswith("|")
     ]
     of_page = [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
+    kinds = {"world": str, "method": str, "worlds": int}
     return [
-        {name: cell if name in ("world", "method") else float(cell) for name, cell in row.items()}
+        {name: kinds.get(name, float)(cell) for name, cell in row.items()}
         for row in of_page
         if row["world"] not in chosen
     ]
@@ -150,7 +152,7 @@ def main() -> None:
         head = [
             "# Coverage where assumptions fail", "",
             f"Printed by `python -m benchmarks.misspecification`, {date.today()}, {processor()},",
-            f"seed {SEED}: {arguments.replicates} worlds of {SIZE['n_locations']} locations and",
+            f"seed {SEED}: worlds of {SIZE['n_locations']} locations and",
             f"{SIZE['n_sources']} sources each, unknowns drawn from the default priors, then one",
             "fault. Share of true tolls inside 90 % intervals of whole numbers, its Monte Carlo",
             "standard error over worlds, mean width and interval score on the log1p scale, half a",
