@@ -66,7 +66,9 @@ def test_files_are_estimated_as_one_table_is(table, alone, tmp_path):
     whole = together.table().loc[apart.index]
     # Draws of theta differ; what they say of a toll among thousands hardly does.
     assert np.mean(apart["median"] == whole["median"]) > 0.97
-    assert (apart["median"] - whole["median"]).abs().max() <= 1
+    # Of the largest tolls a death or two is within the error of a few hundred draws.
+    moved = (apart["median"] - whole["median"]).abs()
+    assert (moved <= np.maximum(1, 0.02 * whole["median"])).all()
     assert_allclose(apart["mean"], whole["mean"], rtol=0.02, atol=0.005)
     sources, of_whole = alone.sources(), together.sources()
     spread = of_whole["bias_upper"] - of_whole["bias_lower"]
