@@ -27,6 +27,15 @@ def processor() -> str:
     return f"{names[0]}, {len(names)} cores" if names else platform.processor()
 
 
+def rows_of(page: Path) -> list[dict[str, str]]:
+    """Rows of the table on a page that `markdown` wrote; none where there is no page."""
+    if not page.exists():
+        return []
+    lines = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    head, _, *rows = [line.strip("| ").split(" | ") for line in lines]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
 def markdown(table: pd.DataFrame) -> list[str]:
     """Lines of a table in Markdown."""
     rows = [table.columns.astype(str), *table.astype(object).to_numpy()]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.common import markdown, processor
+from benchmarks.common import markdown, processor, rows_of
 from benchmarks.peers import REML, DerSimonianLaird, GaussianTruth, MedianLogT
 from benchmarks.scores import leave_source_out
 from tollest import datasets
@@ -102,15 +102,7 @@ def rows(name: str, claims: Claims, folds: list[int]) -> list[dict[str, object]]
 
 def kept(chosen: list[str]) -> list[dict[str, object]]:
     """Rows of the page as it is, of other data than those chosen."""
-    if not OUTPUT.exists():
-        return []
-    cells = [
-        line.strip("| ").split(" | ")
-        for line in OUTPUT.read_text().splitlines()
-        if line.startswith("|")
-    ]
-    of_page = [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
-    return [row for row in of_page if row["data"] not in chosen]
+    return [dict(row) for row in rows_of(OUTPUT) if row["data"] not in chosen]
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.common import markdown, processor
+from benchmarks.common import markdown, processor, rows_of
 from benchmarks.peers import PEERS
 from benchmarks.scores import coverage, interval_score, mean_log_width
 from tollest import noise
@@ -87,18 +87,10 @@ def rows(world: str, design: Design, n: int, workers: int, store: Path) -> list[
 
 def kept(chosen: list[str]) -> list[dict[str, object]]:
     """Rows of the page as it is, of other worlds than those chosen."""
-    if not OUTPUT.exists():
-        return []
-    cells = [
-        line.strip("| ").split(" | ")
-        for line in OUTPUT.read_text().splitlines()
-        if line.startswith("|")
-    ]
-    of_page = [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
     kinds = {"world": str, "method": str, "worlds": int}
     return [
         {name: kinds.get(name, float)(cell) for name, cell in row.items()}
-        for row in of_page
+        for row in rows_of(OUTPUT)
         if row["world"] not in chosen
     ]
 
@@ -141,12 +133,10 @@ def main() -> None:
     chosen = arguments.worlds.split(";")
     results = kept(chosen)
     for world in chosen:
-        found = rows(
+        results += rows(
             world, WORLDS[world], arguments.replicates, arguments.workers, arguments.store
         )
-        results += found
-        order = list(WORLDS)
-        results.sort(key=lambda row: order.index(row["world"]))
+        results.sort(key=lambda row: [*WORLDS].index(row["world"]))
         table = pd.DataFrame(results)
         print(table[table["world"] == world].round(3).to_string(), flush=True)  # noqa: T201
         head = [

@@ -40,6 +40,7 @@ _WAY_OUT = "Leave out a source that said nothing; a count of 0 says it reported 
 NO_NUMBER = "states no number"
 COUNTS = HOLDS["count"]
 _MOST_SHOWN = 10
+_MOST_LISTED = 25  # columns of a table, in an error
 _MONTHS = (
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 )  # fmt: skip
@@ -591,6 +592,35 @@ def _named_month(text: str) -> dt.date | None:
     if not match or month not in _MONTHS:
         return None
     return dt.date(int(match[3]), _MONTHS.index(month) + 1, int(match[1]))
+
+
+def listed(names: Sequence[str], most: int = _MOST_LISTED) -> str:
+    """List names, the first of them where there are many."""
+    first = ", ".join(shown(name) for name in names[:most]) or "none"
+    more = len(names) - most
+    return f"{first} and {more:,} more" if more > 0 else first
+
+
+def names_by_location(
+    cells: Cells, name: str, location: NDArray[np.int64], n_locations: int, rule: str
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Names in a column, and that of each location, `BLANK` for none; report rows that differ.
+
+    `rule` says what a location can have.
+    """
+    codes, names = cells.names(name)
+    of = np.full(n_locations, BLANK)
+    if names:
+        fill_by_location(
+            cells,
+            location,
+            codes,
+            of,
+            lambda a, b: (
+                f"{name} is {shown(names[a])}, but {shown(names[b])} in row {{0}}; {rule}"
+            ),
+        )
+    return names, of
 
 
 def fill_by_location(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest._cells import ClaimsError, Problem, shown, text_of
+from tollest._cells import ClaimsError, Problem, listed, shown, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,15 +94,17 @@ def _aligned(table: Any, locations: Sequence[str], column: str) -> "pd.DataFrame
         if name in at:
             twice.append(name)
         at.setdefault(name, i)
-    missing = [name for name in locations if name not in at]
-    problems = [
-        Problem(f"the table of covariates has no row for {_all(missing)}; give each one.")
-    ] * bool(missing)
     wanted = set(locations)
+    missing = [name for name in locations if name not in at]
     twice = [name for name in dict.fromkeys(twice) if name in wanted]
-    problems += [
-        Problem(f"the table of covariates has several rows for {_all(twice)}; keep one of each.")
-    ] * bool(twice)
+    problems = []
+    if missing:
+        some = listed(missing, _MOST_NAMED)
+        problems.append(Problem(f"the table of covariates has no row for {some}; give each one."))
+    if twice:
+        some = listed(twice, _MOST_NAMED)
+        message = f"the table of covariates has several rows for {some}; keep one of each."
+        problems.append(Problem(message))
     if problems:
         raise ClaimsError(problems)
     aligned: pd.DataFrame = frame[[at[name] for name in locations]].to_pandas()
@@ -116,8 +118,8 @@ def _gaps(
     return [
         Problem(
             f"{shown(name)} has no {what} at "
-            f"{_all([locations[i] for i in np.flatnonzero(gaps).tolist()])}; give every location "
-            "one, or leave the term out."
+            f"{listed([locations[i] for i in np.flatnonzero(gaps).tolist()], _MOST_NAMED)}; give "
+            "every location one, or leave the term out."
         )
         for name, gaps in zip(names, missing.T, strict=True)
         if gaps.any()
@@ -158,10 +160,3 @@ def _terms(
     if not len(matrix.columns):
         raise ValueError(f"formula {shown(formula)} has no term that tolls could depend on.")
     return [str(name) for name in matrix.columns], matrix.to_numpy(np.float64)
-
-
-def _all(names: list[str]) -> str:
-    """Name the first few of them."""
-    more = len(names) - _MOST_NAMED
-    text = ", ".join(map(shown, names[:_MOST_NAMED]))
-    return f"{text} and {more} more" if more > 0 else text

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest._cells import BLANK, Cells, ClaimsError, Problem, fill_by_location, shown, text_of
+from tollest._cells import BLANK, Cells, ClaimsError, Problem, names_by_location, shown, text_of
 from tollest.wording import UNBOUNDED
 
 Integers = NDArray[np.int64]
@@ -37,17 +37,8 @@ def read(
         raise TypeError(message)
     given = {text_of(part): text_of(whole) for part, whole in parents.items()}
     given = {part: whole for part, whole in given.items() if part and whole}
-    codes, names = cells.names("parent")
-    of = np.full(len(locations), BLANK)
-    fill_by_location(
-        cells,
-        location,
-        codes if names else np.full(len(location), BLANK),
-        of,
-        lambda a, b: (
-            f"parent is {shown(names[a])}, but {shown(names[b])} in row {{0}}; "
-            "a location is a part of one whole"
-        ),
+    names, of = names_by_location(
+        cells, "parent", location, len(locations), "a location is a part of one whole"
     )
     found = {locations[i]: names[of[i]] for i in np.flatnonzero(of != BLANK).tolist()}
     problems = [

@@ -25,6 +25,7 @@ from tollest._cells import (
     find_columns,
     is_blank,
     is_missing,
+    names_by_location,
     shown,
     text_of,
     variants,
@@ -175,11 +176,7 @@ def read_rows(
     date = cells.dates("date")
 
     # Sorted, so that neither the order of rows nor that of the table's columns shows.
-    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
-    names = [names[i] for i in order]
-    rank = np.empty(len(order) + 1, dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    rank[-1] = BLANK
+    names, rank = _sorted(names)
     source = rank[source]
     origin = _read_origins(cells, location, source, names)
 
@@ -461,20 +458,11 @@ def _read_groups(
     cells: Cells, location: NDArray[np.int64], locations: Sequence[str]
 ) -> tuple[list[str], NDArray[np.int64]]:
     """Group of each location, the same on all its rows."""
-    codes, groups = cells.names("group")
-    of = np.full(len(locations), BLANK)
+    groups, of = names_by_location(
+        cells, "group", location, len(locations), "a location has one group"
+    )
     if not groups:
         return groups, of
-    fill_by_location(
-        cells,
-        location,
-        codes,
-        of,
-        lambda a, b: (
-            f"group is {shown(groups[a])}, but {shown(groups[b])} in row {{0}}; "
-            "a location has one group"
-        ),
-    )
     as_blank = f" ({MISSING!r} is read as blank)"
     # A location is told once, on its first row.
     rows = np.flatnonzero(location >= 0)
@@ -495,21 +483,19 @@ def _read_sides(
     cells: Cells, location: NDArray[np.int64], n_locations: int
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Sides, sorted, and that of each location, the same on all its rows; `BLANK` for none."""
-    codes, sides = cells.names("side")
-    of = np.full(n_locations, BLANK)
-    fill_by_location(
-        cells,
-        location,
-        codes,
-        of,
-        lambda a, b: (
-            f"side is {shown(sides[a])}, but {shown(sides[b])} in row {{0}}; the dead of a "
-            "location are of one side, so name a location for each side"
-        ),
-    )
-    order = sorted(range(len(sides)), key=sides.__getitem__)
-    rank = np.array([*np.argsort(order), BLANK], np.int64)
-    return tuple(sides[i] for i in order), rank[of]
+    rule = "the dead of a location are of one side, so name a location for each side"
+    sides, of = names_by_location(cells, "side", location, n_locations, rule)
+    names, rank = _sorted(sides)
+    return tuple(names), rank[of]
+
+
+def _sorted(names: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """Names in their order, and the position in it of each as given; `BLANK` stays `BLANK`."""
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+    rank = np.empty(len(order) + 1, dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    rank[-1] = BLANK
+    return [names[i] for i in order], rank
 
 
 def _read_caps(cells: Cells, location: NDArray[np.int64], n_locations: int) -> NDArray[np.int64]:

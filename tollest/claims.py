@@ -509,7 +509,7 @@ class Claims:
         source, side = np.divmod(np.array(used, np.int64), n_sides)
         return np.stack([source, side - 1], axis=1), voice
 
-    @property
+    @cached_property
     def voices(self) -> tuple[tuple[str, str], ...]:
         """Sources by the side whose dead they speak of, ``(source, side)``, sorted.
 

@@ -452,12 +452,14 @@ class Estimate:
         ValueError
             If `ci_prob` is not between 0 and 1, or the claims have no covariates.
         """
+        import pandas as pd
+
         names = self.claims.covariate_names
         if not names:
             raise ValueError("the claims have no covariates; see tollest.Claims.with_covariates.")
         effect = np.exp(self.theta.flat[:, self.posterior.layout.effect_index])
-        frame = habits.table(names, None, {"effect": effect}, ci_prob)
-        frame.index.name = "covariate"
+        index = pd.Index(names, name="covariate")
+        frame = habits.intervals(index, {"effect": effect}, ci_prob)
         frame["mean"], frame["sd"] = self.claims._rows.covariate_units
         return frame
 

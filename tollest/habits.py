@@ -59,22 +59,27 @@ def natural(layout: Layout, flat: Floats, *, never: bool) -> dict[str, Floats]:
 
 def table(
     sources: tuple[str, ...] | tuple[tuple[str, str], ...],
-    n_claims: Integers | None,
+    n_claims: Integers,
     habits: dict[str, Floats],
     ci_prob: float,
 ) -> "pd.DataFrame":
-    """Medians of habits with their equal-tailed intervals, a row a source, or one by side."""
+    """Habits with their intervals and the claims they are known from, by source or by side."""
+    frame = intervals(_index(sources), habits, ci_prob)
+    frame["n_claims"] = n_claims
+    return frame
+
+
+def intervals(index: "pd.Index", drawn: dict[str, Floats], ci_prob: float) -> "pd.DataFrame":
+    """Medians with their equal-tailed intervals; of each name (n_draws, n_rows) are drawn."""
     import pandas as pd
 
     check_interval(ci_prob, "eti")
     columns: dict[str, NDArray[np.generic]] = {}
     ends = (0.5, 0.5 - ci_prob / 2, 0.5 + ci_prob / 2)
-    for name, drawn in habits.items():
-        middle, lower, upper = np.quantile(drawn, ends, axis=0)
+    for name, values in drawn.items():
+        middle, lower, upper = np.quantile(values, ends, axis=0)
         columns |= {name: middle, f"{name}_lower": lower, f"{name}_upper": upper}
-    if n_claims is not None:
-        columns["n_claims"] = n_claims
-    frame = pd.DataFrame(columns, index=_index(sources))
+    frame = pd.DataFrame(columns, index=index)
     frame.attrs.update(ci_prob=ci_prob, ci_kind="eti")
     return frame
 

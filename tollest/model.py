@@ -484,13 +484,12 @@ class Posterior:
         n = {
             "mu_group": shared.n_locations, "bias_on_side": shared.n_claims, "effect": everywhere,
         }  # fmt: skip
-        out = np.zeros(self.n_theta, np.int64)
-        for j, entry in enumerate(self.entries):
-            if entry.member is not None:
-                _, labels = self.dimension(entry.name)
-                counts = n.get(entry.name, shared.n_claims_by_source)
-                out[j] = counts[labels.index(entry.member)]
-        return out
+        informing: dict[tuple[str, str | None], int] = {}
+        for name in dict.fromkeys(e.name for e in self.entries if e.member is not None):
+            counts = n.get(name, shared.n_claims_by_source).tolist()
+            for label, count in zip(self.dimension(name)[1], counts, strict=True):
+                informing[name, label] = count
+        return np.array([informing.get((e.name, e.member), 0) for e in self.entries], np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from tollest.estimation import DoubtfulEstimate, Estimate, estimate
 from tollest.figures import Figure, Speakers, log_mass, log_mass_up_to
 from tollest.model import Model
 from tollest.patterns import positions
-from tollest.priors import Fixed, Never, Normal, Source
+from tollest.priors import Fixed, HalfNormal, Never, Normal, Source
 from tollest.tolls import whole
 
 if TYPE_CHECKING:
@@ -302,12 +302,7 @@ class _Speaker:
                 mean = np.full(n_draws, pooled.mean.value)
             else:
                 mean = pooled.mean.mean + pooled.mean.sd * rng.standard_normal(n_draws)
-            if f"log_{name}_sd" in names:
-                sd = np.exp(thetas[:, names.index(f"log_{name}_sd")])
-            elif isinstance(pooled.sd, Fixed):
-                sd = np.full(n_draws, pooled.sd.value)
-            else:
-                sd = pooled.sd.sd * np.abs(rng.standard_normal(n_draws))
+            sd = _spread(names, thetas, f"log_{name}_sd", pooled.sd, rng)
             return np.asarray(mean + sd * standard, np.float64)
 
         effects = {name: population(name, getattr(override, name)) for name in _EFFECTS}
@@ -341,6 +336,18 @@ class _Speaker:
         )
 
 
+def _spread(
+    names: Sequence[str], thetas: Floats, name: str, prior: HalfNormal | Fixed,
+    rng: np.random.Generator,
+) -> Floats:  # fmt: skip
+    """Spread of a population at each draw: learnt, fixed, or known by its prior alone."""
+    if name in names:
+        return np.exp(thetas[:, names.index(name)])
+    if isinstance(prior, Fixed):
+        return np.full(len(thetas), prior.value)
+    return prior.sd * np.abs(rng.standard_normal(len(thetas)))
+
+
 def _on_sides(
     estimate: Estimate, source: str, bias: Floats, override: Source, thetas: Floats,
     rng: np.random.Generator,
@@ -351,18 +358,12 @@ def _on_sides(
     if isinstance(override.bias, Fixed):
         return out
     known = habits.values(posterior.layout, thetas, "bias")
-    spread = estimate.model.priors.side_sd
-    name = "log_side_sd"
+    prior = estimate.model.priors.side_sd
     for j, side in enumerate(claims.sides, start=1):
         if (source, side) in posterior.shared.voices:
             out[:, j] = known[:, posterior.shared.voices.index((source, side))]
             continue
-        if isinstance(spread, Fixed):
-            sd = np.full(len(bias), spread.value)
-        elif name in posterior.theta_names:
-            sd = np.exp(thetas[:, posterior.theta_names.index(name)])
-        else:
-            sd = spread.sd * np.abs(rng.standard_normal(len(bias)))
+        sd = _spread(posterior.theta_names, thetas, "log_side_sd", prior, rng)
         out[:, j] += sd * rng.standard_normal(len(bias))
     return out
 

@@ -31,7 +31,6 @@ _TAIL_SD = 0.8
 _NEGLIGIBLE = 1e-5  # mass of a tail beside that of the body
 _HOPELESS = 50.0  # log units that no search for the rest of theta makes good
 _ROOM = 5.0  # log units by which a tail may be wider than the body, before it is measured
-_LEAST_CURVATURE = 0.25  # of the prior's in any direction
 
 
 def _df(n_theta: int) -> float:
@@ -109,7 +108,7 @@ def tails(posterior: Posterior, whitening: Whitening) -> list[Proposal]:
     gradient = _whitening.Gradient(posterior, coordinates)
 
     def value(centre: Floats) -> float:
-        return posterior.log_density_and_gradient_u(coordinates, centre)[0]
+        return float(posterior.log_densities_u(coordinates, centre[None])[0])
 
     log_size = float(np.linalg.slogdet(whitening.root)[1])
     least = value(whitening.centre) + log_size + math.log(_NEGLIGIBLE)
@@ -125,12 +124,11 @@ def tails(posterior: Posterior, whitening: Whitening) -> list[Proposal]:
             continue
         hessian = _whitening.hessian(gradient, centre)
         rest = np.delete(np.arange(n), j)
-        values, vectors = np.linalg.eigh(hessian[np.ix_(rest, rest)])
-        values = np.maximum(values, _LEAST_CURVATURE)
+        of_rest = _whitening.inverse_root(hessian[np.ix_(rest, rest)])
         root = np.zeros((n, n))
-        root[np.ix_(rest, rest)] = vectors / np.sqrt(values)
+        root[np.ix_(rest, rest)] = of_rest
         root[j, j] = _TAIL_SD
-        root[rest, j] = -_TAIL_SD * (vectors / values) @ (vectors.T @ hessian[rest, j])
+        root[rest, j] = -_TAIL_SD * of_rest @ (of_rest.T @ hessian[rest, j])
         if height + np.linalg.slogdet(root)[1] > least:
             found.append(Proposal(centre, root))
     return found

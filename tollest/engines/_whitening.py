@@ -158,7 +158,7 @@ def find_mode(
 ) -> Floats:
     """Mode of the density in `u`, searched within 8 units of the prior's centre.
 
-    The entry `held` stays where it starts.
+    The entry `held` stays where it starts, and the search is then a rough one.
     """
     value, gradient = posterior.log_density_and_gradient_u(coordinates, start.clip(-8.0, 8.0))
     # The first step is minus the gradient: in these units it moves no entry by more than 1.
@@ -201,6 +201,12 @@ def hessian(gradient: "Gradient", x: Floats) -> Floats:
 
     rows = np.array(list(threaded(column, list(range(x.size)))))
     return np.asarray(-0.5 * (rows + rows.T), np.float64)
+
+
+def inverse_root(curvature: Floats) -> Floats:
+    """Matrix whose product with its transpose is the inverse of a curvature, floored."""
+    values, vectors = np.linalg.eigh(curvature)
+    return np.asarray(vectors / np.sqrt(np.maximum(values, _LEAST_CURVATURE)), np.float64)
 
 
 class Gradient:
@@ -291,8 +297,7 @@ def from_laplace(posterior: Density, share: float) -> Whitening:
         theta = posterior.to_theta(coordinates, u[None])
         coordinates = _from_curvature(posterior, coordinates, u, share)
         u = find_mode(posterior, coordinates, posterior.to_u(coordinates, theta)[0])
-    values, vectors = np.linalg.eigh(hessian(Gradient(posterior, coordinates), u))
-    return Whitening(coordinates, u, vectors / np.sqrt(np.maximum(values, _LEAST_CURVATURE)))
+    return Whitening(coordinates, u, inverse_root(hessian(Gradient(posterior, coordinates), u)))
 
 
 def from_draws(posterior: Density, theta: Floats, share: float) -> Whitening:

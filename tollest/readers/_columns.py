@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tollest._cells import ClaimsError, Problem, shown
+from tollest._cells import ClaimsError, Problem, listed, shown
 from tollest._files import Table
 
-_MOST_LISTED = 25  # columns of a table, in an error
 _SURELY = 0.85  # likeness of names from which a column is taken for one that is misspelt
 
 
@@ -142,10 +141,3 @@ def _missing(
         f"{table.name} has no column {called}, as {layout.name} has.{nearest} If it goes by "
         f"another name, say which: columns={{{ours!r}: {other}}}."
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """List names of columns, the first of them where there are many."""
-    first = ", ".join(shown(name) for name in names[:_MOST_LISTED]) or "none"
-    more = len(names) - _MOST_LISTED
-    return f"{first} and {more:,} more" if more > 0 else first

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tollest._cells import ClaimsError, Problem
+from tollest._cells import ClaimsError, Problem, listed
 from tollest.claims import Claims
-from tollest.readers._columns import Layout, listed
+from tollest.readers._columns import Layout
 from tollest.readers._disorder import Disordered, Refuse
 from tollest.readers._events import read_events
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import wording
-from tollest._cells import NO_DAY, Cells, ClaimsError, Problem, is_blank, shown, whole
+from tollest._cells import NO_DAY, Cells, ClaimsError, Problem, is_blank, listed, shown, whole
 from tollest._files import open_table
 from tollest._rows import COUNT, DOCUMENTED, KINDS
 from tollest.claims import UNBOUNDED, Claims
-from tollest.readers._columns import Layout, find_columns, listed
+from tollest.readers._columns import Layout, find_columns
 from tollest.readers._events import days, spelled
 
 _SILENT = -1  # the kind of a cell that has none
