@@ -15,7 +15,7 @@ from benchmarks.common import markdown, world
 from benchmarks.measuring import Store, fresh
 from tollest import _kernels
 from tollest._mass import FAST, SUMS, exp
-from tollest.engines._whitening import _COARSE, replace_support
+from tollest.engines._whitening import coarse, replace_support
 from tollest.model import Model
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -89,7 +89,8 @@ def seconds(function, *arguments):
 def measured(n_locations, n_sources, repeats, seed):
     """Least seconds of gradient and bare pass, taken in turn, and what they ran over."""
     simulation = world(n_locations, n_sources, seed)
-    posterior = replace_support(Model().given(simulation.claims), _COARSE)
+    posterior = Model().given(simulation.claims)
+    posterior = replace_support(posterior, coarse(posterior))
     theta = at_truth(posterior, simulation.theta)
     problem = posterior.problem
     low, high = _kernels.windows(problem, posterior.parameters(theta))
