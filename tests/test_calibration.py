@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from tollest import calibration, noise, priors
 from tollest.calibration import Design, calibrate, leave_one_source_out, simulated
+from tollest.calibration._left_out import share_between
 from tollest.claims import Claims
 from tollest.engines import NestedLaplace
 from tollest.faults import OffSource
@@ -214,6 +215,24 @@ def test_predictive_intervals_hold_their_probability():
     within = result.claims["count"].between(result.claims["lower"], result.claims["upper"])
     assert (inside == within).all()
     assert (result.claims["lower"] <= result.claims["median"]).all()
+    ends = result.claims[["lower", "upper"]].eq(result.claims["count"], axis=0).any(axis=1)
+    share = result.claims["share_inside"]
+    assert (share[~ends] == inside[~ends]).all()
+    assert share[ends].between(0.0, 1.0).all()
+    assert result.randomized_coverage == share.mean() == pytest.approx(
+        np.average(result.table()["randomized_coverage"], weights=result.table()["n_claims"])
+    )
+
+
+def test_shares_of_whole_numbers_make_up_the_probability_promised():
+    masses = np.array([0.02, 0.3, 0.45, 0.2, 0.03])
+    below = np.cumsum(masses) - masses
+
+    shares = [share_between(*pair, 0.05) for pair in zip(below, masses, strict=True)]
+
+    # The least is in the lower tail whole, the most in the upper; two are cut.
+    assert_allclose(shares, [0.0, 0.9, 1.0, 0.9, 0.0])
+    assert_allclose(masses @ shares, 0.9)
 
 
 @pytest.mark.parametrize(

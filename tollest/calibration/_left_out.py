@@ -124,13 +124,21 @@ class LeftOut:
     claims : pandas.DataFrame
         A row for each count predicted: ``source, location, row, count``; the predictive
         ``median, lower, upper``; ``inside``, whether the count is in the interval, whose ends
-        belong to it, so that small counts are inside more often than promised; ``rank``, the
-        predictive probability below it with half that of the count itself, a half on average
-        where all is right; ``log_predictive``, log of the probability of the count.
+        belong to it, so that small counts are inside more often than promised; ``share_inside``,
+        the part of the count's own probability that lies between the tails, which is `ci_prob`
+        on average where all is right, however small counts are; ``rank``, the predictive
+        probability below it with half that of the count itself, a half on average where all is
+        right; ``log_predictive``, log of the probability of the count.
     ci_prob : float
         Probability inside the intervals.
     doubts : tuple of str
         Why some of the estimates should not be relied on, each with the source left out.
+
+    References
+    ----------
+    Czado, Gneiting & Held (2009), Predictive model assessment for count data. Biometrics 65(4),
+    1254-1261. https://doi.org/10.1111/j.1541-0420.2009.01191.x (ranks of counts, spread evenly
+    over each count's own probability)
     """
 
     claims: "pd.DataFrame"
@@ -143,6 +151,16 @@ class LeftOut:
         return float(self.claims["inside"].mean())
 
     @property
+    def randomized_coverage(self) -> float:
+        """Share of all counts inside intervals that hold `ci_prob` exactly, not at least.
+
+        Whole numbers cannot be split so that 90 % lie between two of them, and `coverage` counts
+        both ends as inside. Here an end is inside as often as makes the interval's probability
+        exact: the mean of ``share_inside``.
+        """
+        return float(self.claims["share_inside"].mean())
+
+    @property
     def log_predictive(self) -> float:
         """Sum of the log predictive probabilities of all counts."""
         return float(self.claims["log_predictive"].sum())
@@ -153,14 +171,16 @@ class LeftOut:
         Returns
         -------
         pandas.DataFrame
-            Indexed by source: ``n_claims``, ``coverage``, mean ``rank`` (below a half: it counts
-            fewer than the others lead one to expect), mean ``log_predictive``. Counts of one
-            source share its bias and scatter, so they stand or fall together.
+            Indexed by source: ``n_claims``, ``coverage``, ``randomized_coverage``, mean ``rank``
+            (below a half: it counts fewer than the others lead one to expect), mean
+            ``log_predictive``. Counts of one source share its bias and scatter, so they stand or
+            fall together.
         """
         grouped = self.claims.groupby("source")
         table = grouped.agg(
             n_claims=("count", "size"),
             coverage=("inside", "mean"),
+            randomized_coverage=("share_inside", "mean"),
             rank=("rank", "mean"),
             log_predictive=("log_predictive", "mean"),
         )
@@ -240,10 +260,17 @@ def _rows(
         ends = [predicted.quantile(q) for q in (0.5, tail, 1.0 - tail)]
         inside = ends[1] <= count <= ends[2]
         rows.append((source, name, int(claims.row[c]), count, *ends, inside,
-                     below + 0.5 * point, float(np.log(max(point, 1e-300)))))  # fmt: skip
-    names = ["source", "location", "row", "count", "median", "lower", "upper", "inside", "rank",
-             "log_predictive"]  # fmt: skip
+                     share_between(below, point, tail), below + 0.5 * point,
+                     float(np.log(max(point, 1e-300)))))  # fmt: skip
+    names = ["source", "location", "row", "count", "median", "lower", "upper", "inside",
+             "share_inside", "rank", "log_predictive"]  # fmt: skip
     return pd.DataFrame(rows, columns=names)
+
+
+def share_between(below: float, point: float, tail: float) -> float:
+    """Part of the probability `point` of a number between both tails; `below` is less than it."""
+    between = min(below + point, 1.0 - tail) - max(below, tail)
+    return max(between, 0.0) / point if point > 0.0 else 0.0
 
 
 @dataclass(frozen=True, eq=False)
