@@ -219,8 +219,12 @@ def test_predictive_intervals_hold_their_probability():
     share = result.claims["share_inside"]
     assert (share[~ends] == inside[~ends]).all()
     assert share[ends].between(0.0, 1.0).all()
-    assert result.randomized_coverage == share.mean() == pytest.approx(
-        np.average(result.table()["randomized_coverage"], weights=result.table()["n_claims"])
+    assert (
+        result.randomized_coverage
+        == share.mean()
+        == pytest.approx(
+            np.average(result.table()["randomized_coverage"], weights=result.table()["n_claims"])
+        )
     )
 
 
