@@ -597,7 +597,8 @@ def test_names_of_columns_that_lead_nowhere_are_refused():
 
     assert message == (
         "columns={'place': ...}: a claim has no 'place'; what it can have is location, source, "
-        "count, lower, upper, wording, kind, date, origin, group, cap, parent, side.\n"
+        "count, lower, upper, wording, kind, date, origin, group, cap, parent, side, period, "
+        "from, to.\n"
         "columns={'count': 'deaths'}: the table has no column 'deaths'; "
         "its columns are 'location', 'source', 'count'."
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tollest.estimation import DoubtfulEstimate, Estimate, estimate
     from tollest.imputation import pool
     from tollest.model import Model
+    from tollest.periods import Totals
 
 __all__ = [
     "Claims",
@@ -37,6 +38,7 @@ __all__ = [
     "Estimate",
     "Model",
     "Sensitivity",
+    "Totals",
     "as_of",
     "calibration",
     "datasets",
@@ -63,6 +65,7 @@ _HOMES = {
     "Estimate": "estimation",
     "Model": "model",
     "Sensitivity": "_sensitivity",
+    "Totals": "periods",
     "as_of": "_as_of",
     "estimate": "estimation",
     "pool": "imputation",

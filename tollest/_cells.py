@@ -24,6 +24,9 @@ COLUMNS = (
     "cap",
     "parent",
     "side",
+    "period",
+    "from",
+    "to",
 )  # fmt: skip
 STATING = ("count", "lower", "upper", "wording")
 # What each column of numbers holds; the second half of an error about one of its cells.

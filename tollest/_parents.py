@@ -37,10 +37,10 @@ def read(
         raise TypeError(message)
     given = {text_of(part): text_of(whole) for part, whole in parents.items()}
     given = {part: whole for part, whole in given.items() if part and whole}
-    names, of = names_by_location(
+    wholes, of = names_by_location(
         cells, "parent", location, len(locations), "a location is a part of one whole"
     )
-    found = {locations[i]: names[of[i]] for i in np.flatnonzero(of != BLANK).tolist()}
+    found = {locations[i]: wholes[of[i]] for i in np.flatnonzero(of != BLANK).tolist()}
     problems = [
         Problem(
             f"parents={{{shown(part)}: {shown(whole)}}}: its rows have the parent "
@@ -54,8 +54,16 @@ def read(
     return found | given
 
 
+def names(complete: Iterable[Any]) -> list[str]:
+    """Names of the wholes that are said to be complete."""
+    if isinstance(complete, str):
+        message = f"complete is the text {shown(complete)}; give a list of names"
+        raise TypeError(message)
+    return [text_of(name) for name in complete]
+
+
 def positions(
-    parent_of: Mapping[str, str], complete: Iterable[Any], locations: Sequence[str]
+    parent_of: Mapping[str, str], complete: Sequence[str], locations: Sequence[str]
 ) -> tuple[Integers, NDArray[np.bool_]]:
     """Position of each location's whole, and whether its parts are all there are.
 
@@ -63,7 +71,7 @@ def positions(
     ----------
     parent_of : mapping of str to str
         Wholes by their parts; all of them among `locations`.
-    complete : iterable of str
+    complete : sequence of str
         Wholes without an unlisted remainder.
     locations : sequence of str
         All locations.
@@ -73,10 +81,6 @@ def positions(
     ClaimsError
         A location is a part of itself, by whatever way, or what is complete has no parts.
     """
-    if isinstance(complete, str):
-        message = f"complete is the text {shown(complete)}; give a list of names"
-        raise TypeError(message)
-    complete = [text_of(name) for name in complete]
     if not parent_of and not complete:  # names of a million locations need no positions
         return np.full(len(locations), BLANK), np.zeros(len(locations), dtype=bool)
     at = {name: i for i, name in enumerate(locations)}
@@ -104,8 +108,8 @@ def positions(
 
 
 def taken(parent: Integers, kept: NDArray[np.bool_]) -> Integers:
-    """Positions among the locations kept, which hold every whole of theirs."""
-    new = np.append(np.cumsum(kept) - 1, BLANK)
+    """Positions among the locations kept; parts of a whole that is not kept are none's."""
+    new = np.append(np.where(kept, np.cumsum(kept) - 1, BLANK), BLANK)
     return np.asarray(new[parent[kept]], np.int64)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _parents, wording
+from tollest import _parents, periods, wording
 from tollest._cells import (
     BLANK,
     MISSING,
@@ -99,7 +99,11 @@ class Rows:
     lower, upper : ndarray of int, shape (n_rows,)
         Deaths; `UNBOUNDED` for no upper bound.
     date : ndarray of datetime64[D], shape (n_rows,)
-        ``NaT`` where undated.
+        ``NaT`` where undated; of a claim on a period at least its last day.
+    spans : dict of str to (str, Span)
+        Place and days of each location that is a period.
+    set_aside : dict of int to str
+        Rows that are no evidence whatever is known of the others, and why.
     """
 
     locations: tuple[str, ...]
@@ -123,6 +127,8 @@ class Rows:
     lower: NDArray[np.int64]
     upper: NDArray[np.int64]
     date: NDArray[np.datetime64]
+    spans: Mapping[str, tuple[str, periods.Span]]
+    set_aside: Mapping[int, str]
 
     def problem(self, row: int, message: str) -> Problem:
         """Name a row as the analyst knows it."""
@@ -138,6 +144,7 @@ def read_rows(
     silent: Iterable[str],
     parents: Mapping[Any, Any],
     complete: Iterable[Any],
+    totals: periods.Totals,
 ) -> Rows:
     """Read a table of claims, naming all cells that cannot be read.
 
@@ -155,6 +162,8 @@ def read_rows(
         Wholes by their parts, beside those of the column ``parent``.
     complete : iterable of str
         Wholes whose parts are all there are.
+    totals : Totals
+        Which totals to date are evidence.
 
     Returns
     -------
@@ -174,17 +183,36 @@ def read_rows(
         cells.add_unnamed(what, code)
     kind, lower, upper = _read_intervals(cells, words)
     date = cells.dates("date")
+    begin, end = periods.read(cells)
 
     # Sorted, so that neither the order of rows nor that of the table's columns shows.
     names, rank = _sorted(names)
     source = rank[source]
     origin = _read_origins(cells, location, source, names)
+    parent_of = _parents.read(cells, location, locations, parents)
+    set_aside: Mapping[int, str] = {}
+    spans: Mapping[str, tuple[str, periods.Span]] = {}
+    complete = _parents.names(complete)
+    place, places = location, locations
+    # Wholes and parts in time are laid out only of what could be read.
+    if not np.isnat(end).all() and not cells.bad.any() and not cells.whole:
+        laid = periods.laid_out(
+            place, places, source, names, (kind, lower, upper), kind < DOCUMENTED, begin, end,
+            totals,
+        )  # fmt: skip
+        location, locations = laid.location, list(laid.locations)
+        spans, set_aside = laid.spans, laid.set_aside
+        parent_of = laid.parent_of | {
+            laid.whole.get(part, part): laid.whole.get(whole, whole)
+            for part, whole in parent_of.items()
+        }
+        complete = [*laid.complete, *(laid.whole.get(name, name) for name in complete)]
+        date = np.where(np.isnat(date), end, date)
 
     groups, group_of = _read_groups(cells, location, locations)
     sides, side_of = _read_sides(cells, location, len(locations))
     cap = _read_caps(cells, location, len(locations))
-    parent_of = _parents.read(cells, location, locations, parents)
-    cells.check(location, locations, source, names)
+    cells.check(place, places, source, names)
 
     extra = _read_silent(silent, locations, groups)
     if parent_of:
@@ -227,6 +255,8 @@ def read_rows(
         lower=lower,
         upper=upper,
         date=date,
+        spans=spans,
+        set_aside=set_aside,
     )
 
 

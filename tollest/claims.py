@@ -16,6 +16,7 @@ from tollest._cells import BLANK, NO_DAY, ClaimsError, Problem, read_day, shown
 from tollest._files import open_table
 from tollest._rows import COUNT, DOCUMENTED, KINDS, VERIFIED, Rows, read_rows
 from tollest._text import plural
+from tollest.periods import Totals
 from tollest.wording import UNBOUNDED
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class Claims:
         locations: Iterable[str] = (),
         parents: Mapping[str, str] | None = None,
         complete: Iterable[str] = (),
+        totals: Totals | None = None,
     ) -> Self:
         """Read claims from a table with one claim a row.
 
@@ -189,6 +191,14 @@ class Claims:
             ``parent``
                 The location that this one is a part of: claims may speak of a village, its
                 district and its province. Blank, or the same on all rows of a location.
+            ``period``; ``from``, ``to``
+                Days that the claim speaks of, first and last included: a day, a week
+                (``"2022-W09"``), a month (``"2022-03"``), a year, ``"2022-03-01/2022-03-07"``. A
+                total to date has no beginning: ``"../2022-03-07"``, or `to` without `from`.
+                Blank, it speaks of all time. Each period of a place becomes a location, such as
+                "Arden, to 2022-03-07", which is a whole or a part of others; what no claim speaks
+                of between them becomes a location too. Periods that cross are an error. Without a
+                `date` a claim is dated by the last of its days.
         columns : mapping of str to str, optional
             Our name of a column to the table's, where they differ: ``{"location": "incident"}``.
         words : Words, optional
@@ -203,6 +213,9 @@ class Claims:
             Locations whose parts are all there are. The toll of any other location with parts is
             the sum of theirs and of an unlisted remainder, to which its own group's prior
             applies.
+        totals : Totals, optional
+            Which totals to date are evidence; by default those that state another number than
+            the source's last one.
 
         Returns
         -------
@@ -224,8 +237,10 @@ class Claims:
         Claims: 1 claim by 1 source on 2 locations, 1 of them silent
         """
         given = {} if parents is None else parents
-        rows = read_rows(table, columns or {}, words, locations, given, complete)
-        return cls._resolve(rows)
+        chosen = Totals() if totals is None else totals
+        return cls._resolve(
+            read_rows(table, columns or {}, words, locations, given, complete, chosen)
+        )
 
     @classmethod
     def read(
@@ -237,6 +252,7 @@ class Claims:
         locations: Iterable[str] = (),
         parents: Mapping[str, str] | None = None,
         complete: Iterable[str] = (),
+        totals: Totals | None = None,
         encoding: str = "utf-8",
     ) -> Self:
         """Read claims from a CSV or Parquet file.
@@ -246,7 +262,7 @@ class Claims:
         path : str or Path
             A file whose name ends in ``.csv`` or ``.csv.gz`` (comma-separated, names of the
             columns on the first line; a column without a name is ignored) or ``.parquet``.
-        columns, words, locations, parents, complete
+        columns, words, locations, parents, complete, totals
             As in `from_table`, which says what columns there must be.
         encoding : str, default "utf-8"
             That of a CSV file.
@@ -282,7 +298,7 @@ class Claims:
         frame = table.take(named)
         return cls.from_table(
             frame, columns=columns, words=words, locations=locations, parents=parents,
-            complete=complete,
+            complete=complete, totals=totals,
         )  # fmt: skip
 
     def as_of(self, date: str | dt.date | np.datetime64) -> Self:
@@ -292,7 +308,8 @@ class Claims:
         superseded or repeat another source is judged afresh. Where the source that claims repeat
         was not yet heard on the location, the earliest of them stands, as the claim of the source
         that makes it, until the origin's own is known. Locations with no evidence left are
-        dropped, but those that were silent from the start stay.
+        dropped, but those that were silent from the start stay, unless they are periods that end
+        later. Totals to date set aside for others of the same days stay so.
 
         Parameters
         ----------
@@ -362,7 +379,7 @@ class Claims:
             for row in np.union1d(single, np.flatnonzero(theirs)).tolist()
         }
         # A claim that was left out before keeps its first reason.
-        left_out |= self._why
+        left_out |= dict(self._left_out)
         return self._resolve(self._rows, self._known_by, tuple(sorted(left_out.items())))
 
     def with_covariates(
@@ -472,6 +489,44 @@ class Claims:
                 )
             },
             parent=np.full(int(places.sum()), BLANK),
+        )
+
+    @property
+    def periods(self) -> "pd.DataFrame":
+        """Days that each location stands for, where claims speak of periods.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by location: ``place``; ``begin`` and ``end``, first and last day, the first
+            ``NaT`` for a total to date; ``days``, how many they are, those of a total to date
+            counted from the first day that any claim on the place names; ``middle``, days from
+            that day to the middle. Locations that are no period are not in it.
+        """
+        import pandas as pd
+
+        spans = {
+            name: self._rows.spans[name] for name in self.locations if name in self._rows.spans
+        }
+        earliest: dict[str, int] = {}
+        for place, span in self._rows.spans.values():
+            known = span.end if span.is_open else span.begin
+            earliest[place] = min(earliest.get(place, known), known)
+        begin = np.array([max(s.begin, earliest[p]) for p, s in spans.values()], np.int64)
+        end = np.array([s.end for _, s in spans.values()], np.int64)
+        start = np.array([earliest[p] for p, _ in spans.values()], np.int64)
+        is_open = np.array([s.is_open for _, s in spans.values()], np.bool_)
+        first = begin.astype("datetime64[D]")
+        first[is_open] = NO_DAY
+        return pd.DataFrame(
+            {
+                "place": pd.array([place for place, _ in spans.values()], dtype="str"),
+                "begin": first.astype("datetime64[s]"),
+                "end": end.astype("datetime64[D]").astype("datetime64[s]"),
+                "days": end - begin + 1,
+                "middle": 0.5 * (begin + end) - start,
+            },
+            index=pd.Index(list(spans), name="location"),
         )
 
     @property
@@ -627,12 +682,12 @@ class Claims:
     @property
     def _location(self) -> NDArray[np.int64]:
         """Position in `locations` of each row of the table; -1 where it was dropped."""
-        kept = _kept(self._rows, self._in_evidence)
+        kept = _kept(self._rows, self._in_evidence, self._known_by)
         return np.where(kept, np.cumsum(kept) - 1, BLANK)[self._rows.location]
 
     @cached_property
     def _why(self) -> dict[int, str]:
-        return dict(self._left_out)
+        return dict(self._left_out) | dict(self._rows.set_aside)
 
     def _status(self, rows: NDArray[np.int64]) -> list[str]:
         """Tell of rows of the table in a word whether they are evidence, or what they are."""
@@ -691,7 +746,7 @@ class Claims:
         standing[_sums_of_parts(rows, standing == _EVIDENCE)] = _SUM
         evidence = standing == _EVIDENCE
         whole = bool(np.isnat(known_by)) and not left_out
-        kept = _kept(rows, evidence)
+        kept = _kept(rows, evidence, known_by)
         if whole and not kept.all():
             raise _without_evidence(rows, ~kept)
         if not evidence.any() and left_out:
@@ -746,7 +801,7 @@ class Claims:
         )
 
 
-def _kept(rows: Rows, evidence: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _kept(rows: Rows, evidence: NDArray[np.bool_], known_by: np.datetime64) -> NDArray[np.bool_]:
     """Tell which locations stay: with evidence, silent from the start, or needed by others."""
     kept = np.zeros(len(rows.locations), dtype=bool)
     kept[rows.location[evidence]] = True
@@ -764,6 +819,10 @@ def _kept(rows: Rows, evidence: NDArray[np.bool_]) -> NDArray[np.bool_]:
             whole = rows.parent[place]
             if whole >= 0 and rows.complete[whole]:
                 kept[place] |= kept[whole]
+    if rows.spans and not np.isnat(known_by):
+        last = known_by.astype("datetime64[D]").astype(np.int64)
+        over = [name in rows.spans and rows.spans[name][1].end > last for name in rows.locations]
+        kept[over] = False
     return kept
 
 
@@ -794,10 +853,12 @@ def _sums_of_parts(rows: Rows, evidence: NDArray[np.bool_]) -> list[int]:
 def _judge(rows: Rows, known_by: np.datetime64) -> NDArray[np.int64]:
     """Say for each row whether it is evidence, and if not, why."""
     standing = np.full(len(rows.location), _EVIDENCE)
+    standing[list(rows.set_aside)] = _LEFT_OUT
     undated = np.isnat(rows.date)
     if not np.isnat(known_by):
-        standing[undated] = _UNDATED
-        standing[~undated & (rows.date > known_by)] = _LATER
+        judged = standing == _EVIDENCE
+        standing[judged & undated] = _UNDATED
+        standing[judged & ~undated & (rows.date > known_by)] = _LATER
     known = np.flatnonzero(standing == _EVIDENCE)
     # A documented or verified count is certain, whoever repeats it.
     repeats = known[(rows.origin[known] != BLANK) & (rows.kind[known] < DOCUMENTED)]

@@ -1,0 +1,257 @@
+"""Claims on periods as wholes and parts in time."""
+
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+import tollest as te
+from tollest.periods import Totals
+
+WEEKS = "Arden, 2022-02-28 to 2022-03-06"
+
+
+def read(rows, columns=("location", "source", "period", "count"), **options):
+    return te.Claims.from_table(pd.DataFrame(rows, columns=list(columns)), **options)
+
+
+def whole_of(claims):
+    """The whole of each part, by name."""
+    return {
+        name: claims.locations[p]
+        for name, p in zip(claims.locations, claims.parent.tolist(), strict=True)
+        if p >= 0
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("2022-03-05", "2022-03-05"),
+        ("5 March 2022", "2022-03-05"),
+        ("2022-W09", "2022-02-28 to 2022-03-06"),
+        ("2022-02", "2022-02-01 to 2022-02-28"),
+        ("2022", "2022-01-01 to 2022-12-31"),
+        ("2022-03-01/2022-03-07", "2022-03-01 to 2022-03-07"),
+        ("../2022-03-07", "to 2022-03-07"),
+        ("/2022-03-07", "to 2022-03-07"),
+    ],
+)
+def test_periods_are_read(text, days):
+    assert read([("Arden", "press", text, 4)]).locations == (f"Arden, {days}",)
+
+
+def test_days_from_and_to_are_the_same_as_a_period():
+    rows = [
+        ("Arden", "press", "2022-03-01", "2022-03-07", 4),
+        ("Arden", "press", None, "2022-03-07", 40),
+        ("Arden", "clinic", None, None, 50),
+    ]
+    claims = read(rows, ("location", "source", "from", "to", "count"))
+
+    assert claims.locations[:3] == (
+        "Arden, 2022-03-01 to 2022-03-07", "Arden, to 2022-03-07", "Arden",
+    )  # fmt: skip
+    assert claims.to_frame()["date"].dt.strftime("%F").tolist()[:2] == ["2022-03-07"] * 2
+    assert claims.to_frame()["date"].isna().tolist() == [False, False, True]
+
+
+def test_totals_to_date_are_a_chain():
+    claims = read([
+        ("Arden", "press", "../2022-03-10", 40), ("Arden", "press", "../2022-03-20", 35),
+        ("Arden", "clinic", "../2022-03-20", 60),
+    ])  # fmt: skip
+
+    last = "Arden, to 2022-03-20"
+    assert whole_of(claims) == {
+        "Arden, to 2022-03-10": last, "Arden, 2022-03-11 to 2022-03-20": last,
+    }  # fmt: skip
+    assert claims.complete[claims.locations.index(last)]
+    # A retraction is a claim like any other.
+    assert len(claims) == 3
+
+
+def test_what_is_between_periods_is_a_part_too():
+    claims = read([
+        ("Arden", "press", "2022-W09", 7), ("Arden", "clinic", "2022-03-02", 3),
+        ("Arden", "press", "../2022-03-20", 50),
+    ])  # fmt: skip
+
+    total = "Arden, to 2022-03-20"
+    assert whole_of(claims) == {
+        WEEKS: total, "Arden, to 2022-02-27": total, "Arden, 2022-03-07 to 2022-03-20": total,
+        "Arden, 2022-03-02": WEEKS, "Arden, 2022-02-28 to 2022-03-01": WEEKS,
+        "Arden, 2022-03-03 to 2022-03-06": WEEKS,
+    }  # fmt: skip
+    assert claims.complete.sum() == 2
+    days = claims.periods["days"]
+    assert days[WEEKS] == days[[name for name, w in whole_of(claims).items() if w == WEEKS]].sum()
+
+
+def test_all_of_a_place_goes_by_its_name():
+    apart = [("Arden", "press", "2022-03", 4), ("Arden", "clinic", "2022-05", 7)]
+
+    by_name = read(apart)
+    beside = read([*apart, ("Arden", "radio", "", 90)])
+
+    assert set(whole_of(by_name).values()) == {"Arden"}
+    assert "Arden, 2022-04-01 to 2022-04-30" in by_name.locations
+    assert by_name.complete[by_name.locations.index("Arden")]
+    # Who speaks of Arden without days may mean days that nobody else speaks of.
+    assert not beside.complete.any()
+    assert by_name.periods.loc["Arden", "days"] == 92
+    assert "Arden" not in beside.periods.index
+
+
+def test_one_period_of_a_place_is_no_whole():
+    claims = read([("Arden", "press", "2022-03", 4), ("Brook", "press", "", 7)])
+
+    assert not claims.is_nested
+    assert claims.periods.index.tolist() == ["Arden, 2022-03-01 to 2022-03-31"]
+
+
+def test_wholes_of_places_hold_all_of_their_time():
+    rows = [
+        ("Arden", "press", "../2022-03-10", 40, "Coast"),
+        ("Arden", "press", "../2022-03-20", 45, "Coast"),
+        ("Brook", "press", "", 9, "Coast"),
+    ]
+    claims = read(rows, ("location", "source", "period", "count", "parent"), complete=["Coast"])
+
+    assert whole_of(claims)["Arden, to 2022-03-20"] == "Coast"
+    assert whole_of(claims)["Arden, to 2022-03-10"] == "Arden, to 2022-03-20"
+    assert claims.complete[claims.locations.index("Coast")]
+    by_mapping = read(
+        [row[:4] for row in rows], parents={"Arden": "Coast", "Brook": "Coast"}, complete=["Coast"]
+    )
+    assert whole_of(by_mapping) == whole_of(claims)
+
+
+def daily(counts, source="ministry"):
+    days = pd.date_range("2022-03-01", periods=len(counts)).strftime("../%F")
+    return [("Front", source, day, count) for day, count in zip(days, counts, strict=True)]
+
+
+def test_the_last_total_of_each_stretch_is_evidence():
+    claims = read(daily(range(10, 70)), totals=Totals(every=28))
+
+    assert claims.to_frame()["lower"].tolist() == [37, 65, 69]
+    assert len(claims.excluded) == 57
+    assert claims.excluded["reason"][0] == (
+        "of the same 28 days as the total to 2022-03-28 (row 27)"
+    )
+    # Each is told with the one that stands for it.
+    assert claims.excluded["location"][0] == "Front, to 2022-03-28"
+    assert set(claims.periods.index) == {
+        "Front, to 2022-03-28", "Front, to 2022-04-25", "Front, to 2022-04-29",
+        "Front, 2022-03-29 to 2022-04-25", "Front, 2022-04-26 to 2022-04-29",
+    }  # fmt: skip
+
+
+def test_a_total_told_again_tells_nothing():
+    rows = daily([10, 10, 12, 10, 10])
+
+    assert read(rows).to_frame()["row"].tolist() == [0, 2, 3]
+    assert read(rows).excluded["reason"].tolist() == [
+        "states what its total to 2022-03-01 did (row 0)",
+        "states what its total to 2022-03-04 did (row 3)",
+    ]
+    assert len(read(rows, totals=Totals(stale=True))) == 5
+    # Others that say the same are no less sources for it.
+    assert len(read([*rows, *daily([10] * 2, "press")])) == 4
+
+
+def test_documented_totals_all_stand():
+    rows = [(*row, "documented") for row in daily([3, 3, 5])]
+    claims = read(rows, ("location", "source", "period", "count", "kind"), totals=Totals(every=28))
+
+    assert claims.documented.max() == 5
+    assert (claims.documented > 0).sum() == 3
+
+
+def test_a_later_claim_on_a_period_supersedes():
+    rows = [
+        ("Arden", "press", "../2022-03-10", 40, "2022-03-11"),
+        ("Arden", "press", "../2022-03-10", 44, "2022-03-15"),
+    ]
+    claims = read(rows, ("location", "source", "period", "count", "date"))
+
+    assert claims.to_frame()["lower"].tolist() == [44]
+    assert claims.excluded["reason"].tolist() == ["superseded by the claim of 2022-03-15 (row 1)"]
+
+
+def test_a_cut_drops_the_periods_that_end_later():
+    rows = [
+        *daily([10, 12, 15, 19]), ("Front", "press", "../2022-03-02", 30),
+        ("Brook", "press", "2022-03-04", 5),
+    ]  # fmt: skip
+    claims = read(rows).as_of("2022-03-02")
+
+    assert claims.locations == (
+        "Front, to 2022-03-01",
+        "Front, to 2022-03-02",
+        "Front, 2022-03-02",
+    )
+    assert whole_of(claims) == dict.fromkeys(
+        ["Front, to 2022-03-01", "Front, 2022-03-02"], "Front, to 2022-03-02"
+    )
+    assert claims.excluded["reason"].iloc[0] == "dated 2022-03-03, after 2022-03-02"
+
+
+def test_what_repeats_a_total_is_read_beside_it():
+    rows = [
+        ("Front", "ministry", "../2022-03-01", 10, None),
+        ("Front", "press", "../2022-03-01", 10, "ministry"),
+        ("Front", "ministry", "../2022-03-02", 14, None),
+    ]
+    claims = read(
+        rows, ("location", "source", "period", "count", "origin"), totals=Totals(every=7)
+    )
+
+    assert claims.to_frame()["row"].tolist() == [2]
+    assert claims.excluded["reason"].tolist()[1] == "repeats ministry"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("2022-3x", None, None)], "period is '2022-3x'; a period is a day"),
+        ([("2022-W60", None, None)], "period is '2022-W60'"),
+        ([("2022-03", "2022-03-01", None)], "both a period and a from or to"),
+        ([(None, "2022-03-01", None)], "is from 2022-03-01, with no end"),
+        ([(None, "2022-03-02", "2022-03-01")], "which is before; swap"),
+        (
+            [("2022-W09", None, None), ("2022-03", None, None)],
+            r"row 1 \('press' on 'Arden'\): speaks of 2022-03-01 to 2022-03-31, which begins or "
+            "ends within 2022-02-28 to 2022-03-06 of row 0",
+        ),
+    ],
+)
+def test_periods_that_are_none_are_named(rows, message):
+    rows = [("Arden", "press", *row, 4) for row in rows]
+
+    with pytest.raises(te.ClaimsError, match=message):
+        read(rows, ("location", "source", "period", "from", "to", "count"))
+
+
+@pytest.mark.parametrize("every", [0, 2.5, "week"])
+def test_days_that_are_none_are_refused(every):
+    with pytest.raises(ValueError, match="whole number of days"):
+        Totals(every=every)
+
+
+def test_a_chain_of_totals_is_one_posterior():
+    # The first total is known; so the second is it and what came after.
+    rows = [
+        ("Front", "registry", "../2022-03-10", 100, "verified"),
+        ("Front", "press", "../2022-03-20", 160, ""),
+        ("Front", "clinic", "2022-03-11/2022-03-20", 30, ""),
+    ]
+    claims = read(rows, ("location", "source", "period", "count", "kind"))
+    estimate = te.estimate(claims, rng=1, progress=False)
+    table = estimate.table()
+
+    assert table.loc["Front, to 2022-03-10", ["lower", "upper"]].tolist() == [100, 100]
+    since = table.loc["Front, 2022-03-11 to 2022-03-20"]
+    total = table.loc["Front, to 2022-03-20"]
+    # Sums are told on a grid, of which a point is two tolls above 128.
+    assert_allclose(total[["lower", "upper"]], since[["lower", "upper"]] + 100, atol=1)
