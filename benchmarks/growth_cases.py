@@ -1,5 +1,6 @@
 """One case of `benchmarks.growth`: claims written to a file, then the whole way to the tolls."""
 
+import math
 import time
 import warnings
 from pathlib import Path
@@ -12,15 +13,16 @@ import tollest as te
 from benchmarks.common import problem
 from benchmarks.measuring import peak_mib
 from tollest.engines import NUTS
+from tollest.priors import Fixed, Priors, Source
 from tollest.simulation import draw_truth, simulate
 from tollest.support import Support
 
 _MOST = 10_000_000_000  # no claim is as large
-_LARGE = {"mu": 15.0, "tau": 0.7, "repeat": 1e-6}  # numbers enough for a million that all differ
+_LARGE = {"mu": 15.0, "tau": 0.7}  # numbers enough for a million that all differ
 
 
 def simulated(path, n_locations, n_sources, claims_per_location, different, seed):
-    """Write simulated claims; of those that are `different` no two have the same count."""
+    """Write simulated claims; if `different`, no count is claimed at two locations."""
     rng = np.random.default_rng(seed)
     truth = draw_truth(n_sources, rng=rng, **(_LARGE if different else {}))
     claims = simulate(
@@ -29,9 +31,11 @@ def simulated(path, n_locations, n_sources, claims_per_location, different, seed
     location = np.repeat(np.arange(n_locations), np.diff(claims.offsets))
     count = claims.lower.copy()
     if different:
-        order, steps = np.argsort(count, kind="stable"), np.arange(count.size)
+        # Sources that repeat a figure at one location still do.
+        pairs, of = np.unique(np.stack([count, location]), axis=1, return_inverse=True)
+        steps = np.arange(pairs.shape[1])
         # The least that each has to rise to be above the one before.
-        count[order] = np.maximum.accumulate(count[order] - steps) + steps
+        count = (np.maximum.accumulate(pairs[0] - steps) + steps)[of.ravel()]
     table = pd.DataFrame(
         {
             "location": np.array(claims.locations, dtype=object)[location],
@@ -61,14 +65,19 @@ def _warm_up(seed):
     te.estimate(problem(3, 3, seed), engine=NUTS(draws=20, runs=1), rng=seed, progress=False)
 
 
-def whole_way(path, output, width, seed):
-    """Seconds and memory from claims on disk to tolls on disk."""
+def whole_way(path, output, width, seed, known=False):
+    """Seconds and memory from claims on disk to tolls on disk.
+
+    Sources that are `known` have no bias and a scatter of 15 %, for certain.
+    """
     warnings.simplefilter("ignore", te.DoubtfulEstimate)  # the summary says as much
     _warm_up(seed)
-    model = te.Model(support=Support(width=width) if width else Support())
     before, marks = peak_mib(), [time.perf_counter()]
     claims = te.Claims.read(path)
     marks.append(time.perf_counter())
+    word = Source(bias=Fixed(0.0), log_scatter=Fixed(math.log(0.15)))
+    priors = Priors(sources=dict.fromkeys(claims.sources, word) if known else {})
+    model = te.Model(priors=priors, support=Support(width=width) if width else Support())
     estimate = te.estimate(claims, model=model, rng=seed, progress=False)
     marks.append(time.perf_counter())
     table = estimate.table()

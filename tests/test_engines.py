@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from tollest import datasets
+from tollest import _theta, datasets
 from tollest._progress import Reporter
 from tollest.claims import Claims
 from tollest.engines import NUTS, NestedLaplace, _proposals, _quadratic, _variational, _whitening
@@ -270,6 +270,41 @@ def test_secants_teach_the_curvature_along_the_steps_they_are_of():
 def test_a_step_along_which_the_slope_rises_teaches_nothing():
     step = np.array([1.0, 0.0])
     assert_array_equal(_quadratic._with_secants(np.eye(2), [(step, -step)]), np.eye(2))
+
+
+@pytest.mark.parametrize(("n_repeats", "n"), [(0, 40), (1, 30), (25, 60), (60, 60)])
+def test_along_log_odds_the_quadratic_is_of_repeats(n_repeats, n):
+    def likelihood(x):
+        return n_repeats * x - n * np.logaddexp(0.0, x)
+
+    centre, at = np.array([-1.0, 0.3]), np.linspace(-9.0, 6.0, 31)
+    chance = 1.0 / (1.0 + np.exp(1.0))
+    slope, curvature = n_repeats - n * chance, n * chance * (1.0 - chance)
+    thetas = np.column_stack([at, np.full(at.size, 0.3)])
+    # What it has to do with the other entry is nothing.
+    other = np.diag([curvature, 4.0]), np.array([slope, 0.0])
+
+    values = _theta.quadratics(centre, other[1], other[0], np.array([0]), thetas)
+
+    assert_allclose(values, likelihood(at) - likelihood(-1.0), atol=1e-7 * n)
+
+
+def test_the_quadratic_of_repeats_has_the_gradient_of_its_differences_and_only_falls():
+    rng = np.random.default_rng(3)
+    root = rng.standard_normal((4, 4))
+    centre, slope, curvature = rng.standard_normal(4), 0.3 * rng.standard_normal(4), root @ root.T
+    odds, gradient, unused = np.array([1, 2]), np.empty(4), np.empty(4)
+
+    for theta in centre + np.array([[0.0] * 4, [1e-7] * 4, *3.0 * rng.standard_normal((5, 4))]):
+        _theta.quadratic(centre, slope, curvature, odds, theta, gradient)
+        for j, step in enumerate(1e-5 * np.eye(4)):
+            up, down = (
+                _theta.quadratic(centre, slope, curvature, odds, theta + sign * step, unused)
+                for sign in (1, -1)
+            )
+            assert_allclose(gradient[j], (up - down) / 2e-5, atol=1e-4)
+    far = centre + 40.0 * rng.standard_normal((50, 4))
+    assert (_theta.quadratics(centre, slope, curvature, odds, far) < 0.0).all()
 
 
 def test_chains_leave_a_support_that_does_not_fit():

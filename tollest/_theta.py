@@ -45,6 +45,9 @@ from numpy.typing import NDArray
 from tollest._kernels import evaluate
 from tollest._tables import Floats, Integers, Parameters, Problem
 
+_NO_STEP = 1e-5  # in log odds: below it differences are rounding
+_MOST_ODDS = 50.0  # steps in log odds beyond which exponentials would overflow
+
 
 class Layout(NamedTuple):
     """Priors and positions of the entries of theta; -1 marks a constant."""
@@ -450,6 +453,69 @@ def complete(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def quadratic(
+    centre: Floats, slope: Floats, curvature: Floats, odds: Integers, theta: Floats, out: Floats
+) -> float:
+    """Quadratic of theta, but along log odds the log likelihood of so many repeats of so many.
+
+    Where hardly any claim repeats, or each does, a log likelihood is exponential in the log odds;
+    where many do, it is the same as the quadratic.
+
+    Parameters
+    ----------
+    centre, slope : ndarray of float, shape (n_theta,)
+        Where the quadratic touches, and its slope there.
+    curvature : ndarray of float, shape (n_theta, n_theta)
+        Minus its second derivatives.
+    odds : ndarray of int
+        Entries of theta that are log odds.
+    theta : ndarray of float, shape (n_theta,)
+        Where to evaluate.
+    out : ndarray of float, shape (n_theta,)
+        Overwritten with the gradient.
+
+    Returns
+    -------
+    float
+        Difference from the value at `centre`.
+    """
+    # What the curvature is of: deviations, and of log odds the root of what they cost. The whole
+    # is then as sure to fall in every direction as a quadratic is.
+    bent, rise, value = theta - centre, np.ones(theta.size), 0.0
+    for j in range(theta.size):
+        value += slope[j] * bent[j]
+    for j in odds:
+        d, bend = bent[j], curvature[j, j]
+        chance = 1.0 / (1.0 + math.exp(-centre[j]))
+        # Claims of which some repeat, each with this chance, that bend the log likelihood as much;
+        # no fewer than those of which none repeats would have to be for a slope as steep.
+        n = max(bend / (chance * (1.0 - chance)), -slope[j] / chance)
+        if not (bend > 0.0 and 0.0 < n < np.inf):
+            continue
+        rise[j] = math.sqrt(n * chance * (1.0 - chance) / bend)
+        bent[j] = rise[j] * d
+        if abs(d) > _NO_STEP:
+            grown = 1.0 + chance * math.expm1(min(d, _MOST_ODDS))
+            bent[j] = math.sqrt(2.0 * n * max(math.log(grown) - chance * d, 0.0) / bend)
+            bent[j] = math.copysign(max(bent[j], _NO_STEP), d)
+            rise[j] = n * chance * (math.exp(min(d, _MOST_ODDS)) / grown - 1.0) / (bend * bent[j])
+    pull = curvature @ bent
+    out[:] = slope - pull * rise
+    return value - 0.5 * float(pull @ bent)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def quadratics(
+    centre: Floats, slope: Floats, curvature: Floats, odds: Integers, thetas: Floats
+) -> Floats:
+    """`quadratic` at each row of `thetas`, shape (n_points,)."""
+    out, values = np.empty(centre.size), np.empty(thetas.shape[0])
+    for i in range(values.size):
+        values[i] = quadratic(centre, slope, curvature, odds, thetas[i], out)
+    return values
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def quadratic_density(
     layout: Layout,
     coordinates: Coordinates,
@@ -457,6 +523,7 @@ def quadratic_density(
     centre: Floats,
     slope: Floats,
     curvature: Floats,
+    odds: Integers,
     out: Floats,
 ) -> float:
     """Log density with the log likelihood replaced by a quadratic of theta.
@@ -465,10 +532,8 @@ def quadratic_density(
     ----------
     layout, coordinates, u
         As in `log_densities`.
-    centre, slope : ndarray of float, shape (n_theta,)
-        Where the quadratic touches, and its slope there.
-    curvature : ndarray of float, shape (n_theta, n_theta)
-        Minus its second derivatives.
+    centre, slope, curvature, odds
+        As in `quadratic`.
     out : ndarray of float, shape (n_theta,)
         Overwritten with the gradient.
     """
@@ -477,12 +542,8 @@ def quadratic_density(
     if not is_inside(layout, theta, unpack(layout, theta)):
         out[:] = 0.0
         return -np.inf
-    deviation = theta - centre
-    pull = curvature @ deviation
-    out[:] = slope - pull
-    value = log_jacobian + log_prior(layout, theta, out)
-    for j in range(u.size):
-        value += (slope[j] - 0.5 * pull[j]) * deviation[j]
+    value = quadratic(centre, slope, curvature, odds, theta, out)
+    value += log_jacobian + log_prior(layout, theta, out)
     _pull_back(layout, coordinates, u, theta, out)
     return value
 

@@ -6,7 +6,10 @@ theta is close to
 .. math:: \ell(\theta) \approx \ell(\hat\theta) + g^\top (\theta - \hat\theta)
     - \tfrac12 (\theta - \hat\theta)^\top B\, (\theta - \hat\theta).
 
-Priors are not: the spread of a few sources' habits stays skewed however many claims they make.
+Along the log odds of a source that hardly ever repeats it is exponential instead: there it is
+taken for that of a number of repeats of a number of claims, of the same slope and curvature.
+Priors are no quadratic either: the spread of a few sources' habits stays skewed however many
+claims they make.
 So the quadratic joins the exact priors in a posterior that costs no pass, NUTS draws from that,
 and a few of its draws are weighed by the exact likelihood over the quadratic. Prior and
 hyperparameters cancel in the weights, which say how good the quadratic was.
@@ -14,6 +17,7 @@ hyperparameters cancel in the weights, which say how good the quadratic was.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +47,10 @@ _SHIFTED = 0.1  # standard deviations by which a finer support may move any entr
 
 @dataclass(frozen=True, eq=False)
 class Quadratic:
-    """A posterior whose log likelihood is a quadratic; otherwise as `tollest.model.Posterior`."""
+    """A posterior whose log likelihood is about a quadratic; otherwise as `Posterior`.
+
+    Along log odds of repeating it is that of so many repeats of so many claims.
+    """
 
     entries: tuple[Entry, ...]
     layout: Layout
@@ -58,15 +65,25 @@ class Quadratic:
         """Number of continuous unknowns."""
         return len(self.entries)
 
+    @cached_property
+    def odds(self) -> Integers:
+        """Entries of theta that are log odds of repeating."""
+        return np.array([j for j, e in enumerate(self.entries) if e.name == "logit_repeat"], int)
+
     def log_likelihood(self, theta: Floats) -> Floats:
-        """Value of the quadratic at each row of `theta`, shape (n_points,)."""
-        d = theta - self.centre
-        return np.asarray(self.value + d @ self.slope - 0.5 * np.sum(d * (d @ self.curvature), 1))
+        """Value at each row of `theta`, shape (n_points,)."""
+        thetas = np.ascontiguousarray(theta)
+        return self.value + _theta.quadratics(
+            self.centre, self.slope, self.curvature, self.odds, thetas
+        )
 
     def log_likelihood_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
-        """Value of the quadratic at `theta`, shape (n_theta,), and its gradient."""
-        gradient = self.slope - self.curvature @ (theta - self.centre)
-        return float(self.log_likelihood(theta[None])[0]), gradient
+        """Value at `theta`, shape (n_theta,), and its gradient."""
+        gradient = np.empty_like(theta)
+        value = _theta.quadratic(
+            self.centre, self.slope, self.curvature, self.odds, theta, gradient
+        )
+        return self.value + value, gradient
 
     def log_density_and_gradient_u(
         self, coordinates: Coordinates, u: Floats
@@ -75,7 +92,7 @@ class Quadratic:
         out = np.empty(u.size)
         value = _theta.quadratic_density(
             self.layout, coordinates, np.ascontiguousarray(u), self.centre, self.slope,
-            self.curvature, out,
+            self.curvature, self.odds, out,
         )  # fmt: skip
         return value, out
 
@@ -93,10 +110,17 @@ def at(likelihood: Likelihood, theta: Floats) -> Quadratic:
     values, slopes, curvature = likelihood.log_likelihoods(
         theta[None], gradient=True, curvature=True
     )
-    return Quadratic(
+    quadratic = Quadratic(
         likelihood.entries, likelihood.layout, likelihood.n_informing, theta, float(values[0]),
         slopes[0], curvature,
     )  # fmt: skip
+    # Outer products see repeats alone. Where claims speak against them the log likelihood bends
+    # as it falls: that none repeats is a likelihood of a power of one minus the chance.
+    odds = quadratic.odds
+    chance = 1.0 / (1.0 + np.exp(-theta[odds]))
+    least = np.maximum(-quadratic.slope[odds] * (1.0 - chance), 0.0)
+    curvature[odds, odds] = np.maximum(curvature[odds, odds], least)
+    return quadratic
 
 
 def marginal_prior(entries: tuple[Entry, ...]) -> tuple[Floats, Floats]:
