@@ -17,6 +17,7 @@ from tollest.calibration._replicates import replicate
 from tollest.engines import NUTS, NestedLaplace
 from tollest.engines.pymc import to_pymc
 from tollest.model import Model
+from tollest.report import provenance
 from tollest.simulation import draw_truth, simulate
 
 QUIET = Reporter(False)
@@ -249,6 +250,41 @@ def test_an_estimate_is_saved_with_its_covariates(claims, tmp_path):
 def test_without_covariates_there_is_no_table_of_them(bare):
     with pytest.raises(ValueError, match="no covariates"):
         te.estimate(bare, rng=1, progress=False).effects()
+
+
+def test_an_exposure_is_an_effect_that_is_known(bare):
+    exposed = bare.with_covariates("area", PEOPLE, exposure="n")
+    both = Model().given(bare.with_covariates("area + log(n)", PEOPLE))
+    posterior = Model().given(exposed)
+    theta = 0.3 * np.random.default_rng(2).standard_normal(posterior.n_theta)
+    own = dict(zip(posterior.theta_names, theta, strict=True))
+    # An effect of one, on what it multiplies in standard deviations.
+    own["effect[log(n)]"] = np.log(PEOPLE["n"][:5]).std(ddof=0)
+    other = np.array([own[name] for name in both.theta_names])
+
+    value, gradient = posterior.log_likelihood_and_gradient(theta)
+    expected, slopes = both.log_likelihood_and_gradient(other)
+
+    assert_allclose(value, expected)
+    kept = [both.theta_names.index(name) for name in posterior.theta_names]
+    assert_allclose(gradient, slopes[kept])
+    code = provenance.code(te.estimate(exposed, rng=1, progress=False))
+    assert "with_covariates('area', places, exposure='n')" in code
+
+
+@pytest.mark.parametrize(
+    ("exposure", "error", "message"),
+    [
+        ("people", ValueError, "no exposure 'people'; it has location, n, area"),
+        ("zero", te.ClaimsError, "'zero' has no exposure above 0 at 'Brook'"),
+    ],
+)
+def test_what_is_no_exposure_is_refused(bare, exposure, error, message):
+    people = PEOPLE.assign(zero=np.where(PEOPLE["location"] == "Brook", 0.0, 1.0))
+
+    with pytest.raises(error, match=message):
+        bare.with_covariates("area", people[["location", "n", "area"]] if error is ValueError
+                             else people, exposure=exposure)  # fmt: skip
 
 
 def test_an_effect_has_a_normal_prior():

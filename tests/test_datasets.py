@@ -14,7 +14,7 @@ NAMES = datasets.names()
 def test_the_data_sets_are_these():
     assert NAMES == (
         "american_civil_war_battles", "coastal_syria_2025", "coastal_syria_2025_later",
-        "russian_deaths_ukraine", "us_police_killings",
+        "russian_deaths_ukraine", "ukraine_war_2022", "us_police_killings",
     )  # fmt: skip
 
 
@@ -56,7 +56,8 @@ def test_an_unknown_name_is_told_the_known_ones(function, name):
 
     assert str(caught.value) == (
         f"there is no data set {name!r}; there are american_civil_war_battles, "
-        "coastal_syria_2025, coastal_syria_2025_later, russian_deaths_ukraine, us_police_killings"
+        "coastal_syria_2025, coastal_syria_2025_later, russian_deaths_ukraine, "
+        "ukraine_war_2022, us_police_killings"
     )
 
 

@@ -1,10 +1,15 @@
 """Claims on periods as wholes and parts in time."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
 import tollest as te
+from tollest import priors
+from tollest.model import Model
 from tollest.periods import Totals
 
 WEEKS = "Arden, 2022-02-28 to 2022-03-06"
@@ -255,3 +260,65 @@ def test_a_chain_of_totals_is_one_posterior():
     total = table.loc["Front, to 2022-03-20"]
     # Sums are told on a grid, of which a point is two tolls above 128.
     assert_allclose(total[["lower", "upper"]], since[["lower", "upper"]] + 100, atol=1)
+
+
+def test_contradictions_of_the_smallest_scatters_have_a_density():
+    # Masses of each claim by itself are far below what a float holds next to the others'.
+    rows = [
+        ("Front", "ministry", "../2022-03-06", 1351), ("Front", "ministry", "../2022-03-20", 2100),
+        ("Front", "rebels", "../2022-03-20", 7000), ("Front", "hospital", "2022-W10", 320),
+    ]  # fmt: skip
+    posterior = Model().given(read(rows))
+    tiny = {"log_scatter": -10.0, "log_tau": -7.0, "bias": 0.5, "mu": 6.0}
+    theta = np.array([tiny.get(entry.name, -1.0) for entry in posterior.entries])
+
+    value, gradient = posterior.log_likelihood_and_gradient(theta)
+    coarse = posterior.on(
+        replace(posterior.model.support, width=0.06)
+    ).log_likelihood_and_gradient(theta)[0]
+
+    assert -1e6 < value < -1e2
+    assert np.isfinite(gradient).all()
+    # Coarser bins hold tolls nearer to what is claimed.
+    assert_allclose(coarse, value, rtol=0.5)
+
+
+def test_a_trend_is_a_curve_over_the_middles_of_periods():
+    claims = read(daily([10, 14, 22, 30, 38, 60], "press")).with_trend(df=3)
+
+    assert claims.covariate_names == tuple(f"bs(middle, df=3)[{i}]" for i in (1, 2, 3))
+    assert_allclose(claims.log_exposure.mean(), 0.0, atol=1e-12)
+    days = np.log(claims.periods["days"])
+    assert_allclose(claims.log_exposure, days - days.mean())
+    two = read([*daily([10, 14]), ("Rear", "press", "2022-03", 4)]).with_trend(df=3)
+    assert any("Rear" in name for name in two.covariate_names)
+
+
+def test_a_trend_fills_the_weeks_of_which_nobody_speaks():
+    # Deaths grow by a quarter a week; the middle weeks are silent.
+    weeks = [(f"2022-W{10 + i:02d}", round(100 * 1.25**i)) for i in range(9)]
+    told = [
+        ("Front", "press", week, n) for week, n in weeks if week not in ("2022-W13", "2022-W14")
+    ]
+    claims = read(told)
+    fixed = {"press": priors.Source(bias=priors.Fixed(0.0), log_scatter=priors.Fixed(-2.0))}
+    known = {"tau": priors.Fixed(0.05), "log_figure_scatter": priors.Fixed(-2.0)}
+    model = Model(priors=priors.Priors(sources=fixed, logit_repeat=priors.Never(), **known))
+    estimate = te.estimate(claims.with_trend(df=3), model=model, rng=1, progress=False)
+
+    truth = sum(n for week, n in weeks if week in ("2022-W13", "2022-W14"))
+    smooth = estimate.table().loc["Front, 2022-03-28 to 2022-04-10"]
+    assert smooth["lower"] <= truth <= smooth["upper"]
+    assert smooth["upper"] / smooth["lower"] < 3.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "df", "message"),
+    [
+        ([("Arden", "press", "", 4)], 6, "no claim is on a period"),
+        ([("Arden", "press", "2022", 4)], 2, "3 columns or more"),
+    ],
+)
+def test_trends_that_are_none_are_refused(rows, df, message):
+    with pytest.raises(ValueError, match=message):
+        read(rows).with_trend(df=df)

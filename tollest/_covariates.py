@@ -20,7 +20,8 @@ def read(
     table: Any,  # noqa: ANN401 - whatever dataframe narwhals accepts
     locations: Sequence[str],
     columns: Mapping[str, str],
-) -> tuple[tuple[str, ...], Floats, Floats]:
+    exposure: str | None,
+) -> tuple[tuple[str, ...], Floats, Floats, Floats]:
     """Build the covariates of all locations.
 
     Parameters
@@ -33,6 +34,8 @@ def read(
         All locations, in their order.
     columns : mapping of str to str
         Our name of a column to the table's: ``location`` alone.
+    exposure : str or None
+        Column that tolls are proportional to.
 
     Returns
     -------
@@ -42,11 +45,14 @@ def read(
         With mean 0 and standard deviation 1.
     units : ndarray of float, shape (2, n_covariates)
         Mean and standard deviation of each before that.
+    log_exposure : ndarray of float, shape (n_locations,)
+        With mean 0; zeros where there is no exposure.
 
     Raises
     ------
     ClaimsError
-        Locations lack a row, or have two, or a value; or a term is the same everywhere.
+        Locations lack a row, or have two, or a value, or an exposure above 0; or a term is the
+        same everywhere.
     ImportError
         formulaic is not installed.
     TypeError
@@ -60,6 +66,14 @@ def read(
     frame = _aligned(table, locations, columns.get("location", "location"))
     names, values = _terms(formula, frame, locations)
     problems = _gaps(names, ~np.isfinite(values), locations, "finite value")
+    at_risk = np.ones(len(locations))
+    if exposure is not None:
+        if exposure not in frame.columns:
+            has = ", ".join(map(str, frame.columns))
+            raise ValueError(f"the table has no exposure {shown(exposure)}; it has {has}.")
+        at_risk = frame[exposure].to_numpy(np.float64, na_value=np.nan)
+        bad = ~((at_risk > 0) & np.isfinite(at_risk))
+        problems += _gaps([exposure], bad[:, None], locations, "exposure above 0")
     if problems:
         raise ClaimsError(problems)
     centre, scale = values.mean(axis=0), values.std(axis=0)
@@ -70,7 +84,9 @@ def read(
     ]
     if flat:
         raise ClaimsError(flat)
-    return tuple(names), (values - centre) / scale, np.stack([centre, scale])
+    log_exposure = np.log(at_risk)
+    log_exposure -= log_exposure.mean()
+    return tuple(names), (values - centre) / scale, np.stack([centre, scale]), log_exposure
 
 
 def _aligned(table: Any, locations: Sequence[str], column: str) -> "pd.DataFrame":  # noqa: ANN401

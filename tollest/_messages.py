@@ -122,11 +122,14 @@ def evaluate(
         )  # fmt: skip
         if not LEAST < total < np.inf:
             units[p] = _in_logs(problem, parameters, grid, p, a, n, work)
+        peak = work[JOINT, :n].max()
+        if not 0.0 < peak < np.inf:
+            return -np.inf
+        units[p] += math.log(peak)
         # Claims on a whole and on its parts may contradict each other beyond what a float holds:
         # then the density is that of the floor, finite, and rises to where it is theirs.
-        least = _FLOOR * work[JOINT, :n].max()
         for k in range(n):
-            own[p, a + k] = max(work[JOINT, k], least)
+            own[p, a + k] = max(work[JOINT, k] / peak, _FLOOR)
         if cap_edge[p] < np.inf and group[p] != flat:
             log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
             units[p] -= log_inside
@@ -149,9 +152,10 @@ def evaluate(
         )[0]  # fmt: skip
         if not LEAST < total < np.inf:
             _in_logs(problem, parameters, grid, p, a, n, work)
+        peak = work[JOINT, :n].max()
         for row in range(work.shape[0]):
             for k in range(n):
-                work[row, k] *= weights[p, a + k]
+                work[row, k] *= weights[p, a + k] / peak
         add_gradient(
             p, a, n, forest.n_nodes[p], 1.0, offsets, members, claim_figure, claim_voice,
             group, prior, prior_base, figure, figure_base, claim, claim_base, omega, work,
@@ -215,7 +219,7 @@ def _tree(
         value += math.log(peak)
         if pattern[v] >= 0:
             value += units[pattern[v]]
-    total = up[-1].sum()
+    total = up[-1].sum()  # of which the largest is one
     value += math.log(total)
     if messages.size > 0:
         messages[start:stop] = up

@@ -84,14 +84,16 @@ class Rows:
         Position of the whole that it is a part of, or `BLANK`.
     complete : ndarray of bool, shape (n_locations,)
         Whether its parts are all there are.
-    formula : str
-        What `covariates` were made by; blank where there are none.
+    formula, exposure : str
+        What `covariates` were made by, and the column of exposures; blank where there are none.
     covariate_names : tuple of str
         Terms that tolls may depend on.
     covariates : ndarray of float, shape (n_locations, n_covariates)
         With mean 0 and standard deviation 1.
     covariate_units : ndarray of float, shape (2, n_covariates)
         Mean and standard deviation of each before that.
+    log_exposure : ndarray of float, shape (n_locations,)
+        Added to the centre of tolls; its mean is 0.
     location, source, origin : ndarray of int, shape (n_rows,)
         Positions in `locations` and `names`; `origin` is `BLANK` for a claim of the source's own.
     kind : ndarray of int8, shape (n_rows,)
@@ -102,6 +104,8 @@ class Rows:
         ``NaT`` where undated; of a claim on a period at least its last day.
     spans : dict of str to (str, Span)
         Place and days of each location that is a period.
+    totals : Totals
+        Which totals to date were to be evidence.
     set_aside : dict of int to str
         Rows that are no evidence whatever is known of the others, and why.
     """
@@ -117,9 +121,11 @@ class Rows:
     parent: NDArray[np.int64]
     complete: NDArray[np.bool_]
     formula: str
+    exposure: str
     covariate_names: tuple[str, ...]
     covariates: NDArray[np.float64]
     covariate_units: NDArray[np.float64]
+    log_exposure: NDArray[np.float64]
     location: NDArray[np.int64]
     source: NDArray[np.int64]
     origin: NDArray[np.int64]
@@ -128,6 +134,7 @@ class Rows:
     upper: NDArray[np.int64]
     date: NDArray[np.datetime64]
     spans: Mapping[str, tuple[str, periods.Span]]
+    totals: periods.Totals
     set_aside: Mapping[int, str]
 
     def problem(self, row: int, message: str) -> Problem:
@@ -245,9 +252,11 @@ def read_rows(
         parent=parent,
         complete=is_complete,
         formula="",
+        exposure="",
         covariate_names=(),
         covariates=np.zeros((len(everywhere), 0)),
         covariate_units=np.zeros((2, 0)),
+        log_exposure=np.zeros(len(everywhere)),
         location=location,
         source=source,
         origin=origin,
@@ -256,6 +265,7 @@ def read_rows(
         upper=upper,
         date=date,
         spans=spans,
+        totals=totals,
         set_aside=set_aside,
     )
 

@@ -62,6 +62,7 @@ class Layout(NamedTuple):
     end_child: Integers  # (n_theta,) the one after the last of them
     effect_index: Integers  # (n_covariates,) entries that are effects of covariates
     design: Floats  # (n_levels, n_covariates) what they are multiplied by, added to mu
+    exposure: Floats  # (n_levels,) log exposure, added to mu too
     position: Parameters  # entries of theta, as floats, in the shape of the parameters
     fixed: Parameters  # values where the position is -1
 
@@ -98,6 +99,7 @@ def unpack(layout: Layout, theta: Floats) -> Parameters:
     """Parameters of the likelihood at `theta`."""
     position, fixed = layout.position, layout.fixed
     mu = _gather(position.mu, fixed.mu, theta)
+    mu += layout.exposure
     for k in range(layout.effect_index.size):
         effect = theta[layout.effect_index[k]]
         for g in range(mu.size):

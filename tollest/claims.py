@@ -125,6 +125,7 @@ class Claims:
     complete: NDArray[np.bool_]
     covariate_names: tuple[str, ...]
     covariates: NDArray[np.float64]
+    log_exposure: NDArray[np.float64]
     _rows: Rows = field(repr=False)
     _standing: NDArray[np.int64] = field(repr=False)
     _known_by: np.datetime64 = field(repr=False)
@@ -388,14 +389,16 @@ class Claims:
         table: Any,  # noqa: ANN401 - whatever dataframe narwhals accepts
         *,
         columns: Mapping[str, str] | None = None,
+        exposure: str | None = None,
     ) -> Self:
         """Let tolls depend on what is known of their locations beside the claims.
 
         The centre of a location's toll on the log1p axis is then
         ``mu + effect[1] * z[1] + ...``, where `z` are the terms of `formula` in standard
         deviations from their mean over all locations, and the effects have the prior
-        ``Priors.effect``. Claims of places with like covariates inform each other, most of all
-        those of places of which nobody speaks.
+        ``Priors.effect``. An exposure, such as the people or the days at risk, is not estimated
+        but taken for what it is: tolls are proportional to it. Claims of places with like
+        covariates inform each other, most of all those of places of which nobody speaks.
 
         Parameters
         ----------
@@ -409,6 +412,9 @@ class Claims:
             ``location``. Other rows are ignored.
         columns : mapping of str to str, optional
             The table's name of that column: ``{"location": "village"}``.
+        exposure : str, optional
+            Column of `table` that tolls are proportional to, above 0. Its log is added to `mu`
+            less the mean of these logs over all locations.
 
         Returns
         -------
@@ -437,17 +443,61 @@ class Claims:
         >>> claims.covariate_names, claims.covariates.round(2).ravel()
         (('log(n)',), array([-1.26,  1.18,  0.08]))
         """
-        names, values, units = _covariates.read(
-            formula, table, self._rows.locations, columns or {}
+        names, values, units, log_exposure = _covariates.read(
+            formula, table, self._rows.locations, columns or {}, exposure
         )
         rows = replace(
             self._rows,
             formula=formula,
+            exposure=exposure or "",
             covariate_names=names,
             covariates=values,
             covariate_units=units,
+            log_exposure=log_exposure,
         )
         return self._resolve(rows, self._known_by, self._left_out)
+
+    def with_trend(self, df: int = 6) -> Self:
+        """Let the tolls of periods follow a smooth curve over time.
+
+        A shorthand for `with_covariates` with a cubic B-spline in the middle of each period, and
+        its length as exposure: the same rate for twice the days is twice the toll. The curve is
+        that of all places, some higher, some lower; for curves of their own give
+        `with_covariates` the formula ``"place * bs(middle, df=6)"``, the table
+        ``claims.periods.reset_index()`` and the exposure ``"days"``.
+
+        Parameters
+        ----------
+        df : int
+            Columns of the spline, 3 or more: how often the curve may turn.
+
+        Returns
+        -------
+        Claims
+            New; any earlier covariates are replaced.
+
+        Raises
+        ------
+        ClaimsError
+            Some locations are no periods.
+        ImportError
+            formulaic is not installed (``tollest[covariates]``).
+        ValueError
+            No claim is on a period, or `df` is below 3.
+
+        References
+        ----------
+        Eilers & Marx (1996), Flexible smoothing with B-splines and penalties. Statistical
+        Science 11(2), 89-121. https://doi.org/10.1214/ss/1038425655 (here the penalty is the
+        prior of the effects)
+        """
+        periods = self.periods.reset_index()
+        if periods.empty:
+            raise ValueError("no claim is on a period; give the table a column 'period' or 'to'.")
+        if df < 3:
+            raise ValueError(f"df is {df}; a cubic spline has 3 columns or more.")
+        level = "place + " if periods["place"].nunique() > 1 else ""
+        return self.with_covariates(f"{level}bs(middle, df={df})", periods, exposure="days")
 
     @cached_property
     def _levels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -460,7 +510,7 @@ class Claims:
             example = np.zeros(n_groups, np.int64)
             example[self.group_index[::-1]] = np.arange(self.n_locations)[::-1]
             return self.group_index, example
-        keys = np.column_stack([self.group_index, self.covariates])
+        keys = np.column_stack([self.group_index, self.log_exposure, self.covariates])
         _, example, level = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         return level.ravel(), example
 
@@ -482,6 +532,7 @@ class Claims:
                     "group_index",
                     "side_index",
                     "covariates",
+                    "log_exposure",
                     "documented",
                     "verified",
                     "cap",
@@ -500,8 +551,8 @@ class Claims:
         pandas.DataFrame
             Indexed by location: ``place``; ``begin`` and ``end``, first and last day, the first
             ``NaT`` for a total to date; ``days``, how many they are, those of a total to date
-            counted from the first day that any claim on the place names; ``middle``, days from
-            that day to the middle. Locations that are no period are not in it.
+            counted from the first day that any claim on the place names; ``middle``, days to the
+            middle from the first day of all. Locations that are no period are not in it.
         """
         import pandas as pd
 
@@ -514,7 +565,7 @@ class Claims:
             earliest[place] = min(earliest.get(place, known), known)
         begin = np.array([max(s.begin, earliest[p]) for p, s in spans.values()], np.int64)
         end = np.array([s.end for _, s in spans.values()], np.int64)
-        start = np.array([earliest[p] for p, _ in spans.values()], np.int64)
+        start = min(earliest.values(), default=0)
         is_open = np.array([s.is_open for _, s in spans.values()], np.bool_)
         first = begin.astype("datetime64[D]")
         first[is_open] = NO_DAY
@@ -794,6 +845,7 @@ class Claims:
             complete=complete,
             covariate_names=rows.covariate_names,
             covariates=rows.covariates[kept],
+            log_exposure=rows.log_exposure[kept],
             _rows=rows,
             _standing=standing,
             _known_by=known_by,

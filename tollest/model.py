@@ -220,6 +220,7 @@ class Posterior:
             end_child=end_child,
             effect_index=np.array([p.index for p in effects], dtype=np.int64),
             design=np.ascontiguousarray(claims.level_covariates),
+            exposure=claims.level_exposure,
             position=position,
             fixed=fixed,
         )

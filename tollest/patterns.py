@@ -25,9 +25,10 @@ class Frame:
         Sorted, over all parts.
     covariate_names : tuple of str
         Terms that tolls may depend on.
-    level_group, level_covariates : ndarray, shape (n_levels,) and (n_levels, n_covariates)
-        Position in `groups`, and covariates, of each prior that tolls have: each of those of
-        the locations. Sorted; as many as there are groups where there are no covariates.
+    level_group, level_exposure, level_covariates : ndarray
+        Position in `groups`, log exposure and covariates of each prior that tolls have, of
+        shapes (n_levels,), (n_levels,) and (n_levels, n_covariates): each of those of the
+        locations. Sorted; as many as there are groups where there are no covariates.
     voices : tuple of (str, str)
         Sources by the side whose dead they speak of, sorted; the side is ``""`` where there is
         none.
@@ -44,6 +45,7 @@ class Frame:
     sources: tuple[str, ...]
     covariate_names: tuple[str, ...]
     level_group: Integers
+    level_exposure: Floats
     level_covariates: Floats
     voices: tuple[tuple[str, str], ...]
     groups: tuple[str, ...]
@@ -63,6 +65,7 @@ class Frame:
             claims.sources,
             claims.covariate_names,
             claims.group_index[claims._levels[1]],
+            claims.log_exposure[claims._levels[1]],
             claims.covariates[claims._levels[1]],
             claims.voices,
             claims.groups,
@@ -97,6 +100,7 @@ class Frame:
             sources,
             (),
             level_group,
+            np.zeros(level_group.size),
             nothing,
             voices,
             groups,
@@ -215,14 +219,17 @@ def levels(claims: Claims, frame: Frame) -> Integers:
     if not claims.covariate_names:
         return group[own]
     at = {
-        (g, x.tobytes()): i
-        for i, (g, x) in enumerate(
-            zip(frame.level_group.tolist(), frame.level_covariates, strict=True)
+        (g, e, x.tobytes()): i
+        for i, (g, e, x) in enumerate(
+            zip(
+                frame.level_group.tolist(), frame.level_exposure.tolist(), frame.level_covariates,
+                strict=True,
+            )
         )
-    }
+    }  # fmt: skip
     group_of = group[claims.group_index[example]].tolist()
-    rows = claims.covariates[example]
-    there = [at[g, x.tobytes()] for g, x in zip(group_of, rows, strict=True)]
+    exposure, rows = claims.log_exposure[example].tolist(), claims.covariates[example]
+    there = [at[g, e, x.tobytes()] for g, e, x in zip(group_of, exposure, rows, strict=True)]
     return np.array(there, np.int64)[own]
 
 

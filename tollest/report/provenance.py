@@ -13,6 +13,7 @@ from tollest import archive
 from tollest.claims import UNBOUNDED, Claims
 from tollest.engines import NestedLaplace
 from tollest.model import Model
+from tollest.periods import Totals
 from tollest.subject import Subject
 from tollest.support import Support
 
@@ -29,8 +30,9 @@ def fingerprint(claims: Claims) -> str:
     bound, no group or no cap, and for all but the location, group and cap where there is no claim.
     Lines are sorted as UTF-8, joined by a line feed, and preceded by the line ``tollest claims
     1``. Where there are wholes and parts, sides or covariates, each location has one more line:
-    ``[location, parent, complete, side, {covariate: value}]``, values being written with twelve
-    significant digits, in standard deviations. Dates, origins and claims that were set aside are
+    ``[location, parent, complete, side, {covariate: value}]``, and the log of its exposure where
+    there are any, values being written with twelve significant digits, covariates in standard
+    deviations. Dates, origins and claims that were set aside are
     left out: once the evidence is chosen, no estimate hangs on them.
 
     Returns
@@ -68,10 +70,12 @@ def _beyond(claims: Claims) -> list[list[object]]:
         [
             name, names[parent], complete, sides[side],
             {term: f"{z:.12g}" for term, z in zip(claims.covariate_names, values, strict=True)},
+            *([f"{exposure:.12g}"] if claims._rows.exposure else []),
         ]
-        for name, parent, complete, side, values in zip(
+        for name, parent, complete, side, values, exposure in zip(
             claims.locations, claims.parent.tolist(), claims.complete.tolist(),
-            claims.side_index.tolist(), claims.covariates.tolist(), strict=True,
+            claims.side_index.tolist(), claims.covariates.tolist(), claims.log_exposure.tolist(),
+            strict=True,
         )
     ]  # fmt: skip
 
@@ -90,7 +94,12 @@ def versions() -> dict[str, str]:
 def code(estimate: Subject) -> str:
     """Python code that gives the estimate again, as far as it keeps what it was made from."""
     claims = estimate.claims
-    where = np.flatnonzero(claims.claims_per_location == 0).tolist()
+    spans = claims._rows.spans
+    where = [
+        i
+        for i in np.flatnonzero(claims.claims_per_location == 0).tolist()
+        if claims.locations[i] not in spans
+    ]
     silent: object = [claims.locations[i] for i in where]
     if claims.groups:
         silent = {claims.locations[i]: claims.groups[claims.group_index[i]] for i in where}
@@ -99,14 +108,18 @@ def code(estimate: Subject) -> str:
     if len(where) > _NAMED:
         lines.append(f"# It had {len(where):,} silent locations: give them as locations=[...].")
     complete = [claims.locations[i] for i in np.flatnonzero(claims.complete).tolist()]
+    complete = [name for name in complete if name not in spans]
+    if spans and claims._rows.totals != Totals():
+        more += f", totals=te.{claims._rows.totals!r}"
     more += f", complete={complete!r}" if complete else ""
     lines.append(f'claims = te.Claims.read("claims.csv"{more})')
     if claims.covariate_names:
-        formula = claims._rows.formula
+        formula, exposure = claims._rows.formula, claims._rows.exposure
+        beside = f", exposure={exposure!r}" if exposure else ""
         lines[:1] = ["import pandas as pd", "import tollest as te"]
         lines += [
             'places = pd.read_csv("places.csv")  # covariates, a row for each location',
-            f"claims = claims.with_covariates({formula!r}, places)",
+            f"claims = claims.with_covariates({formula!r}, places{beside})",
         ]
     if not np.isnat(claims._known_by):
         lines.append(f'claims = claims.as_of("{claims._known_by}")')
