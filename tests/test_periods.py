@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 import tollest as te
 from tollest import priors
 from tollest.model import Model
-from tollest.periods import Totals
+from tollest.periods import ToDate
 
 WEEKS = "Arden, 2022-02-28 to 2022-03-06"
 
@@ -137,7 +137,7 @@ def daily(counts, source="ministry"):
 
 
 def test_the_last_total_of_each_stretch_is_evidence():
-    claims = read(daily(range(10, 70)), totals=Totals(every=28))
+    claims = read(daily(range(10, 70)), to_date=ToDate(every=28))
 
     assert claims.to_frame()["lower"].tolist() == [37, 65, 69]
     assert len(claims.excluded) == 57
@@ -160,14 +160,16 @@ def test_a_total_told_again_tells_nothing():
         "states what its total to 2022-03-01 did (row 0)",
         "states what its total to 2022-03-04 did (row 3)",
     ]
-    assert len(read(rows, totals=Totals(stale=True))) == 5
+    assert len(read(rows, to_date=ToDate(stale=True))) == 5
     # Others that say the same are no less sources for it.
     assert len(read([*rows, *daily([10] * 2, "press")])) == 4
 
 
 def test_documented_totals_all_stand():
     rows = [(*row, "documented") for row in daily([3, 3, 5])]
-    claims = read(rows, ("location", "source", "period", "count", "kind"), totals=Totals(every=28))
+    claims = read(
+        rows, ("location", "source", "period", "count", "kind"), to_date=ToDate(every=28)
+    )
 
     assert claims.documented.max() == 5
     assert (claims.documented > 0).sum() == 3
@@ -209,7 +211,7 @@ def test_what_repeats_a_total_is_read_beside_it():
         ("Front", "ministry", "../2022-03-02", 14, None),
     ]
     claims = read(
-        rows, ("location", "source", "period", "count", "origin"), totals=Totals(every=7)
+        rows, ("location", "source", "period", "count", "origin"), to_date=ToDate(every=7)
     )
 
     assert claims.to_frame()["row"].tolist() == [2]
@@ -241,7 +243,7 @@ def test_periods_that_are_none_are_named(rows, message):
 @pytest.mark.parametrize("every", [0, 2.5, "week"])
 def test_days_that_are_none_are_refused(every):
     with pytest.raises(ValueError, match="whole number of days"):
-        Totals(every=every)
+        ToDate(every=every)
 
 
 def test_a_chain_of_totals_is_one_posterior():

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tollest.estimation import DoubtfulEstimate, Estimate, estimate
     from tollest.imputation import pool
     from tollest.model import Model
-    from tollest.periods import Totals
+    from tollest.periods import ToDate
 
 __all__ = [
     "Claims",
@@ -38,7 +38,7 @@ __all__ = [
     "Estimate",
     "Model",
     "Sensitivity",
-    "Totals",
+    "ToDate",
     "as_of",
     "calibration",
     "datasets",
@@ -65,7 +65,7 @@ _HOMES = {
     "Estimate": "estimation",
     "Model": "model",
     "Sensitivity": "_sensitivity",
-    "Totals": "periods",
+    "ToDate": "periods",
     "as_of": "_as_of",
     "estimate": "estimation",
     "pool": "imputation",

@@ -104,7 +104,7 @@ class Rows:
         ``NaT`` where undated; of a claim on a period at least its last day.
     spans : dict of str to (str, Span)
         Place and days of each location that is a period.
-    totals : Totals
+    to_date : ToDate
         Which totals to date were to be evidence.
     set_aside : dict of int to str
         Rows that are no evidence whatever is known of the others, and why.
@@ -134,7 +134,7 @@ class Rows:
     upper: NDArray[np.int64]
     date: NDArray[np.datetime64]
     spans: Mapping[str, tuple[str, periods.Span]]
-    totals: periods.Totals
+    to_date: periods.ToDate
     set_aside: Mapping[int, str]
 
     def problem(self, row: int, message: str) -> Problem:
@@ -151,7 +151,7 @@ def read_rows(
     silent: Iterable[str],
     parents: Mapping[Any, Any],
     complete: Iterable[Any],
-    totals: periods.Totals,
+    to_date: periods.ToDate,
 ) -> Rows:
     """Read a table of claims, naming all cells that cannot be read.
 
@@ -169,7 +169,7 @@ def read_rows(
         Wholes by their parts, beside those of the column ``parent``.
     complete : iterable of str
         Wholes whose parts are all there are.
-    totals : Totals
+    to_date : ToDate
         Which totals to date are evidence.
 
     Returns
@@ -205,7 +205,7 @@ def read_rows(
     if not np.isnat(end).all() and not cells.bad.any() and not cells.whole:
         laid = periods.laid_out(
             place, places, source, names, (kind, lower, upper), kind < DOCUMENTED, begin, end,
-            totals,
+            to_date,
         )  # fmt: skip
         location, locations = laid.location, list(laid.locations)
         spans, set_aside = laid.spans, laid.set_aside
@@ -265,7 +265,7 @@ def read_rows(
         upper=upper,
         date=date,
         spans=spans,
-        totals=totals,
+        to_date=to_date,
         set_aside=set_aside,
     )
 

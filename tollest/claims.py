@@ -16,7 +16,7 @@ from tollest._cells import BLANK, NO_DAY, ClaimsError, Problem, read_day, shown
 from tollest._files import open_table
 from tollest._rows import COUNT, DOCUMENTED, KINDS, VERIFIED, Rows, read_rows
 from tollest._text import plural
-from tollest.periods import Totals
+from tollest.periods import ToDate
 from tollest.wording import UNBOUNDED
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Claims:
         locations: Iterable[str] = (),
         parents: Mapping[str, str] | None = None,
         complete: Iterable[str] = (),
-        totals: Totals | None = None,
+        to_date: ToDate | None = None,
     ) -> Self:
         """Read claims from a table with one claim a row.
 
@@ -214,7 +214,7 @@ class Claims:
             Locations whose parts are all there are. The toll of any other location with parts is
             the sum of theirs and of an unlisted remainder, to which its own group's prior
             applies.
-        totals : Totals, optional
+        to_date : ToDate, optional
             Which totals to date are evidence; by default those that state another number than
             the source's last one.
 
@@ -238,7 +238,7 @@ class Claims:
         Claims: 1 claim by 1 source on 2 locations, 1 of them silent
         """
         given = {} if parents is None else parents
-        chosen = Totals() if totals is None else totals
+        chosen = ToDate() if to_date is None else to_date
         return cls._resolve(
             read_rows(table, columns or {}, words, locations, given, complete, chosen)
         )
@@ -253,7 +253,7 @@ class Claims:
         locations: Iterable[str] = (),
         parents: Mapping[str, str] | None = None,
         complete: Iterable[str] = (),
-        totals: Totals | None = None,
+        to_date: ToDate | None = None,
         encoding: str = "utf-8",
     ) -> Self:
         """Read claims from a CSV or Parquet file.
@@ -263,7 +263,7 @@ class Claims:
         path : str or Path
             A file whose name ends in ``.csv`` or ``.csv.gz`` (comma-separated, names of the
             columns on the first line; a column without a name is ignored) or ``.parquet``.
-        columns, words, locations, parents, complete, totals
+        columns, words, locations, parents, complete, to_date
             As in `from_table`, which says what columns there must be.
         encoding : str, default "utf-8"
             That of a CSV file.
@@ -299,7 +299,7 @@ class Claims:
         frame = table.take(named)
         return cls.from_table(
             frame, columns=columns, words=words, locations=locations, parents=parents,
-            complete=complete, totals=totals,
+            complete=complete, to_date=to_date,
         )  # fmt: skip
 
     def as_of(self, date: str | dt.date | np.datetime64) -> Self:

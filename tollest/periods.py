@@ -25,7 +25,7 @@ from tollest._cells import (
     text_of,
 )
 
-__all__ = ["Totals"]
+__all__ = ["ToDate"]
 
 Integers = NDArray[np.int64]
 Days = NDArray[np.datetime64]
@@ -43,7 +43,7 @@ _PERIODS = (
 
 
 @dataclass(frozen=True)
-class Totals:
+class ToDate:
     """Which of a source's totals to date are evidence.
 
     A source that adds today's dead to yesterday's total repeats yesterday's errors. What it has
@@ -72,7 +72,7 @@ class Totals:
     >>> table = pd.DataFrame(
     ...     {"location": "front", "source": "ministry", "to": days, "count": range(100, 700, 10)}
     ... )
-    >>> claims = te.Claims.from_table(table, totals=te.Totals(every=28))
+    >>> claims = te.Claims.from_table(table, to_date=te.ToDate(every=28))
     >>> claims.to_frame()[["location", "lower"]].to_string(index=False).splitlines()[1]
     'front, to 2022-03-28    370'
     """
@@ -210,7 +210,7 @@ def laid_out(
     can_err: NDArray[np.bool_],
     begin: Days,
     end: Days,
-    totals: Totals,
+    to_date: ToDate,
 ) -> Periods:
     """Lay out what claims speak of as wholes and parts in time.
 
@@ -224,7 +224,7 @@ def laid_out(
         False of documented and verified deaths, which stay evidence.
     begin, end : ndarray of datetime64[D], shape (n_rows,)
         As `read` gives them.
-    totals : Totals
+    to_date : ToDate
         Which totals to date are evidence.
 
     Raises
@@ -242,7 +242,7 @@ def laid_out(
         here = np.flatnonzero(is_total & (place == at))
         for who in np.unique(source[here]).tolist():
             those = here[source[here] == who]
-            _thin(those, last, start, stated, totals, stands, set_aside)
+            _thin(those, last, start, stated, to_date, stands, set_aside)
     spans: dict[str, tuple[str, Span]] = {}
     parent_of: dict[str, str] = {}
     complete: list[str] = []
@@ -265,7 +265,7 @@ def laid_out(
                 f"speaks of {span.days}, which begins or ends within {other.days} of row "
                 f"{rows[other]}; of periods one is in the other or they are apart, so give both "
                 "the same days, leave one out, or read fewer totals, as by "
-                "totals=Totals(every=7)",
+                "to_date=ToDate(every=7)",
                 rows[span],
                 names[source[rows[span]]],
                 places[at],
@@ -317,12 +317,12 @@ def _firsts(
 
 
 def _thin(
-    rows: Integers, last: Integers, start: int, stated: Stated, totals: Totals,
+    rows: Integers, last: Integers, start: int, stated: Stated, to_date: ToDate,
     stands: Integers, set_aside: dict[int, str],
 ) -> None:  # fmt: skip
     """Choose among one source's totals to date: in place, what stands for each, and why."""
     rows = rows[np.argsort(last[rows], kind="stable")]
-    stretch = (last[rows] - start) // totals.every
+    stretch = (last[rows] - start) // to_date.every
     before: int | None = None
     for of in np.split(rows, np.flatnonzero(np.diff(stretch)) + 1):
         # A day's totals, of which a later date supersedes, are no matter of this.
@@ -331,11 +331,11 @@ def _thin(
         for row in of[: -len(latest)].tolist():
             stands[row] = kept
             set_aside[row] = (
-                f"of the same {totals.every} days as the total to "
+                f"of the same {to_date.every} days as the total to "
                 f"{np.datetime64(int(last[kept]), 'D')} (row {kept})"
             )
         same = before is not None and all(s[before] == s[kept] for s in stated)
-        if same and not totals.stale and len(latest) == 1:
+        if same and not to_date.stale and len(latest) == 1:
             assert before is not None
             told = int(stands[before])
             stands[stands == kept] = told

@@ -13,7 +13,7 @@ from tollest import archive
 from tollest.claims import UNBOUNDED, Claims
 from tollest.engines import NestedLaplace
 from tollest.model import Model
-from tollest.periods import Totals
+from tollest.periods import ToDate
 from tollest.subject import Subject
 from tollest.support import Support
 
@@ -109,8 +109,8 @@ def code(estimate: Subject) -> str:
         lines.append(f"# It had {len(where):,} silent locations: give them as locations=[...].")
     complete = [claims.locations[i] for i in np.flatnonzero(claims.complete).tolist()]
     complete = [name for name in complete if name not in spans]
-    if spans and claims._rows.totals != Totals():
-        more += f", totals=te.{claims._rows.totals!r}"
+    if spans and claims._rows.to_date != ToDate():
+        more += f", to_date=te.{claims._rows.to_date!r}"
     more += f", complete={complete!r}" if complete else ""
     lines.append(f'claims = te.Claims.read("claims.csv"{more})')
     if claims.covariate_names:
