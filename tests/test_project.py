@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,11 @@ def test_examples_run(path, tmp_path):
     assert run.returncode == 0, run.stderr
     assert "credible intervals" in run.stdout
     assert len(path.read_text().splitlines()) <= 80
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.stem)
+def test_benchmarks_find_what_they_measure(path):
+    import_module(f"benchmarks.{path.stem}")
 
 
 def test_the_repository_names_no_registry():
