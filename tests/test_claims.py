@@ -1226,3 +1226,10 @@ def test_rows_are_left_out_for_a_reason_that_cuts_and_copies_keep():
     assert without.excluded["reason"].tolist() == ["graded discounted", "left out"]
     assert copy.copy(without).excluded["reason"].tolist() == ["graded discounted", "left out"]
     assert without.without("p").excluded["reason"].tolist() == ["graded discounted", "left out"]
+
+
+def test_names_with_braces_are_named_as_they_are():
+    rows = [("A", "p", 1, "{north}"), ("A", "q", 2, "{0}")]
+    frame = pd.DataFrame(rows, columns=["location", "source", "count", "group"])
+
+    assert "group is '{0}', but '{north}' in row 0" in refusal(frame)

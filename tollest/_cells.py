@@ -619,8 +619,8 @@ def names_by_location(
             location,
             codes,
             of,
-            lambda a, b: (
-                f"{name} is {shown(names[a])}, but {shown(names[b])} in row {{0}}; {rule}"
+            lambda a, b, row: (
+                f"{name} is {shown(names[a])}, but {shown(names[b])} in row {row}; {rule}"
             ),
         )
     return names, of
@@ -631,9 +631,12 @@ def fill_by_location(
     location: NDArray[np.int64],
     values: NDArray[np.int64],
     of: NDArray[np.int64],
-    says: Callable[[int, int], str],
+    says: Callable[[int, int, int], str],
 ) -> None:
-    """Give each location, in place, the value of its rows; report rows that differ."""
+    """Give each location, in place, the value of its rows; report rows that differ.
+
+    `says` makes a message of the value, the one that it differs from, and the row of that.
+    """
     rows = np.flatnonzero((values != BLANK) & (location >= 0))
     # Assigned backwards, so that the first row of a location is the one that stays.
     of[location[rows[::-1]]] = values[rows[::-1]]
@@ -643,7 +646,5 @@ def fill_by_location(
         first[location[rows[::-1]]] = rows[::-1]
         cells.add(
             odd,
-            lambda row: says(int(values[row]), int(of[location[row]])).format(
-                first[location[row]]
-            ),
+            lambda row: says(int(values[row]), int(of[location[row]]), int(first[location[row]])),
         )

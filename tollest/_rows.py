@@ -546,7 +546,7 @@ def _read_caps(cells: Cells, location: NDArray[np.int64], n_locations: int) -> N
         location,
         cells.numbers("cap"),
         of,
-        lambda a, b: f"cap is {a}, but {b} in row {{0}}; a location has one cap",
+        lambda a, b, row: f"cap is {a}, but {b} in row {row}; a location has one cap",
     )
     return np.where(of == BLANK, UNBOUNDED, of)
 
