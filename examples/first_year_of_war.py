@@ -56,8 +56,8 @@ def dead(estimate: te.Estimate, place: str) -> pd.DataFrame:
 
 
 def compare(text: str, tolls: pd.DataFrame) -> None:
-    """Hold Russian totals against the later count at the end of the week before."""
-    truth = later.reindex(tolls.index, method="ffill")
+    """Hold Russian totals against the later count, weeks of which are spread over their days."""
+    truth = later.resample("D").interpolate().reindex(tolls.index)
     inside = ((tolls["lower"] <= truth) & (truth <= tolls["upper"])).sum()
     width = (tolls["upper"] / tolls["lower"]).median()
     print(f"{text}: {inside} of {len(tolls)} hold the later count, width x {width:.1f}")
