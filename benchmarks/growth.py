@@ -99,7 +99,7 @@ def row(value: str, result: dict[str, object]) -> dict[str, object]:
     return first | {
         "claims": f"{result['n_claims']:,}",
         "patterns": f"{result['n_patterns']:,}",
-        "points": result["n_support"],
+        "points": f"{result['n_support']:,}",
         **{f"{step}, s": f"{result[step]:.2f}" for step in STEPS},
         "whole, s": f"{result['whole']:.1f}",
         "peak, MiB": f"{result['peak']:,.0f}",

@@ -100,7 +100,7 @@ def row(name, result):
         return first | {"nodes": result["failed"]}
     return first | {
         "nodes": f"{result['n_nodes']:,}", "claims": f"{result['n_claims']:,}",
-        "read, s": f"{result['read']:.2f}", "gradient, ms": f"{1e3 * result['gradient']:.2f}",
+        "read, s": f"{result['read']:.2f}", "gradient, ms": f"{1e3 * result['gradient']:,.2f}",
         "gradient, us a node": f"{1e6 * result['gradient'] / result['n_nodes']:.0f}",
         "peak, MiB": f"{result['peak']:,.0f}", "before, MiB": f"{result['before']:,.0f}",
     }  # fmt: skip

@@ -11,6 +11,7 @@ import tollest as te
 from tollest import priors
 from tollest.model import Model
 from tollest.periods import ToDate
+from tollest.report import provenance
 
 WEEKS = "Arden, 2022-02-28 to 2022-03-06"
 
@@ -246,20 +247,28 @@ def test_days_that_are_none_are_refused(every):
         ToDate(every=every)
 
 
-def test_a_chain_of_totals_is_one_posterior():
+def test_a_chain_of_totals_is_one_posterior(tmp_path):
     # The first total is known; so the second is it and what came after.
     rows = [
         ("Front", "registry", "../2022-03-10", 100, "verified"),
+        ("Front", "press", "../2022-03-18", 155, ""),
         ("Front", "press", "../2022-03-20", 160, ""),
         ("Front", "clinic", "2022-03-11/2022-03-20", 30, ""),
     ]
-    claims = read(rows, ("location", "source", "period", "count", "kind"))
+    columns = ("location", "source", "period", "count", "kind")
+    claims = read(rows, columns, to_date=ToDate(every=20))
     estimate = te.estimate(claims, rng=1, progress=False)
     table = estimate.table()
 
     assert table.loc["Front, to 2022-03-10", ["lower", "upper"]].tolist() == [100, 100]
     since = table.loc["Front, 2022-03-11 to 2022-03-20"]
     total = table.loc["Front, to 2022-03-20"]
+    path = tmp_path / "war.nc"
+    estimate.save(path)
+    again = te.Estimate.load(path).claims
+    pd.testing.assert_frame_equal(again.periods, claims.periods)
+    pd.testing.assert_frame_equal(again.excluded, claims.excluded)
+    assert "to_date=te.ToDate(every=20, stale=False)" in provenance.code(estimate)
     # Sums are told on a grid, of which a point is two tolls above 128.
     assert_allclose(total[["lower", "upper"]], since[["lower", "upper"]] + 100, atol=1)
 

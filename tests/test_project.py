@@ -29,6 +29,7 @@ ROWS = [
         "_octaves",
         "_parents",
         "_covariates",
+        "periods",
         "_rows",
     },
     {"_tables", "_products", "_kernels", "_messages", "claims", "noise", "priors", "passes"},
@@ -80,9 +81,9 @@ def test_imports_point_one_way(path):
 def test_public_names_are_pinned():
     assert dir(te) == [
         "Claims", "ClaimsError", "DoubtfulEstimate", "Estimate", "Model", "Sensitivity",
-        "as_of", "calibration", "datasets", "diagnostics", "distributed", "engines", "estimate",
-        "faults", "noise", "plots", "pool", "priors", "readers", "sensitivity", "simulation",
-        "usual_alternatives",
+        "ToDate", "as_of", "calibration", "datasets", "diagnostics", "distributed", "engines",
+        "estimate", "faults", "noise", "plots", "pool", "priors", "readers", "sensitivity",
+        "simulation", "usual_alternatives",
     ]  # fmt: skip
     assert all(getattr(te, name) is not None for name in dir(te))
     with pytest.raises(AttributeError, match="module 'tollest' has no attribute 'guess'"):

@@ -15,6 +15,7 @@ from tollest._rows import Rows
 from tollest.claims import KINDS, Claims
 from tollest.engines import NUTS, AbstractEngine, NestedLaplace, PyMC, ThetaDraws
 from tollest.model import Model, Posterior
+from tollest.periods import Span, ToDate
 from tollest.support import Support
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_FORMAT = "tollest estimate 2"
+_FORMAT = "tollest estimate 3"
 _KINDS_OF_FILE = {".nc": "netCDF", ".parquet": "Parquet", ".csv": "CSV", ".html": "HTML"}
 _OF_CLAIMS = ("claim_location", "claim_source", "claim_kind", "claim_row")
 
@@ -166,6 +167,7 @@ def save(
         if isinstance(v, np.ndarray)
     }
     plain = {k: v for k, v in rows.items() if not isinstance(v, np.ndarray)}
+    plain["to_date"] = dataclasses.asdict(claims._rows.to_date)
     known_by = None if np.isnat(claims._known_by) else str(claims._known_by)
     described = dataclasses.asdict(dataclasses.replace(theta, theta=np.zeros((0, 0, 0))))
     described.pop("theta")
@@ -246,6 +248,9 @@ def load(
         else:
             values[item.name] = state[item.name].to_numpy()
     values["date"] = values["date"].astype("datetime64[D]")
+    values["spans"] = {k: (place, Span(*days)) for k, (place, days) in values["spans"].items()}
+    values["set_aside"] = {int(row): reason for row, reason in values["set_aside"].items()}
+    values["to_date"] = ToDate(**values["to_date"])
     known_by = np.datetime64(header["known_by"] or "NaT", "D")
     left_out = tuple((row, reason) for row, reason in header["left_out"])
     claims = Claims._resolve(Rows(**values), known_by, left_out)

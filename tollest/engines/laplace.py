@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 _LATEST = 0.5  # share of final draws from the proposal fitted to most; the rest of all others
 _IN_TAILS = 0.15  # share of draws from proposals in the tails of spreads
 _MANY = 40  # entries of theta
-_MANY_PATTERNS = 4000  # at which the likelihood is nearly quadratic, and a pass dear
+_MANY_LOCATIONS = 3000  # at which the likelihood is nearly quadratic
 _MANY_LEVELS = 1000  # priors of tolls, by group and covariates
 DEAR_CLAIMS = 60_000  # in different patterns, at which a round of draws must do
 ENOUGH = 80.0  # effective draws, of a hundred
@@ -78,7 +78,8 @@ class NestedLaplace:
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
         draws = None
-        is_large = posterior.problem.group.size >= _MANY_PATTERNS and posterior.nested is None
+        n_locations = posterior.problem.multiplicity.sum()
+        is_large = n_locations >= _MANY_LOCATIONS and posterior.nested is None
         # Outer products of gradients are by every prior's centre.
         if is_large and posterior.shared.level_group.size <= _MANY_LEVELS:
             draws = self._by_quadratic(posterior, rng, reporter)
