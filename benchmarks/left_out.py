@@ -106,9 +106,15 @@ def rows(name: str, claims: Claims, folds: list[int], draws: int) -> list[dict[s
     return out
 
 
-def kept(chosen: list[str]) -> list[dict[str, object]]:
-    """Rows of the page as it is, of other data than those chosen."""
-    return [dict(row) for row in rows_of(OUTPUT) if row["data"] not in chosen]
+def merged(new: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Rows of the page as it is, and new ones in place of those of the same data and method."""
+
+    def key(row: dict[str, object]) -> tuple[object, object]:
+        return row["data"], row["method"]
+
+    later = {key(row) for row in new}
+    rows = [dict(row) for row in rows_of(OUTPUT) if key(row) not in later] + new
+    return sorted(rows, key=lambda row: list(DATA).index(str(row["data"])))
 
 
 def main() -> None:
@@ -120,9 +126,8 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = [name for name in DATA if name in arguments.data]
     folds = [int(n) for n in arguments.folds.split(",")]
-    results = kept(chosen)
     for name in chosen:
-        results += rows(name, DATA[name](), folds, arguments.draws)
+        results = merged(rows(name, DATA[name](), folds, arguments.draws))
         lines = [
             "# Claims of sources left out, on real data", "",
             f"Printed by `python -m benchmarks.left_out`, {date.today()}, {processor()}, seed",

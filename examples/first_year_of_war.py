@@ -1,11 +1,13 @@
 """How many soldiers died on each side in the first year of the war in Ukraine?
 
-Radford et al. (2023, https://doi.org/10.1073/pnas.2307372120) estimated 76,687 Russian (38,670 to
-139,772) and 17,223 Ukrainian dead (6,219 to 39,105) to 23 February 2023. Their 556 reports on the
-dead, nearly all totals to date by seven groups of sources, are used here; those on wounded and
-equipment, whose ratio to the dead they let inform tolls, are not. Later Mediazona and Meduza
-counted Russian dead by the probate registry, of a narrower definition: without the militia of
-Donetsk and Luhansk who were no Russian citizens.
+Radford et al. (2023, https://doi.org/10.1073/pnas.2307372120) put 4,609 reports on losses of all
+kinds together. Here are their 556 on the dead, nearly all totals to date by seven groups of
+sources. Theirs on wounded and equipment, whose ratio to the dead they let speak of tolls, are left
+out, so that intervals are wider, and where Russian and Ukrainian sources contradict each other on
+Ukrainian dead nothing but priors says which is nearer.
+
+Later Mediazona and Meduza counted Russian dead by the probate registry. That is less than what
+reports may mean: it leaves out the militia of Donetsk and Luhansk who were no Russian citizens.
 
 Takes some minutes. `first_year_of_war.py 183 20` hears each source twice a year, in few draws.
 """
@@ -21,8 +23,12 @@ from tollest.priors import HalfNormal, Never, Normal, Pooled, Priors
 from tollest.support import Support
 
 every, draws = (int(text) for text in sys.argv[1:3] or ("28", "800"))
-# Their multipliers, of sources by whose dead they report.
-published = {"Russia": {"Russia": 0.3, "Ukraine": 4.3}, "Ukraine": {"Russia": 1.9, "Ukraine": 1.0}}
+# To 23 February 2023 with 95 % intervals, and reports as multiples of the dead, by whose dead.
+published = {
+    "Russian forces": (76_687, 38_670, 139_772),
+    "Ukrainian forces": (17_223, 6_219, 39_105),
+}
+multiples = {"Russia": {"Russia": 0.3, "Ukraine": 4.3}, "Ukraine": {"Russia": 1.9, "Ukraine": 1.0}}
 
 table = te.datasets.load("ukraine_war_2022")
 is_later = table["kind"] == "verified"
@@ -64,16 +70,22 @@ def compare(text: str, tolls: pd.DataFrame) -> None:
 
 
 alone, weeks = fit(later.index[:0]), later.index[2:-3]
-print(f"{alone.claims}\n\nDead to date, with 95 % credible intervals")
-for place in ("Russian forces", "Ukrainian forces"):
-    print(place, dead(alone, place).tail(1).to_string(header=False), sep="\n")
-print(f"The later count of Russian dead is {later.iloc[-1]:,}.\n\nReports, as times the dead")
+count = later.iloc[-1]
+print(f"{alone.claims}\n\nDead to the last day told, with 95 % credible intervals")
+for place, theirs in published.items():
+    ours = dead(alone, place).tail(1)
+    for who, (median, lower, upper) in {"here": ours.iloc[0], "published": theirs}.items():
+        holds = "holds" if lower <= count <= upper else "does not hold"
+        about = f"; {holds} the later count of {count:,}" if place[0] == "R" else ""
+        print(f"{place}, {who}: {median:,.0f} ({lower:,.0f} to {upper:,.0f}){about}")
+print("\nReports, as multiples of the dead, with 95 % credible intervals")
 sides = alone.sources_by_side(ci_prob=0.95).round(2)
-print(sides.assign(published=pd.DataFrame(published).T.stack()).to_string(na_rep=""))
+print(sides.assign(published=pd.DataFrame(multiples).T.stack()).to_string(na_rep=""))
 middle, russian = weeks[len(weeks) // 2], dead(alone, "Russian forces")
 compare("\nRussian totals without anchors", russian)
-between = dead(fit(weeks[::8]), "Russian forces").loc[russian.index.difference(weeks[::8])]
-compare("Anchors every eight weeks", between)
+half = weeks[::2]
+between = dead(fit(half), "Russian forces").loc[russian.index.difference(half)]
+compare("Anchors every other week, the days between", between)
 compare("Without anchors, second half year", russian.loc[middle:])
 first = fit(weeks[weeks < middle][::4])
 compare("Anchors in the first half year, the second", dead(first, "Russian forces").loc[middle:])
