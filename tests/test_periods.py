@@ -225,6 +225,7 @@ def test_what_repeats_a_total_is_read_beside_it():
         ([("2022-3x", None, None)], "period is '2022-3x'; a period is a day"),
         ([("2022-W60", None, None)], "period is '2022-W60'"),
         ([("2022-03", "2022-03-01", None)], "both a period and a from or to"),
+        ([(None, None, "x")], "to is 'x'; a date is a day of the calendar"),
         ([(None, "2022-03-01", None)], "is from 2022-03-01, with no end"),
         ([(None, "2022-03-02", "2022-03-01")], "which is before; swap"),
         (
@@ -239,6 +240,13 @@ def test_periods_that_are_none_are_named(rows, message):
 
     with pytest.raises(te.ClaimsError, match=message):
         read(rows, ("location", "source", "period", "from", "to", "count"))
+
+
+def test_days_are_no_choice_of_totals():
+    with pytest.raises(
+        TypeError, match=r"to_date is 28; it is a ToDate, such as ToDate\(every=28"
+    ):
+        read(daily([3, 4]), to_date=28)
 
 
 @pytest.mark.parametrize("every", [0, 2.5, "week"])

@@ -388,7 +388,14 @@ class Cells:
                 # A day is a day where the source was, not in Greenwich.
                 series = series.dt.replace_time_zone(None)
             return series.to_numpy().astype(day)
-        return self.read(name, read_day, NO_DAY, day)
+
+        def parse(value: object) -> np.datetime64:
+            try:
+                return read_day(value)
+            except ValueError as error:
+                raise ValueError(str(error).replace("date is", f"{name} is", 1)) from None
+
+        return self.read(name, parse, NO_DAY, day)
 
     def read(
         self,

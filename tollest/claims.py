@@ -239,6 +239,9 @@ class Claims:
         """
         given = {} if parents is None else parents
         chosen = ToDate() if to_date is None else to_date
+        if not isinstance(chosen, ToDate):
+            message = f"to_date is {shown(to_date)}; it is a ToDate, such as ToDate(every=28)"
+            raise TypeError(message)
         return cls._resolve(
             read_rows(table, columns or {}, words, locations, given, complete, chosen)
         )
