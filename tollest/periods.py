@@ -9,7 +9,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,10 @@ Stated = tuple[NDArray[np.signedinteger[Any]], ...]
 _DAY = np.timedelta64(1, "D")
 _OPEN = -(2**40)  # day on which a total to date begins: no claim says when
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})")
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_YEAR = re.compile(r"\d{4}")
+_CALENDAR: dict[Literal["M", "Y"], re.Pattern[str]] = {
+    "M": re.compile(r"(\d{4})-(\d{2})"),
+    "Y": re.compile(r"\d{4}"),
+}
 _PERIODS = (
     "a period is a day (2022-03-05), an ISO week (2022-W09), a month (2022-03), a year (2022), "
     "days from and to (2022-03-01/2022-03-07) or all up to a day (../2022-03-07)"
@@ -177,16 +179,11 @@ def _span_of(value: object) -> tuple[np.datetime64, np.datetime64]:
         if match := _WEEK.fullmatch(text):
             monday = np.datetime64(dt.date.fromisocalendar(int(match[1]), int(match[2]), 1), "D")
             return monday, monday + 6 * _DAY
-        if _MONTH.fullmatch(text):
-            month = np.datetime64(text, "M")
-            return np.datetime64(month, "D"), np.datetime64(
-                month + np.timedelta64(1, "M"), "D"
-            ) - _DAY
-        if _YEAR.fullmatch(text):
-            year = np.datetime64(text, "Y")
-            return np.datetime64(year, "D"), np.datetime64(
-                year + np.timedelta64(1, "Y"), "D"
-            ) - _DAY
+        for unit, pattern in _CALENDAR.items():
+            if pattern.fullmatch(text):
+                start = np.datetime64(text, unit)
+                after = start + np.timedelta64(1, unit)
+                return np.datetime64(start, "D"), np.datetime64(after, "D") - _DAY
         first, slash, last = text.partition("/")
         if slash and first.strip() in ("", ".."):
             return NO_DAY, np.datetime64(read_day(last.strip()), "D")
@@ -238,11 +235,10 @@ def laid_out(
     set_aside: dict[int, str] = {}
     stands = np.arange(len(place))  # the row whose period each is told with
     is_total = timed & np.isnat(begin) & can_err
-    for at, start in _firsts(place, timed, first, last).items():
-        here = np.flatnonzero(is_total & (place == at))
-        for who in np.unique(source[here]).tolist():
-            those = here[source[here] == who]
-            _thin(those, last, start, stated, to_date, stands, set_aside)
+    earliest = np.where(first == _OPEN, last, first)
+    # Sorted once: a table may be of as many places as rows.
+    order = np.argsort(place, kind="stable")
+    by_place = np.split(order, np.flatnonzero(np.diff(place[order])) + 1)
     spans: dict[str, tuple[str, Span]] = {}
     parent_of: dict[str, str] = {}
     complete: list[str] = []
@@ -255,8 +251,15 @@ def laid_out(
         spans[name] = (places[at], span)
         return name
 
-    for at in np.unique(place[timed]).tolist():
-        mine = np.flatnonzero(timed & (place == at))
+    for here in by_place:
+        at, mine = int(place[here[0]]), here[timed[here]]
+        if not mine.size:
+            continue
+        start, can_thin = int(earliest[mine].min()), here[is_total[here]]
+        for who in np.unique(source[can_thin]).tolist():
+            those = can_thin[source[can_thin] == who]
+            _thin(those, last, start, stated, to_date, stands, set_aside)
+        has_all = mine.size < here.size
         mine = mine[stands[mine] == mine]
         rows = {Span(int(first[r]), int(last[r])): r for r in mine[::-1].tolist()}
         within, crossing = _within(sorted(rows, key=lambda s: (s.begin, -s.end)))
@@ -278,7 +281,6 @@ def laid_out(
         for span, outer in within.items():
             parts.setdefault(outer, []).append(span)
         tops = parts.pop(None)
-        has_all = bool((~timed & (place == at)).any())
         whole[places[at]] = places[at]
         if has_all:
             parent_of |= {named(at, span): places[at] for span in tops}
@@ -306,16 +308,6 @@ def laid_out(
     )  # fmt: skip
 
 
-def _firsts(
-    place: Integers, timed: NDArray[np.bool_], first: Integers, last: Integers
-) -> dict[int, int]:
-    """First day that any claim on each place with periods names."""
-    earliest = np.where(first == _OPEN, last, first)
-    return {
-        at: int(earliest[timed & (place == at)].min()) for at in np.unique(place[timed]).tolist()
-    }
-
-
 def _thin(
     rows: Integers, last: Integers, start: int, stated: Stated, to_date: ToDate,
     stands: Integers, set_aside: dict[int, str],
@@ -338,7 +330,7 @@ def _thin(
         if same and not to_date.stale and len(latest) == 1:
             assert before is not None
             told = int(stands[before])
-            stands[stands == kept] = told
+            stands[rows[stands[rows] == kept]] = told
             set_aside[kept] = (
                 f"states what its total to {np.datetime64(int(last[before]), 'D')} did "
                 f"(row {before})"
