@@ -169,22 +169,37 @@ def test_rows_are_made_of_cells(family, lower, upper):
 @pytest.mark.parametrize("s", [0.03, 0.3, 40.0])
 def test_rows_by_shared_powers_are_made_of_cells(lower, upper, s):
     m, x = 0.2, np.log1p(np.arange(0.0, 100_000.0, 997.0))
-    a, _, w = noise.edges(np.array([lower]), np.array([upper]), OPEN)
+    a, b, w = noise.edges(np.array([lower]), np.array([upper]), OPEN)
     middle, power = 0.5 * x[-1], np.empty(x.size)
-    rows, only = np.full((3, x.size), np.nan), np.full((3, x.size), np.nan)
+    rows, only = np.full((2, x.size), np.nan), np.full((1, x.size), np.nan)
 
     _mass.powers(x, middle, s, power)
     start = math.exp((a[0] - m - middle) / s)
-    _mass.narrow_rows(x, 0, power, 0, x.size, start, (a[0] - m) / s, s, w[0] / s, rows, 1, 0)
-    _mass.narrow_masses(power, 0, x.size, start, w[0] / s, only, 0)
+    _mass.narrow_rows(power, 0, x.size, start, s, w[0] / s, 1.0, rows, 0)
+    _mass.narrow_masses(power, 0, x.size, start, w[0] / s, 3.0, only, 0)
+    edge, less, more = _mass.by_log_scale(_mass.LOGISTIC, m, s, a[0], b[0], w[0])
+    d_log_s = (edge - x) * rows[1] - less + more * rows[0]
 
     cells = np.array([cell("logistic", lower, upper, v + m, s) for v in x]).T
     held = cells[0] > np.log(1e-136)  # below, masses stop
     assert_allclose(rows[0, held], np.exp(cells[0, held]), rtol=1e-12)
     assert np.all(rows[0, ~held] < 2e-136)
     assert_allclose(rows[1] * s, cells[1], rtol=1e-12, atol=1e-12)
-    assert_allclose(rows[2], cells[2], rtol=1e-10, atol=1e-11)
-    assert_allclose(only[0], rows[0], rtol=1e-13)
+    assert_allclose(d_log_s, cells[2], rtol=1e-10, atol=1e-11)
+    assert_allclose(only[0], 3.0 * rows[0], rtol=1e-13)
+
+
+@pytest.mark.parametrize(("lower", "upper"), [(0, 0), (8, 8), (5, 4000), (0, 9), (4, None)])
+@pytest.mark.parametrize("s", [0.004, 0.3, 40.0])
+def test_derivative_by_log_scale_follows_from_mass_and_slope(lower, upper, s):
+    m, x = 0.2, np.log1p(np.arange(0.0, 10_000.0, 97.0))
+    a, b, w = noise.edges(np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN)
+    cells = np.array([cell("logistic", lower, upper, v + m, s) for v in x]).T
+
+    edge, less, more = _mass.by_log_scale(_mass.LOGISTIC, m, s, a[0], b[0], w[0])
+
+    d_log_s = (edge - x) * cells[1] / s - less + more * np.exp(cells[0])
+    assert_allclose(d_log_s, cells[2], rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("family", list(CODES))

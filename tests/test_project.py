@@ -21,6 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ROWS = [
     {"wording", "support", "_progress", "_text", "datasets", "rounding", "_ecdf"},
     {
+        "_compiled",
         "_mass",
         "_moves",
         "_patterns",

@@ -14,28 +14,31 @@ import math
 import numpy as np
 from numba import njit
 
-from tollest._mass import mass_cell
+from tollest._compiled import kernel
+from tollest._mass import LOGISTIC, mass_cell
 from tollest._products import (
     FIRST,
-    JOINT,
     LEAST,
     add_gradient,
     add_masses,
-    joint_at,
+    as_products,
+    highest,
     logarithms,
     products,
 )
-from tollest._tables import Floats, Grid, Integers, Parameters, Problem, extent, tabulate
+from tollest._tables import Floats, Grid, Integers, Parameters, Problem, tabulate
 
 # Natural-log units below a pattern's peak at which its window of support ends.
 DEPTH = 32.0
 # Every STRIDE-th point of the support is looked at to find the windows.
 STRIDE = 8
+# Of these, so many are looked at beyond the centres, and so many more while there is mass.
+_MARGIN, _FURTHER = 4, 16
 # Windows are made of whole vector registers.
 _LANES = 8
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def _cap(problem: Problem, parameters: Parameters, p: int) -> tuple[float, float, float]:
     """Log prior mass up to the cap of pattern `p`, and its derivatives by mu and log tau."""
     if problem.cap_edge[p] == np.inf:
@@ -44,13 +47,6 @@ def _cap(problem: Problem, parameters: Parameters, p: int) -> tuple[float, float
     z = (problem.cap_edge[p] - parameters.mu[problem.group[p]]) / tau
     inside = mass_cell(problem.toll_family, problem.toll_df, -np.inf, z, np.inf)
     return inside[0], inside[1] / tau, inside[2]
-
-
-@njit(cache=True, error_model="numpy")
-def _work(problem: Problem, low: Integers, high: Integers) -> Floats:
-    """Space for the pattern with the widest window, and for that with the most figures."""
-    most, widest = extent(problem, low, high)
-    return np.empty((FIRST + most, widest))
 
 
 @njit(cache=True, error_model="numpy")
@@ -71,34 +67,19 @@ def _centres(problem: Problem, parameters: Parameters) -> Integers:
     return out
 
 
-@njit(cache=True, error_model="numpy")
-def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integers]:
-    """Stretch of support outside which each pattern has no mass worth summing.
-
-    Every STRIDE-th point is evaluated, from the centres of the prior and of the claims outwards.
-    Between the outermost centres of its claims a pattern is always summed: beyond them nothing
-    but the prior can rise, and that only slowly.
-    """
-    n_patterns, n_support = problem.group.size, problem.x.size
-    columns = np.arange(0, n_support + STRIDE - 1, STRIDE)
-    columns[-1] = n_support - 1
-    n_columns = columns.size
-    low, high = np.zeros(n_patterns, np.int64), np.full(n_patterns, n_columns)
-    grid = Grid(
-        problem.x[columns], problem.bin_lower[columns], problem.bin_upper[columns],
-        problem.bin_width[columns],
-    )  # fmt: skip
-    prior, prior_base, figure, figure_base, claim, claim_base, _, _ = tabulate(
-        problem, parameters, grid, low, high, bool(np.bool_(False))
-    )
+@kernel()
+def _search(
+    problem: Problem, parameters: Parameters, grid: Grid, columns: Integers, centres: Integers,
+    modes: Integers, table: Floats, prior_base: Integers, figure_base: Integers,
+    claim_base: Integers, claim_terms: Floats, spare: int, work: int, width: int, low: Integers,
+    high: Integers,
+) -> None:  # fmt: skip
+    """Fill `low` and `high`, from tables on every STRIDE-th point."""
+    n_support, n_columns = problem.x.size, columns.size
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     group, firsts, lasts = problem.group, problem.first, problem.last
-    work = _work(problem, low, high)
-    centres = _centres(problem, parameters)
-    modes = np.searchsorted(problem.x, parameters.mu)
-    at_column = np.empty(n_columns)
     depth = math.exp(-DEPTH)
-    for p in range(n_patterns):
+    for p in range(low.size):
         first, last = firsts[p], lasts[p]
         if last - first <= 2 * STRIDE:
             low[p], high[p] = first, last
@@ -112,43 +93,65 @@ def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integer
         end = max(min((last - 1) // STRIDE + 1, n_columns), begin + 1)
         # From the centres of the claims and of the prior outwards, until there is nothing left.
         middle = modes[group[p]]
-        left = min(max(min(inner, middle) // STRIDE, begin), end - 1)
-        right = min(max(max(outer, middle) // STRIDE + 1, left), end - 1)
-        reach, right, peak = right, left - 1, 0.0
+        start = max(min(inner, middle) // STRIDE - _MARGIN, begin)
+        stop = min(max(outer, middle) // STRIDE + 1 + _MARGIN, end)
         while True:
-            if right < reach:
-                right += 1
-                k = right
-            elif left > begin and at_column[left] >= peak * depth:
-                left -= 1
-                k = left
-            elif right < end - 1 and at_column[right] >= peak * depth:
-                right += 1
-                k = right
-            else:
-                break
-            # The one call: compiled at each place, this is most of the function.
-            at_column[k] = joint_at(
-                p, k, offsets, members, claim_figure, group, prior, prior_base, figure,
-                figure_base, claim, claim_base,
+            # Whole vector registers, as far as there are columns.
+            n = min(_LANES * ((stop - start + _LANES - 1) // _LANES), end - begin)
+            start = min(start, end - n)
+            total, _ = products(
+                p, start, n, offsets, members, claim_figure, group, table, prior_base,
+                figure_base, claim_base, claim_terms, spare, work, width,
             )  # fmt: skip
-            peak = max(peak, at_column[k])
-        if not LEAST < peak < np.inf:
-            left, right = begin, end - 1
-            logarithms(problem, parameters, grid, p, begin, end - begin, work)
-            peak = -np.inf
-            for k in range(begin, end):
-                at_column[k] = work[JOINT, k - begin]
-                peak = max(peak, at_column[k])
-        while at_column[left] < peak * depth:
+            if not LEAST < total < np.inf:
+                start, n = begin, end - begin
+                logarithms(problem, parameters, grid, p, start, n, table, work, width)
+            least, stop = depth * highest(table, work, n), start + n
+            is_open_left = start > begin and table[0, work] >= least
+            is_open_right = stop < end and table[0, work + n - 1] >= least
+            if not is_open_left and not is_open_right:
+                break
+            start -= min(_FURTHER, start - begin) if is_open_left else 0
+            stop += min(_FURTHER, end - stop) if is_open_right else 0
+        left, right = 0, n - 1
+        while table[0, work + left] < least:
             left += 1
-        while at_column[right] < peak * depth:
+        while table[0, work + right] < least:
             right -= 1
+        left, right = left + start, right + start
         left, right = columns[max(left - 1, 0)], columns[min(right + 1, n_columns - 1)] + 1
         left, right = max(min(left, inner), 0), max(right, outer)
         # Whole vector registers: what is left over after them costs more than it adds.
         left, right = _LANES * (left // _LANES), _LANES * ((right + _LANES - 1) // _LANES)
         low[p], high[p] = max(left, first), min(right, last)
+
+
+@njit(cache=True, error_model="numpy")
+def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integers]:
+    """Stretch of support outside which each pattern has no mass worth summing.
+
+    Every STRIDE-th point is evaluated about the centres of the prior and of the claims, and
+    further on while there is mass.
+    Between the outermost centres of its claims a pattern is always summed: beyond them nothing
+    but the prior can rise, and that only slowly.
+    """
+    n_patterns, n_support = problem.group.size, problem.x.size
+    columns = np.arange(0, n_support + STRIDE - 1, STRIDE)
+    columns[-1] = n_support - 1
+    n_columns = columns.size
+    low, high = np.zeros(n_patterns, np.int64), np.full(n_patterns, n_columns)
+    grid = Grid(
+        problem.x[columns], problem.bin_lower[columns], problem.bin_upper[columns],
+        problem.bin_width[columns],
+    )  # fmt: skip
+    table, prior_base, figure_base, _, claim_base, claim_terms, spare, work, width = tabulate(
+        problem, parameters, grid, low, high, FIRST, bool(np.bool_(False))
+    )
+    modes = np.searchsorted(problem.x, parameters.mu)
+    _search(
+        problem, parameters, grid, columns, _centres(problem, parameters), modes, table,
+        prior_base, figure_base, claim_base, claim_terms, spare, work, width, low, high,
+    )  # fmt: skip
     return low, high
 
 
@@ -187,102 +190,113 @@ def evaluate(
     """
     low, high = windows(problem, parameters)
     grid = _grid(problem)
-    prior, prior_base, figure, figure_base, claim, claim_base, spare, constant = tabulate(
-        problem, parameters, grid, low, high, gradient
-    )
+    (
+        table, prior_base, figure_base, figure_terms, claim_base, claim_terms, spare, work, width
+    ) = tabulate(problem, parameters, grid, low, high, FIRST, gradient)  # fmt: skip
+    omega, n_groups = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), parameters.mu.size
+    sums = np.zeros(n_groups + 3 * omega.size + 3)
+    own, touched = np.zeros(sums.size), np.empty(sums.size, np.int64)
+    value = _sum(
+        problem, parameters, grid, low, high, gradient, table, prior_base, figure_base,
+        figure_terms, claim_base, claim_terms, spare, work, width, omega, sums, own, touched,
+        matrix,
+    )  # fmt: skip
+    if gradient:
+        split(sums, gradients)
+    return value
+
+
+@njit(cache=True, error_model="numpy")
+def split(sums: Floats, gradients: Parameters) -> None:
+    """Overwrite derivatives by parameters with those that stand one after the other."""
+    start = 0
+    for array in gradients:
+        array[:] = sums[start : start + array.size]
+        start += array.size
+
+
+@kernel()
+def _sum(
+    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
+    gradient: bool, table: Floats, prior_base: Integers, figure_base: Integers,
+    figure_terms: Floats, claim_base: Integers, claim_terms: Floats, spare: int, work: int,
+    width: int, omega: Floats, sums: Floats, own: Floats, touched: Integers, matrix: Floats,
+) -> float:  # fmt: skip
+    """Sum over patterns; derivatives are added to `sums`.
+
+    Where `matrix` wants those of each location they are first in `own`, which is zero but where
+    the location has something to say.
+    """
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     claim_voice, group, multiplicity = problem.claim_voice, problem.group, problem.multiplicity
-    cap_edge = problem.cap_edge
-    n_groups, n_sources, each = parameters.mu.size, parameters.bias.size, matrix.size > 0
-    # Gradients of one location, zero but where it has something to say.
-    own = np.zeros(n_groups + 3 * n_sources + 3)
-    ends = n_groups + n_sources * np.arange(4)
-    mu, bias, log_scatter, repeat, shared = gradients
-    if gradient:
-        for array in gradients:
-            array[:] = 0.0
-    if each:
-        mu, bias, log_scatter = own[:n_groups], own[ends[0] : ends[1]], own[ends[1] : ends[2]]
-        repeat, shared = own[ends[2] : ends[3]], own[ends[3] :]
-    touched = np.empty(own.size, np.int64)
-    work, omega = _work(problem, low, high), 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
+    cap_edge, each, n_groups = problem.cap_edge, matrix.size > 0, parameters.mu.size
+    is_logistic, out = problem.family == LOGISTIC, own if each else sums
     value = 0.0
     for p in range(low.size):
         a, n, times = low[p], high[p] - low[p], multiplicity[p]
         total, log_unit = products(
-            p, a, n, offsets, members, claim_figure, group, prior, prior_base, figure,
-            figure_base, claim, claim_base, constant, spare, work,
+            p, a, n, offsets, members, claim_figure, group, table, prior_base, figure_base,
+            claim_base, claim_terms, spare, work, width,
         )  # fmt: skip
         if LEAST < total < np.inf:
             log_unit += math.log(total)
         else:
-            total, log_unit = 1.0, logarithms(problem, parameters, grid, p, a, n, work)
+            total = 1.0
+            log_unit = logarithms(problem, parameters, grid, p, a, n, table, work, width)
+            as_products(
+                p, a, n, offsets, members, claim_figure, table, claim_base, claim_terms, spare,
+                work, width,
+            )  # fmt: skip
         weight = 1.0 if each else times
         if cap_edge[p] < np.inf:
             log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
             log_unit -= log_inside
             if gradient:
-                mu[group[p]] -= weight * d_mu
-                shared[0] -= weight * d_log_tau
+                out[group[p]] -= weight * d_mu
+                out[out.size - 3] -= weight * d_log_tau
         value += times * log_unit
         if gradient:
             add_gradient(
                 p, a, n, weight, weight / total, offsets, members, claim_figure, claim_voice,
-                group, prior, prior_base, figure, figure_base, claim, claim_base, omega, work,
-                mu, bias, log_scatter, repeat, shared,
+                group, table, prior_base, figure_base, figure_terms, claim_base, claim_terms,
+                spare, work, width, is_logistic, omega, n_groups, out,
             )  # fmt: skip
         if each:
-            n_touched = _touched(p, offsets, members, claim_voice, group, ends, touched)
-            _add_outer_product(times, own, touched[:n_touched], matrix)
-            _move(times, own, touched[:n_touched], gradients, ends)
+            n_touched = _touched(p, offsets, members, claim_voice, group, n_groups, touched, own)
+            _move(times, touched[:n_touched], own, sums, matrix)
     return value
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def _touched(
     p: int, offsets: Integers, members: Integers, claim_voice: Integers, group: Integers,
-    ends: Integers, touched: Integers,
+    n_groups: int, touched: Integers, own: Floats,
 ) -> int:  # fmt: skip
     """Entries of the parameters that a location speaks of, each once; how many they are."""
+    shared = own.size - 3
+    n_sources = (shared - n_groups) // 3
     touched[0] = group[p]
     n = 1
     for i in range(3):
-        touched[n] = ends[3] + i
+        touched[n] = shared + i
         n += 1
     for m in range(offsets[p], offsets[p + 1]):
         for i in range(3):
-            touched[n] = ends[i] + claim_voice[members[m]]
+            touched[n] = n_groups + i * n_sources + claim_voice[members[m]]
             n += 1
     return n
 
 
-@njit(cache=True, error_model="numpy")
-def _add_outer_product(times: float, own: Floats, touched: Integers, matrix: Floats) -> None:
+@kernel()
+def _move(times: float, touched: Integers, own: Floats, sums: Floats, matrix: Floats) -> None:
+    """Add a location's gradient and its outer product to those of all, and leave zeros."""
     for i in touched:
         scaled = times * own[i]
+        sums[i] += scaled
         for j in touched:
             matrix[i, j] += scaled * own[j]
-
-
-@njit(cache=True, error_model="numpy")
-def _move(
-    times: float, own: Floats, touched: Integers, gradients: Parameters, ends: Integers
-) -> None:
-    """Add a location's gradient to that of all, and leave zeros."""
-    mu, bias, log_scatter, repeat, shared = gradients
     for i in touched:
-        value = times * own[i]
         own[i] = 0.0
-        if i < ends[0]:
-            mu[i] += value
-        elif i < ends[1]:
-            bias[i - ends[0]] += value
-        elif i < ends[2]:
-            log_scatter[i - ends[1]] += value
-        elif i < ends[3]:
-            repeat[i - ends[2]] += value
-        else:
-            shared[i - ends[3]] += value
 
 
 def log_likelihood(
@@ -330,12 +344,11 @@ def tolls(
     """
     low, high = windows(problem, parameters)
     grid = _grid(problem)
-    prior, prior_base, figure, figure_base, claim, claim_base, spare, constant = tabulate(
-        problem, parameters, grid, low, high, bool(np.bool_(False))
+    table, prior_base, figure_base, _, claim_base, claim_terms, spare, work, width = tabulate(
+        problem, parameters, grid, low, high, FIRST, bool(np.bool_(False))
     )
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    group, work = problem.group, _work(problem, low, high)
-    totals = np.empty(work.shape[1])
+    group, totals = problem.group, np.empty(width)
     at = 0
     for p in range(low.size):
         a, n = low[p], high[p] - low[p]
@@ -343,30 +356,31 @@ def tolls(
         if masses.size == 0 and logs.size == 0 and not is_drawn:
             continue
         total, log_unit = products(
-            p, a, n, offsets, members, claim_figure, group, prior, prior_base, figure,
-            figure_base, claim, claim_base, constant, spare, work,
+            p, a, n, offsets, members, claim_figure, group, table, prior_base, figure_base,
+            claim_base, claim_terms, spare, work, width,
         )  # fmt: skip
         if LEAST < total < np.inf:
             log_unit += math.log(total)
         else:
-            total, log_unit = 1.0, logarithms(problem, parameters, grid, p, a, n, work)
+            total = 1.0
+            log_unit = logarithms(problem, parameters, grid, p, a, n, table, work, width)
         if logs.size > 0:
             logs[p] = log_unit - _cap(problem, parameters, p)[0]
         if masses.size > 0:
-            add_masses(masses, p, a, n, work, total, weight)
+            add_masses(masses, p, a, n, table, work, total, weight)
         if not is_drawn:
             continue
         total = 0.0
         for k in range(n):
-            total += work[JOINT, k]
+            total += table[0, work + k]
             totals[k] = total
         while at < order.size and pattern[order[at]] == p:
             i = order[at]
             target = uniform[i] * totals[n - 1]
             k = min(np.searchsorted(totals[:n], target, side="right"), n - 1)
-            below = totals[k - 1] if k > 0 else 0.0
+            below, mass = totals[k - 1] if k > 0 else 0.0, table[0, work + k]
             index[i] = a + k
-            within[i] = min(max((target - below) / max(work[JOINT, k], 1e-300), 0.0), 1.0 - 1e-12)
+            within[i] = min(max((target - below) / max(mass, 1e-300), 0.0), 1.0 - 1e-12)
             at += 1
 
 

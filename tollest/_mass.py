@@ -170,11 +170,11 @@ def _clamped(power: float) -> float:
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
 def narrow_masses(
-    power: Floats, at: int, n: int, start: float, w: float, table: Floats, s: int
+    power: Floats, at: int, n: int, start: float, w: float, factor: float, table: Floats, s: int
 ) -> None:
-    """Mass of one narrow interval in the first row of a table, without derivatives."""
+    """Mass of one narrow interval, times a factor, in the first row of a table."""
     v, mass = power[at : at + n], table[0, s : s + n]
-    c, shrink = _one_minus_exp(w), exp(-w)
+    c, shrink = factor * _one_minus_exp(w), exp(-w)
     for k in range(n):
         vk = _clamped(start * v[k])
         # As `narrow_rows` has it, to the last digit.
@@ -184,27 +184,42 @@ def narrow_masses(
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
 def narrow_rows(
-    x: Floats, a: int, power: Floats, at: int, n: int, start: float, z: float, scale: float,
-    w: float, table: Floats, row: int, s: int,
+    power: Floats, at: int, n: int, start: float, scale: float, w: float, factor: float,
+    table: Floats, s: int,
 ) -> None:  # fmt: skip
-    """Mass of one narrow interval, and derivatives of its log in `row` and the one after it.
+    """Do as `narrow_masses`; the derivative of its log by the centre in the second row.
 
-    `z` is the interval's standardised lower edge for an `x` of 0. With ``v``, the exponential of
-    that edge for each `x`, there is one division in a cell.
+    With ``v``, the exponential of the lower edge for each point, there is one division in a cell.
     """
-    xs, v, mass = x[a : a + n], power[at : at + n], table[0, s : s + n]
-    d_centre, d_log_scale = table[row, s : s + n], table[row + 1, s : s + n]
-    c, shrink, inverse = _one_minus_exp(w), exp(-w), 1.0 / scale
-    ratio = w / c * shrink
+    v, mass, d_centre = power[at : at + n], table[0, s : s + n], table[1, s : s + n]
+    c, shrink, inverse = factor * _one_minus_exp(w), exp(-w), 1.0 / scale
     for k in range(n):
         vk = _clamped(start * v[k])
         below, above = 1.0 + vk, shrink + vk
         share = 1.0 / (below * above)
-        # F(upper) less 1 - F(lower)
-        skew = (vk * below - above) * share
         mass[k] = c * vk * share
-        d_centre[k] = skew * inverse
-        d_log_scale[k] = (z - xs[k] * inverse) * skew - ratio * (below * below * share)
+        # F(upper) less 1 - F(lower)
+        d_centre[k] = (vk * below - above) * share * inverse
+
+
+@njit(cache=True, error_model="numpy")
+def by_log_scale(
+    family: int, centre: float, scale: float, lower: float, upper: float, width: float
+) -> tuple[float, float, float]:
+    r"""Numbers that give an interval's derivative by log scale from that by its centre.
+
+    With ``m`` the mass at locations ``x + centre`` and ``d`` the derivative of its log by the
+    centre, that by log scale is ``(e - x) d - a + b m`` for the numbers ``e, a, b`` given here.
+    For ``F`` the logistic this is exact: of ``F(u)`` and ``F(l)`` there, the mass and ``d`` are
+    difference and sum. Of other families a remainder is left.
+    """
+    if lower == -np.inf and upper == np.inf:
+        return 0.0, 0.0, 0.0
+    if lower == -np.inf or upper == np.inf:
+        return (upper if lower == -np.inf else lower) - centre, 0.0, 0.0
+    w = width / scale if family == LOGISTIC else 0.0
+    over = w / _one_minus_exp(w) if w > 0.0 else 0.0
+    return lower + 0.5 * width - centre, over - 0.5 * w, 0.5 * w
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")

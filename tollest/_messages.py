@@ -25,10 +25,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tollest._kernels import _cap, _grid, _work
-from tollest._mass import mass_cell
+from tollest._kernels import _cap, _grid, split
+from tollest._mass import LOGISTIC, mass_cell
 from tollest._octaves import add_slopes, convolve
-from tollest._products import JOINT, LEAST, add_gradient, logarithms, products
+from tollest._products import (
+    FIRST,
+    LEAST,
+    add_gradient,
+    as_products,
+    highest,
+    logarithms,
+    products,
+)
 from tollest._tables import Grid, Parameters, Problem, tabulate
 
 Floats = NDArray[np.float64]
@@ -95,47 +103,46 @@ def evaluate(
         if p >= 0:
             begin[p], end[p] = min(begin[p], low[v]), max(end[p], high[v])
     grid = _grid(problem)
-    prior, prior_base, figure, figure_base, claim, claim_base, spare, constant = tabulate(
-        problem, parameters, grid, begin, end, gradient
-    )
+    (
+        table, prior_base, figure_base, figure_terms, claim_base, claim_terms, spare, work, width
+    ) = tabulate(problem, parameters, grid, begin, end, FIRST, gradient)  # fmt: skip
     flat = parameters.mu.size - 1
     a, b = n_points, 0
     for p in range(n_patterns):
         if problem.group[p] == flat:
             a, b = min(a, begin[p]), max(b, end[p])
     if b > a:
-        prior[0, prior_base[flat] + a : prior_base[flat] + b] = 1.0
-        prior[1:, prior_base[flat] + a : prior_base[flat] + b] = 0.0
+        table[0, prior_base[flat] + a : prior_base[flat] + b] = 1.0
+        table[1:, prior_base[flat] + a : prior_base[flat] + b] = 0.0
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     claim_voice, group, cap_edge = problem.claim_voice, problem.group, problem.cap_edge
-    work, omega = _work(problem, begin, end), 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
-    mu, bias, log_scatter, repeat, shared = gradients
+    omega, n_groups = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), parameters.mu.size
+    sums = np.zeros(n_groups + 3 * omega.size + 3)
     if gradient:
-        for array in gradients:
-            array[:] = 0.0
+        split(sums, gradients)
     own, units = np.zeros((n_patterns, n_points)), np.empty(n_patterns)
     for p in range(n_patterns):
         a, n = begin[p], end[p] - begin[p]
         total, units[p] = products(
-            p, a, n, offsets, members, claim_figure, group, prior, prior_base, figure,
-            figure_base, claim, claim_base, constant, spare, work,
+            p, a, n, offsets, members, claim_figure, group, table, prior_base, figure_base,
+            claim_base, claim_terms, spare, work, width,
         )  # fmt: skip
         if not LEAST < total < np.inf:
-            units[p] = _in_logs(problem, parameters, grid, p, a, n, work)
-        peak = work[JOINT, :n].max()
+            units[p] = _in_logs(problem, parameters, grid, p, a, n, table, work, width)
+        peak = highest(table, work, n)
         if not 0.0 < peak < np.inf:
             return -np.inf
         units[p] += math.log(peak)
         # Claims on a whole and on its parts may contradict each other beyond what a float holds:
         # then the density is that of the floor, finite, and rises to where it is theirs.
         for k in range(n):
-            own[p, a + k] = max(work[JOINT, k] / peak, _FLOOR)
+            own[p, a + k] = max(table[0, work + k] / peak, _FLOOR)
         if cap_edge[p] < np.inf and group[p] != flat:
             log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
             units[p] -= log_inside
             if gradient:
-                mu[group[p]] -= forest.n_nodes[p] * d_mu
-                shared[0] -= forest.n_nodes[p] * d_log_tau
+                sums[group[p]] -= forest.n_nodes[p] * d_mu
+                sums[sums.size - 3] -= forest.n_nodes[p] * d_log_tau
     value = 0.0
     weights = np.zeros((n_patterns if gradient else 0, n_points))
     for t in range(forest.offsets.size - 1):
@@ -147,29 +154,35 @@ def evaluate(
     for p in range(n_patterns):
         a, n = begin[p], end[p] - begin[p]
         total = products(
-            p, a, n, offsets, members, claim_figure, group, prior, prior_base, figure,
-            figure_base, claim, claim_base, constant, spare, work,
+            p, a, n, offsets, members, claim_figure, group, table, prior_base, figure_base,
+            claim_base, claim_terms, spare, work, width,
         )[0]  # fmt: skip
         if not LEAST < total < np.inf:
-            _in_logs(problem, parameters, grid, p, a, n, work)
-        peak = work[JOINT, :n].max()
-        for row in range(work.shape[0]):
+            _in_logs(problem, parameters, grid, p, a, n, table, work, width)
+            as_products(
+                p, a, n, offsets, members, claim_figure, table, claim_base, claim_terms, spare,
+                work, width,
+            )  # fmt: skip
+        peak = highest(table, work, n)
+        for row in range(work, table.shape[1], width):
             for k in range(n):
-                work[row, k] *= weights[p, a + k] / peak
+                table[0, row + k] *= weights[p, a + k] / peak
         add_gradient(
-            p, a, n, forest.n_nodes[p], 1.0, offsets, members, claim_figure, claim_voice,
-            group, prior, prior_base, figure, figure_base, claim, claim_base, omega, work,
-            mu, bias, log_scatter, repeat, shared,
+            p, a, n, forest.n_nodes[p], 1.0, offsets, members, claim_figure, claim_voice, group,
+            table, prior_base, figure_base, figure_terms, claim_base, claim_terms, spare, work,
+            width, problem.family == LOGISTIC, omega, n_groups, sums,
         )  # fmt: skip
+    split(sums, gradients)
     return value
 
 
 @njit(cache=True, error_model="numpy")
 def _in_logs(
-    problem: Problem, parameters: Parameters, grid: Grid, p: int, a: int, n: int, work: Floats
-) -> float:
+    problem: Problem, parameters: Parameters, grid: Grid, p: int, a: int, n: int, table: Floats,
+    work: int, width: int,
+) -> float:  # fmt: skip
     """Do as `logarithms`; without the prior where the pattern is of sums."""
-    log_unit = logarithms(problem, parameters, grid, p, a, n, work)
+    log_unit = logarithms(problem, parameters, grid, p, a, n, table, work, width)
     if problem.group[p] != parameters.mu.size - 1:
         return log_unit
     tau = math.exp(parameters.shared[0])
@@ -179,8 +192,8 @@ def _in_logs(
         mass = mass_cell(
             problem.toll_family, problem.toll_df, lower, upper, problem.bin_width[a + k] / tau
         )[0]
-        for row in range(work.shape[0]):
-            work[row, k] *= math.exp(-max(mass, -600.0))
+        for row in range(work, table.shape[1], width):
+            table[0, row + k] *= math.exp(-max(mass, -600.0))
     return log_unit
 
 

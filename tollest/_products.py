@@ -10,69 +10,86 @@ the same number,
     \quad F_g = \prod_{c \in g} f_c, \quad
     R_g = \prod_{c \in g} \Big(f_c + \frac{\omega_c}{1 - \omega_c}\Big).
 
-``f``, ``f + odds`` and ``p`` are read from the rows of `tollest._tables`. Loops run along the
-support, where compilers turn them into vector instructions; one exponential is never taken.
+``f`` and ``p`` are read from the rows of `tollest._tables`. Loops run along the support, where
+compilers turn them into vector instructions; one exponential is never taken.
 Where products underflow, as under claims that contradict each other at a tiny scatter, the
 pattern is summed in logarithms instead.
 
-Arrays are handed over one by one: of a named tuple each is counted at every access, atomically,
-which would cost more than the sums.
+Arrays are handed over one by one: a tuple of all of them would be copied at every call.
 """
 
 import math
 
 import numpy as np
-from numba import njit
 
+from tollest._compiled import kernel
 from tollest._mass import FAST, SUMS, mass_cell
-from tollest._tables import Floats, Grid, Integers, Parameters, Problem, softplus
+from tollest._tables import (
+    EDGE,
+    LESS,
+    MORE,
+    ODDS,
+    UNIT,
+    Floats,
+    Grid,
+    Integers,
+    Parameters,
+    Problem,
+    softplus,
+)
 
 # A sum of products below this may have lost terms to underflow, or have masses in it that stop
 # at 1e-137.
 LEAST = 1e-120
 
 
-# Rows of the work space: the joint; the product of own masses; the probability that no claimed
-# number is the figure; a sum or product on the way; then each figure's part of the joint.
+# Work space, in stretches of the table's first row: the joint; the product of own masses; the
+# probability that no claimed number is the figure; a product on the way; then each figure's part
+# of the joint, but for what its own claims say where it does the rounds.
 JOINT, NONE, REST, WAY, FIRST = 0, 1, 2, 3, 4
 
-# A figure is three rows: its claims' own masses, and the same with the odds of repeating, which
-# are rows 0 and 1 of the claims' table from `s` on, in spare columns where claims share a figure;
-# and the probability that it is the one that does the rounds, row 0 of the figures' from `t` on.
+# A figure is its claims' own masses, row 0 from `s` on; what they are where it does the rounds,
+# `odds` more than `row` from there on; and the probability that it does, row 0 from `t` on. Where
+# several claims share a figure, `s` is in spare columns, and `row` is 1 with the product of all
+# odds in it.
 #
-# These loops make their own views: made by the caller they would be counted, atomically.
+# These loops are handed one table and columns in it, and make their own views. None of them
+# allocates, so that nothing has to be counted (`_nrt`): each array that is handed over, or viewed,
+# would cost two atomic instructions, and all of them together half of the time.
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
-def _own_claim(claim: Floats, out: int, n: int, start: Floats, s: int, t: int) -> None:
+@kernel(fastmath=FAST)
+def _own_claim(table: Floats, out: int, n: int, s: int, t: int) -> None:
     """Multiply what a pattern starts with by a claim that cannot repeat the figure."""
-    product, begun, mass = claim[0, out : out + n], start[0, s : s + n], claim[0, t : t + n]
+    product, begun, mass = table[0, out : out + n], table[0, s : s + n], table[0, t : t + n]
     for k in range(n):
         product[k] = begun[k] * mass[k]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
-def _two_claims(claim: Floats, out: int, n: int, s: int, t: int) -> None:
+@kernel(fastmath=FAST)
+def _two_claims(
+    table: Floats, out: int, n: int, s: int, odds: float, t: int, other_odds: float
+) -> None:
     """Products of two claims of the same figure."""
-    own, both = claim[0, out : out + n], claim[1, out : out + n]
-    mass, either = claim[0, s : s + n], claim[1, s : s + n]
-    other_mass, other_either = claim[0, t : t + n], claim[1, t : t + n]
+    own, both = table[0, out : out + n], table[1, out : out + n]
+    mass, other = table[0, s : s + n], table[0, t : t + n]
     for k in range(n):
-        own[k] = mass[k] * other_mass[k]
-        both[k] = either[k] * other_either[k]
+        own[k] = mass[k] * other[k]
+        both[k] = (mass[k] + odds) * (other[k] + other_odds)
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
-def _times(claim: Floats, row: int, out: int, n: int, s: int) -> None:
+@kernel(fastmath=FAST)
+def _times(table: Floats, row: int, out: int, n: int, s: int, odds: float) -> None:
     """Multiply a product in `row` by one more claim."""
-    product, mass = claim[row, out : out + n], claim[row, s : s + n]
+    product, mass = table[row, out : out + n], table[0, s : s + n]
     for k in range(n):
-        product[k] *= mass[k]
+        product[k] *= mass[k] + odds
 
 
-@njit(cache=True, fastmath=SUMS, error_model="numpy")
-def _no_figure(work: Floats, n: int, start: Floats, a: int) -> float:
-    joint, none, begun = work[JOINT, :n], work[NONE, :n], start[0, a : a + n]
+@kernel(fastmath=SUMS)
+def _no_figure(table: Floats, work: int, width: int, n: int, start: int) -> float:
+    joint, begun = table[0, work : work + n], table[0, start : start + n]
+    none = table[0, work + NONE * width : work + NONE * width + n]
     total = 0.0
     for k in range(n):
         joint[k] = begun[k]
@@ -81,17 +98,18 @@ def _no_figure(work: Floats, n: int, start: Floats, a: int) -> float:
     return total
 
 
-@njit(cache=True, fastmath=SUMS, error_model="numpy")
+@kernel(fastmath=SUMS)
 def _one_figure(
-    work: Floats, n: int, start: Floats, a: int, claim: Floats, s: int, figure: Floats, t: int
+    table: Floats, work: int, width: int, n: int, start: int, s: int, row: int, odds: float, t: int
 ) -> float:
-    joint, none, term = work[JOINT, :n], work[NONE, :n], work[FIRST, :n]
-    begun, own, either = start[0, a : a + n], claim[0, s : s + n], claim[1, s : s + n]
-    free = figure[0, t : t + n]
+    joint, begun = table[0, work : work + n], table[0, start : start + n]
+    none = table[0, work + NONE * width : work + NONE * width + n]
+    term = table[0, work + FIRST * width : work + FIRST * width + n]
+    own, more, free = table[0, s : s + n], table[row, s : s + n], table[0, t : t + n]
     total = 0.0
     for k in range(n):
-        product, part = begun[k] * own[k], begun[k] * (free[k] * either[k])
-        value = max(1.0 - free[k], 0.0) * product + part
+        product, part = begun[k] * own[k], begun[k] * free[k]
+        value = max(1.0 - free[k], 0.0) * product + part * (more[k] + odds)
         none[k] = product
         term[k] = part
         joint[k] = value
@@ -99,22 +117,24 @@ def _one_figure(
     return total
 
 
-@njit(cache=True, fastmath=SUMS, error_model="numpy")
+@kernel(fastmath=SUMS)
 def _two_figures(
-    work: Floats, n: int, start: Floats, a: int, claim: Floats, s1: int, s2: int,
-    figure: Floats, t1: int, t2: int,
+    table: Floats, work: int, width: int, n: int, start: int, s1: int, s2: int, row1: int,
+    row2: int, odds1: float, odds2: float, t1: int, t2: int,
 ) -> float:  # fmt: skip
-    joint, none = work[JOINT, :n], work[NONE, :n]
-    term1, term2 = work[FIRST, :n], work[FIRST + 1, :n]
-    begun = start[0, a : a + n]
-    own1, either1, free1 = claim[0, s1 : s1 + n], claim[1, s1 : s1 + n], figure[0, t1 : t1 + n]
-    own2, either2, free2 = claim[0, s2 : s2 + n], claim[1, s2 : s2 + n], figure[0, t2 : t2 + n]
+    joint, begun = table[0, work : work + n], table[0, start : start + n]
+    none = table[0, work + NONE * width : work + NONE * width + n]
+    term1 = table[0, work + FIRST * width : work + FIRST * width + n]
+    term2 = table[0, work + (FIRST + 1) * width : work + (FIRST + 1) * width + n]
+    own1, more1, free1 = table[0, s1 : s1 + n], table[row1, s1 : s1 + n], table[0, t1 : t1 + n]
+    own2, more2, free2 = table[0, s2 : s2 + n], table[row2, s2 : s2 + n], table[0, t2 : t2 + n]
     total = 0.0
     for k in range(n):
         first, second = begun[k] * own1[k], begun[k] * own2[k]
         product = first * own2[k]
-        part1, part2 = second * (free1[k] * either1[k]), first * (free2[k] * either2[k])
-        value = max(1.0 - free1[k] - free2[k], 0.0) * product + part1 + part2
+        part1, part2 = second * free1[k], first * free2[k]
+        value = max(1.0 - free1[k] - free2[k], 0.0) * product
+        value += part1 * (more1[k] + odds1) + part2 * (more2[k] + odds2)
         none[k] = product
         term1[k] = part1
         term2[k] = part2
@@ -123,27 +143,31 @@ def _two_figures(
     return total
 
 
-@njit(cache=True, fastmath=SUMS, error_model="numpy")
+@kernel(fastmath=SUMS)
 def _three_figures(
-    work: Floats, n: int, start: Floats, a: int, claim: Floats, s1: int, s2: int, s3: int,
-    figure: Floats, t1: int, t2: int, t3: int,
+    table: Floats, work: int, width: int, n: int, start: int, s1: int, s2: int, s3: int,
+    row1: int, row2: int, row3: int, odds1: float, odds2: float, odds3: float, t1: int, t2: int,
+    t3: int,
 ) -> float:  # fmt: skip
-    joint, none = work[JOINT, :n], work[NONE, :n]
-    term1, term2, term3 = work[FIRST, :n], work[FIRST + 1, :n], work[FIRST + 2, :n]
-    begun = start[0, a : a + n]
-    own1, either1, free1 = claim[0, s1 : s1 + n], claim[1, s1 : s1 + n], figure[0, t1 : t1 + n]
-    own2, either2, free2 = claim[0, s2 : s2 + n], claim[1, s2 : s2 + n], figure[0, t2 : t2 + n]
-    own3, either3, free3 = claim[0, s3 : s3 + n], claim[1, s3 : s3 + n], figure[0, t3 : t3 + n]
+    joint, begun = table[0, work : work + n], table[0, start : start + n]
+    none = table[0, work + NONE * width : work + NONE * width + n]
+    term1 = table[0, work + FIRST * width : work + FIRST * width + n]
+    term2 = table[0, work + (FIRST + 1) * width : work + (FIRST + 1) * width + n]
+    term3 = table[0, work + (FIRST + 2) * width : work + (FIRST + 2) * width + n]
+    own1, more1, free1 = table[0, s1 : s1 + n], table[row1, s1 : s1 + n], table[0, t1 : t1 + n]
+    own2, more2, free2 = table[0, s2 : s2 + n], table[row2, s2 : s2 + n], table[0, t2 : t2 + n]
+    own3, more3, free3 = table[0, s3 : s3 + n], table[row3, s3 : s3 + n], table[0, t3 : t3 + n]
     total = 0.0
     for k in range(n):
         first, last = begun[k] * own1[k], begun[k] * own3[k]
         both = first * own2[k]
         product = both * own3[k]
-        part1 = last * own2[k] * (free1[k] * either1[k])
-        part2 = last * own1[k] * (free2[k] * either2[k])
-        part3 = both * (free3[k] * either3[k])
-        rest = 1.0 - free1[k] - free2[k] - free3[k]
-        value = max(rest, 0.0) * product + part1 + part2 + part3
+        part1 = last * own2[k] * free1[k]
+        part2 = last * own1[k] * free2[k]
+        part3 = both * free3[k]
+        value = max(1.0 - free1[k] - free2[k] - free3[k], 0.0) * product
+        value += part1 * (more1[k] + odds1) + part2 * (more2[k] + odds2)
+        value += part3 * (more3[k] + odds3)
         none[k] = product
         term1[k] = part1
         term2[k] = part2
@@ -156,189 +180,292 @@ def _three_figures(
 # Of more figures, one at a time: forwards, then backwards.
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
-def _begin(work: Floats, n: int, start: Floats, a: int) -> None:
-    none, rest, begun = work[NONE, :n], work[REST, :n], start[0, a : a + n]
+@kernel(fastmath=FAST)
+def _begin(table: Floats, none: int, rest: int, n: int, start: int) -> None:
+    product, left, begun = table[0, none : none + n], table[0, rest : rest + n], table[0, start:]
     for k in range(n):
-        none[k] = begun[k]
-        rest[k] = 1.0
+        product[k] = begun[k]
+        left[k] = 1.0
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
-def _before(work: Floats, row: int, n: int, claim: Floats, s: int, figure: Floats, t: int) -> None:
+@kernel(fastmath=FAST)
+def _before(table: Floats, term: int, none: int, rest: int, n: int, s: int, t: int) -> None:
     """Keep the own masses of all before a figure as the start of its term; add its own."""
-    none, rest, term = work[NONE, :n], work[REST, :n], work[row, :n]
-    own, free = claim[0, s : s + n], figure[0, t : t + n]
+    product, left, part = (
+        table[0, none : none + n], table[0, rest : rest + n], table[0, term : term + n]
+    )  # fmt: skip
+    own, free = table[0, s : s + n], table[0, t : t + n]
     for k in range(n):
-        term[k] = none[k]
-        none[k] *= own[k]
-        rest[k] -= free[k]
+        part[k] = product[k]
+        product[k] *= own[k]
+        left[k] -= free[k]
 
 
-@njit(cache=True, fastmath=SUMS, error_model="numpy")
-def _turn(work: Floats, n: int) -> float:
+@kernel(fastmath=SUMS)
+def _turn(table: Floats, joint: int, none: int, rest: int, way: int, n: int) -> float:
     """Joint where no claimed number is the figure, and its sum; then all terms are added."""
-    joint, none, rest, way = work[JOINT, :n], work[NONE, :n], work[REST, :n], work[WAY, :n]
+    value, product = table[0, joint : joint + n], table[0, none : none + n]
+    left, behind = table[0, rest : rest + n], table[0, way : way + n]
     total = 0.0
     for k in range(n):
-        joint[k] = max(rest[k], 0.0) * none[k]
-        way[k] = 1.0
-        total += joint[k]
+        value[k] = max(left[k], 0.0) * product[k]
+        behind[k] = 1.0
+        total += value[k]
     return total
 
 
-@njit(cache=True, fastmath=SUMS, error_model="numpy")
-def _after(work: Floats, row: int, n: int, claim: Floats, s: int, figure: Floats, t: int) -> float:
-    """Complete a figure's term by its claims and the own masses of all after it; its sum."""
-    joint, way, term = work[JOINT, :n], work[WAY, :n], work[row, :n]
-    own, either, free = claim[0, s : s + n], claim[1, s : s + n], figure[0, t : t + n]
+@kernel(fastmath=SUMS)
+def _after(
+    table: Floats, term: int, joint: int, way: int, n: int, s: int, row: int, odds: float, t: int
+) -> float:
+    """Complete a figure's term by the own masses of all after it; what it adds to the joint."""
+    value, behind, part = (
+        table[0, joint : joint + n], table[0, way : way + n], table[0, term : term + n]
+    )  # fmt: skip
+    own, more, free = table[0, s : s + n], table[row, s : s + n], table[0, t : t + n]
     total = 0.0
     for k in range(n):
-        part = (free[k] * either[k]) * (term[k] * way[k])
-        term[k] = part
-        joint[k] += part
-        way[k] *= own[k]
-        total += part
+        base = free[k] * (part[k] * behind[k])
+        part[k] = base
+        more_likely = base * (more[k] + odds)
+        value[k] += more_likely
+        behind[k] *= own[k]
+        total += more_likely
     return total
 
 
-@njit(cache=True, fastmath=SUMS, error_model="numpy")
-def _dots(work: Floats, n: int, table: Floats, row: int, s: int) -> tuple[float, float]:
-    """Weigh two rows of derivatives by the joint, and add up."""
-    joint, a, b = work[JOINT, :n], table[row, s : s + n], table[row + 1, s : s + n]
-    one = other = 0.0
+@kernel(fastmath=SUMS)
+def _prior_dots(table: Floats, joint: int, n: int, s: int) -> tuple[float, float, float]:
+    """Sum of the joint, and the derivatives of the prior weighed by it."""
+    weight, a, b = table[0, joint : joint + n], table[1, s : s + n], table[2, s : s + n]
+    total = one = other = 0.0
     for k in range(n):
-        one += joint[k] * a[k]
-        other += joint[k] * b[k]
-    return one, other
+        total += weight[k]
+        one += weight[k] * a[k]
+        other += weight[k] * b[k]
+    return total, one, other
 
 
-@njit(cache=True, fastmath=SUMS, error_model="numpy")
-def _figure_dots(work: Floats, row: int, n: int, figure: Floats, s: int) -> tuple[float, float]:
-    none, term = work[NONE, :n], work[row, :n]
-    mass, a, b = figure[0, s : s + n], figure[1, s : s + n], figure[2, s : s + n]
-    one = other = 0.0
+# Sums over a window that derivatives are made of: of weights where a claim is its source's own,
+# or of a figure's, times the derivative by the centre, that times x, and the mass.
+
+
+@kernel(fastmath=SUMS)
+def _own_dots(table: Floats, joint: int, n: int, x: int, s: int) -> tuple[float, float, float]:
+    """Add up for a claim that cannot repeat a figure."""
+    weight, xs = table[0, joint : joint + n], table[0, x : x + n]
+    mass, slope = table[0, s : s + n], table[1, s : s + n]
+    one = moment = inside = 0.0
     for k in range(n):
-        weight = term[k] - mass[k] * none[k]
-        one += weight * a[k]
-        other += weight * b[k]
-    return one, other
+        by_centre = weight[k] * slope[k]
+        one += by_centre
+        moment += by_centre * xs[k]
+        inside += weight[k] * mass[k]
+    return one, moment, inside
 
 
-@njit(cache=True, fastmath=SUMS, error_model="numpy")
-def _claim_dots(
-    work: Floats, row: int, n: int, claim: Floats, s: int
-) -> tuple[float, float, float]:
-    """Weigh derivatives where a claim is its source's own; the weight where it is a repeat."""
-    joint, term, share = work[JOINT, :n], work[row, :n], claim[4, s : s + n]
-    a, b = claim[2, s : s + n], claim[3, s : s + n]
-    one = other = repeats = 0.0
-    for k in range(n):
-        repeat = term[k] * share[k]
-        own = joint[k] - repeat
-        one += own * a[k]
-        other += own * b[k]
-        repeats += repeat
-    return one, other, repeats
-
-
-@njit(cache=True, fastmath=SUMS, error_model="numpy")
+@kernel(fastmath=SUMS)
 def _lone_dots(
-    work: Floats, row: int, n: int, claim: Floats, s: int, figure: Floats, t: int
-) -> tuple[float, float, float, float, float]:
-    """`_claim_dots` and `_figure_dots` at once, of a figure that one claim states."""
-    joint, none, term, share = work[JOINT, :n], work[NONE, :n], work[row, :n], claim[4, s : s + n]
-    a, b = claim[2, s : s + n], claim[3, s : s + n]
-    mass, c, d = figure[0, t : t + n], figure[1, t : t + n], figure[2, t : t + n]
-    one = other = repeats = centre = scale = 0.0
+    table: Floats, joint: int, none: int, term: int, n: int, x: int, s: int, odds: float, t: int
+) -> tuple[float, float, float, float, float, float, float, float]:
+    """Add up for a claim that alone states a figure, the weight of repeats, and for the figure."""
+    value, product = table[0, joint : joint + n], table[0, none : none + n]
+    part, xs = table[0, term : term + n], table[0, x : x + n]
+    mass, slope = table[0, s : s + n], table[1, s : s + n]
+    free, figure_slope = table[0, t : t + n], table[1, t : t + n]
+    one = moment = inside = repeats = 0.0
+    figure_one = figure_moment = figure_inside = figure_sum = 0.0
     for k in range(n):
-        repeat = term[k] * share[k]
-        own = joint[k] - repeat
-        weight = term[k] - mass[k] * none[k]
-        one += own * a[k]
-        other += own * b[k]
+        repeat = part[k] * odds
+        own = value[k] - repeat
+        by_centre = own * slope[k]
+        weight = part[k] * mass[k] + (repeat - free[k] * product[k])
+        by_figure = weight * figure_slope[k]
+        one += by_centre
+        moment += by_centre * xs[k]
+        inside += own * mass[k]
         repeats += repeat
-        centre += weight * c[k]
-        scale += weight * d[k]
-    return one, other, repeats, centre, scale
+        figure_one += by_figure
+        figure_moment += by_figure * xs[k]
+        figure_inside += weight * free[k]
+        figure_sum += weight
+    return (
+        one, moment, inside, repeats, figure_one, figure_moment, figure_inside, figure_sum
+    )  # fmt: skip
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@kernel(fastmath=SUMS)
+def _figure_dots(
+    table: Floats, none: int, term: int, n: int, x: int, both: int, t: int
+) -> tuple[float, float, float, float]:
+    """Add up for a figure of several claims; their product with the odds is from `both` on."""
+    product, part, xs = table[0, none : none + n], table[0, term : term + n], table[0, x : x + n]
+    together, free, slope = table[1, both : both + n], table[0, t : t + n], table[1, t : t + n]
+    one = moment = inside = total = 0.0
+    for k in range(n):
+        weight = part[k] * together[k] - free[k] * product[k]
+        by_centre = weight * slope[k]
+        one += by_centre
+        moment += by_centre * xs[k]
+        inside += weight * free[k]
+        total += weight
+    return one, moment, inside, total
+
+
+@kernel(fastmath=SUMS)
+def _claim_dots(
+    table: Floats, joint: int, term: int, n: int, x: int, both: int, s: int, odds: float
+) -> tuple[float, float, float, float]:
+    """Add up for a claim that shares its figure with others, and the weight of repeats."""
+    value, part, xs = table[0, joint : joint + n], table[0, term : term + n], table[0, x : x + n]
+    together, mass, slope = table[1, both : both + n], table[0, s : s + n], table[1, s : s + n]
+    one = moment = inside = repeats = 0.0
+    for k in range(n):
+        repeat = part[k] * together[k] * (odds / (mass[k] + odds))
+        own = value[k] - repeat
+        by_centre = own * slope[k]
+        one += by_centre
+        moment += by_centre * xs[k]
+        inside += own * mass[k]
+        repeats += repeat
+    return one, moment, inside, repeats
+
+
+# Of errors that are not logistic derivatives by log scale have a row of their own.
+
+
+@kernel(fastmath=SUMS)
+def _left_of_claim(
+    table: Floats, joint: int, term: int, n: int, both: int, s: int, odds: float
+) -> float:
+    """Weigh what is left of a claim's derivative.
+
+    `term` is -1 where it cannot repeat a figure, and `both` where no other claim states that.
+    """
+    total = 0.0
+    for k in range(n):
+        repeat = 0.0
+        if term >= 0:
+            repeat = table[0, term + k] * odds
+            if both >= 0:
+                repeat *= table[1, both + k] / (table[0, s + k] + odds)
+        total += (table[0, joint + k] - repeat) * table[2, s + k]
+    return total
+
+
+@kernel(fastmath=SUMS)
+def _left_of_figure(
+    table: Floats, none: int, term: int, n: int, s: int, row: int, odds: float, t: int
+) -> float:
+    """Weigh what is left of a figure's derivative."""
+    total = 0.0
+    for k in range(n):
+        weight = table[0, term + k] * (table[row, s + k] + odds)
+        total += (weight - table[0, t + k] * table[0, none + k]) * table[2, t + k]
+    return total
+
+
+@kernel(fastmath=FAST)
 def add_masses(
-    masses: Floats, p: int, a: int, n: int, work: Floats, total: float, weight: float
+    masses: Floats, p: int, a: int, n: int, table: Floats, work: int, total: float, weight: float
 ) -> None:
-    out, joint = masses[p, a : a + n], work[JOINT, :n]
+    """Add `weight` times the joint over its `total`."""
+    out, joint = masses[p, a : a + n], table[0, work : work + n]
     for k in range(n):
         out[k] += weight * (joint[k] / total)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(fastmath=SUMS)
+def highest(table: Floats, work: int, n: int) -> float:
+    """Highest value of the joint."""
+    joint = table[0, work : work + n]
+    value = joint[0]
+    for k in range(n):
+        value = max(value, joint[k])
+    return float(value)
+
+
+@kernel()
 def products(
-    p: int, a: int, n: int,
-    offsets: Integers, members: Integers, claim_figure: Integers, group: Integers,
-    prior: Floats, prior_base: Integers, figure: Floats, figure_base: Integers,
-    claim: Floats, claim_base: Integers, constant: Floats, spare: int, work: Floats,
+    p: int, a: int, n: int, offsets: Integers, members: Integers, claim_figure: Integers,
+    group: Integers, table: Floats, prior_base: Integers, figure_base: Integers,
+    claim_base: Integers, claim_terms: Floats, spare: int, work: int, width: int,
 ) -> tuple[float, float]:  # fmt: skip
     """Joint of pattern `p` over `n` points of support from `a`: its sum, and the log of its unit.
 
-    On leaving, `work` holds the joint, the product of all own masses, and the part of the joint
-    in which each figure does the rounds.
+    On leaving, the work space holds the joint, the product of all own masses, and each figure's
+    part of the joint, but for its claims; and spare columns hold those of claims that share one.
     """
     log_unit = 0.0
-    begun, slot, n_figures = prior_base[group[p]] + a, spare, 0
-    in_prior = True
-    s1 = s2 = s3 = t1 = t2 = t3 = 0
+    start, slot, n_figures = prior_base[group[p]] + a, spare, 0
+    s1 = s2 = s3 = t1 = t2 = t3 = row1 = row2 = row3 = 0
+    odds1 = odds2 = odds3 = 0.0
     m, end = offsets[p], offsets[p + 1]
     while m < end:
         j = members[m]
-        log_unit += constant[j]
-        s, v = claim_base[j] + a, claim_figure[j]
+        log_unit += claim_terms[j, UNIT]
+        s, v, odds, row = claim_base[j] + a, claim_figure[j], claim_terms[j, ODDS], 0
         m += 1
         if v < 0:
-            if in_prior:
-                _own_claim(claim, slot, n, prior, begun, s)
-                begun = slot
-                slot += n
-                in_prior = False
+            if start != spare:
+                _own_claim(table, spare, n, start, s)
+                start, slot = spare, spare + width
             else:
-                _times(claim, 0, begun, n, s)
+                _times(table, 0, start, n, s, 0.0)
             continue
-        alone = True
         while m < end and claim_figure[members[m]] == v:
             i = members[m]
-            log_unit += constant[i]
-            if alone:
-                _two_claims(claim, slot, n, s, claim_base[i] + a)
+            log_unit += claim_terms[i, UNIT]
+            t, other_odds = claim_base[i] + a, claim_terms[i, ODDS]
+            if row == 0:
+                _two_claims(table, slot, n, s, odds, t, other_odds)
+                row = 1
             else:
-                _times(claim, 0, slot, n, claim_base[i] + a)
-                _times(claim, 1, slot, n, claim_base[i] + a)
-            s = slot
-            alone = False
+                _times(table, 0, slot, n, t, 0.0)
+                _times(table, 1, slot, n, t, other_odds)
             m += 1
-        if not alone:
-            slot += n
+        if row == 1:
+            s, odds = slot, 0.0
+            slot += width
         n_figures += 1
         if n_figures == 1:
-            s1, t1 = s, figure_base[v] + a
+            s1, t1, row1, odds1 = s, figure_base[v] + a, row, odds
         elif n_figures == 2:
-            s2, t2 = s, figure_base[v] + a
+            s2, t2, row2, odds2 = s, figure_base[v] + a, row, odds
         elif n_figures == 3:
-            s3, t3 = s, figure_base[v] + a
-    start = prior if in_prior else claim
+            s3, t3, row3, odds3 = s, figure_base[v] + a, row, odds
     if n_figures == 0:
-        return _no_figure(work, n, start, begun), log_unit
-    if n_figures == 1:
-        return _one_figure(work, n, start, begun, claim, s1, figure, t1), log_unit
-    if n_figures == 2:
-        total = _two_figures(work, n, start, begun, claim, s1, s2, figure, t1, t2)
-        return total, log_unit
-    if n_figures == 3:
-        total = _three_figures(work, n, start, begun, claim, s1, s2, s3, figure, t1, t2, t3)
-        return total, log_unit
-    _begin(work, n, start, begun)
+        total = _no_figure(table, work, width, n, start)
+    elif n_figures == 1:
+        total = _one_figure(table, work, width, n, start, s1, row1, odds1, t1)
+    elif n_figures == 2:
+        total = _two_figures(
+            table, work, width, n, start, s1, s2, row1, row2, odds1, odds2, t1, t2
+        )
+    elif n_figures == 3:
+        total = _three_figures(
+            table, work, width, n, start, s1, s2, s3, row1, row2, row3, odds1, odds2, odds3, t1,
+            t2, t3,
+        )  # fmt: skip
+    else:
+        total = _many_figures(
+            p, a, n, start, offsets, members, claim_figure, table, figure_base, claim_base,
+            claim_terms, spare, work, width,
+        )  # fmt: skip
+    return total, log_unit
+
+
+@kernel()
+def _many_figures(
+    p: int, a: int, n: int, start: int, offsets: Integers, members: Integers,
+    claim_figure: Integers, table: Floats, figure_base: Integers, claim_base: Integers,
+    claim_terms: Floats, spare: int, work: int, width: int,
+) -> float:  # fmt: skip
+    none, rest, way = work + NONE * width, work + REST * width, work + WAY * width
+    _begin(table, none, rest, n, start)
     # Products stand where they were left: after what the pattern starts with.
-    at = spare if in_prior else spare + n
-    row, m = FIRST, offsets[p]
+    at = spare + width if start == spare else spare
+    term, m, begin, end = work + FIRST * width, offsets[p], offsets[p], offsets[p + 1]
     while m < end:
         j = members[m]
         v = claim_figure[j]
@@ -349,13 +476,11 @@ def products(
         while m < end and claim_figure[members[m]] == v:
             alone = False
             m += 1
-        _before(
-            work, row, n, claim, claim_base[j] + a if alone else at, figure, figure_base[v] + a
-        )
-        at += 0 if alone else n
-        row += 1
-    total = _turn(work, n)
-    begin = offsets[p]
+        s = claim_base[j] + a if alone else at
+        _before(table, term, none, rest, n, s, figure_base[v] + a)
+        at += 0 if alone else width
+        term += width
+    total = _turn(table, work, none, rest, way, n)
     m = end - 1
     while m >= begin:
         j = members[m]
@@ -367,95 +492,120 @@ def products(
         while m >= begin and claim_figure[members[m]] == v:
             alone = False
             m -= 1
-        row -= 1
-        at -= 0 if alone else n
-        total += _after(
-            work, row, n, claim, claim_base[j] + a if alone else at, figure, figure_base[v] + a
-        )
-    return total, log_unit
+        term -= width
+        at -= 0 if alone else width
+        s, row, odds = at, 1, 0.0
+        if alone:
+            s, row, odds = claim_base[j] + a, 0, claim_terms[j, ODDS]
+        total += _after(table, term, work, way, n, s, row, odds, figure_base[v] + a)
+    return total
 
 
-@njit(cache=True, error_model="numpy")
-def joint_at(
-    p: int, k: int,
-    offsets: Integers, members: Integers, claim_figure: Integers, group: Integers,
-    prior: Floats, prior_base: Integers, figure: Floats, figure_base: Integers,
-    claim: Floats, claim_base: Integers,
-) -> float:  # fmt: skip
-    """Joint of pattern `p` at point `k`, in the unit of `products`."""
-    none, rest, terms = prior[0, prior_base[group[p]] + k], 1.0, 0.0
-    m, end = offsets[p], offsets[p + 1]
+@kernel()
+def as_products(
+    p: int, a: int, n: int, offsets: Integers, members: Integers, claim_figure: Integers,
+    table: Floats, claim_base: Integers, claim_terms: Floats, spare: int, work: int, width: int,
+) -> None:  # fmt: skip
+    """Put what `logarithms` leaves as `add_gradient` expects it: figures without their claims."""
+    term, m, end, at = work + FIRST * width, offsets[p], offsets[p + 1], spare
+    if m < end and claim_figure[members[m]] < 0:
+        at += width
     while m < end:
         j = members[m]
-        v = claim_figure[j]
-        own = claim[0, claim_base[j] + k]
-        either = claim[1, claim_base[j] + k]
+        v, odds, s = claim_figure[j], claim_terms[j, ODDS], claim_base[j] + a
         m += 1
         if v < 0:
-            none *= own
             continue
+        alone = True
         while m < end and claim_figure[members[m]] == v:
-            own *= claim[0, claim_base[members[m]] + k]
-            either *= claim[1, claim_base[members[m]] + k]
+            alone = False
             m += 1
-        free = figure[0, figure_base[v] + k]
-        terms = terms * own + none * (free * either)
-        none *= own
-        rest -= free
-    return float(max(rest, 0.0) * none + terms)
-
-
-@njit(cache=True, error_model="numpy")
-def add_gradient(
-    p: int, a: int, n: int, times: float, scale: float,
-    offsets: Integers, members: Integers, claim_figure: Integers, claim_voice: Integers,
-    group: Integers, prior: Floats, prior_base: Integers, figure: Floats, figure_base: Integers,
-    claim: Floats, claim_base: Integers, omega: Floats, work: Floats,
-    mu: Floats, bias: Floats, log_scatter: Floats, repeat: Floats, shared: Floats,
-) -> None:  # fmt: skip
-    """Add the posterior mean of the complete-data gradient; `work` is in units of `scale`."""
-    g = group[p]
-    one, other = _dots(work, n, prior, 1, prior_base[g] + a)
-    mu[g] += scale * one
-    shared[0] += scale * other
-    row, current, end = FIRST - 1, -1, offsets[p + 1]
-    for m in range(offsets[p], end):
-        j = members[m]
-        source, v = claim_voice[j], claim_figure[j]
-        s = claim_base[j] + a
-        if v < 0:
-            one, other = _dots(work, n, claim, 2, s)
+        if alone:
+            for k in range(n):
+                table[0, term + k] /= table[0, s + k] + odds
         else:
-            if v != current and (m + 1 == end or claim_figure[members[m + 1]] != v):
-                row += 1
-                one, other, repeats, centre, spread = _lone_dots(
-                    work, row, n, claim, s, figure, figure_base[v] + a
-                )
-                shared[2] += scale * centre
-                shared[1] += scale * spread
-            else:
-                if v != current:
-                    row += 1
-                    centre, spread = _figure_dots(work, row, n, figure, figure_base[v] + a)
-                    shared[2] += scale * centre
-                    shared[1] += scale * spread
-                one, other, repeats = _claim_dots(work, row, n, claim, s)
-            current = v
-            repeat[source] += scale * repeats - times * omega[source]
-        bias[source] += scale * one
-        shared[2] += scale * one
-        log_scatter[source] += scale * other
+            # Of many claims even the product with the odds may be too small to divide by.
+            for k in range(n):
+                table[1, at + k] = 1.0
+            at += width
+        term += width
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
+def add_gradient(
+    p: int, a: int, n: int, times: float, scale: float, offsets: Integers, members: Integers,
+    claim_figure: Integers, claim_voice: Integers, group: Integers, table: Floats,
+    prior_base: Integers, figure_base: Integers, figure_terms: Floats, claim_base: Integers,
+    claim_terms: Floats, spare: int, work: int, width: int, is_logistic: bool, omega: Floats,
+    n_groups: int, out: Floats,
+) -> None:  # fmt: skip
+    """Add the posterior mean of the complete-data gradient; work space is in units of `scale`.
+
+    `out` holds the derivatives by ``mu, bias, log_scatter, logit_repeat, shared``, one after the
+    other.
+    """
+    n_sources, none = omega.size, work + NONE * width
+    shared = n_groups + 3 * n_sources
+    total, one, other = _prior_dots(table, work, n, prior_base[group[p]] + a)
+    out[group[p]] += scale * one
+    out[shared] += scale * other
+    term, at, m, end = work + (FIRST - 1) * width, spare, offsets[p], offsets[p + 1]
+    if m < end and claim_figure[members[m]] < 0:
+        at += width
+    both, current, left = -1, -1, 0.0
+    while m < end:
+        j = members[m]
+        m += 1
+        by_source, v, s = n_groups + claim_voice[j], claim_figure[j], claim_base[j] + a
+        odds, repeats = claim_terms[j, ODDS], 0.0
+        if v < 0:
+            one, moment, inside = _own_dots(table, work, n, a, s)
+        else:
+            if v != current:
+                current, t = v, figure_base[v] + a
+                term += width
+                if m == end or claim_figure[members[m]] != v:
+                    both = -1
+                    (
+                        one, moment, inside, repeats, figure_one, figure_moment, figure_inside,
+                        figure_sum,
+                    ) = _lone_dots(table, work, none, term, n, a, s, odds, t)  # fmt: skip
+                else:
+                    both = at
+                    at += width
+                    figure_one, figure_moment, figure_inside, figure_sum = _figure_dots(
+                        table, none, term, n, a, both, t
+                    )
+                other = figure_terms[v, EDGE] * figure_one - figure_moment
+                other += figure_terms[v, MORE] * figure_inside - figure_terms[v, LESS] * figure_sum
+                if not is_logistic and both < 0:
+                    other += _left_of_figure(table, none, term, n, s, 0, odds, t)
+                elif not is_logistic:
+                    other += _left_of_figure(table, none, term, n, both, 1, 0.0, t)
+                out[shared + 2] += scale * figure_one
+                out[shared + 1] += scale * other
+            if both >= 0:
+                one, moment, inside, repeats = _claim_dots(table, work, term, n, a, both, s, odds)
+            out[by_source + 2 * n_sources] += scale * repeats - times * omega[claim_voice[j]]
+        if not is_logistic:
+            left = _left_of_claim(table, work, -1 if v < 0 else term, n, both, s, odds)
+        out[by_source] += scale * one
+        out[shared + 2] += scale * one
+        other = claim_terms[j, EDGE] * one - moment + claim_terms[j, MORE] * inside + left
+        other -= claim_terms[j, LESS] * (total - repeats)
+        out[by_source + n_sources] += scale * other
+
+
+@kernel()
 def logarithms(
-    problem: Problem, parameters: Parameters, grid: Grid, p: int, a: int, n: int,
-    work: Floats,
+    problem: Problem, parameters: Parameters, grid: Grid, p: int, a: int, n: int, table: Floats,
+    work: int, width: int,
 ) -> float:  # fmt: skip
     """Do as `products`, in logs and cell by cell: the joint sums to one, the log of its unit."""
     tau, figure_scatter = math.exp(parameters.shared[0]), math.exp(parameters.shared[1])
     common_bias = parameters.shared[2]
-    logs = np.empty(work.shape[0])
+    logs = table[0, work + REST * width : work + (REST + 1) * width]
+    first, none = work + FIRST * width, work + NONE * width
     peak = -np.inf
     for k in range(n):
         at = a + k
@@ -497,19 +647,19 @@ def logarithms(
         for g in range(n_figures):
             total += math.exp(logs[g] - largest)
         for g in range(n_figures):
-            work[FIRST + g, k] = math.exp(logs[g] - largest) / total
-        work[NONE, k] = math.exp(-largest) / total
-        work[JOINT, k] = log_joint + largest + math.log(total)
-        peak = max(peak, work[JOINT, k])
+            table[0, first + g * width + k] = math.exp(logs[g] - largest) / total
+        table[0, none + k] = math.exp(-largest) / total
+        table[0, work + k] = log_joint + largest + math.log(total)
+        peak = max(peak, table[0, work + k])
     total = 0.0
     for k in range(n):
-        work[JOINT, k] = math.exp(work[JOINT, k] - peak)
-        total += work[JOINT, k]
+        table[0, work + k] = math.exp(table[0, work + k] - peak)
+        total += table[0, work + k]
     for k in range(n):
-        work[JOINT, k] /= total
-        work[NONE, k] *= work[JOINT, k]
-        for row in range(FIRST, FIRST + n_figures):
-            work[row, k] *= work[JOINT, k]
+        table[0, work + k] /= total
+        table[0, none + k] *= table[0, work + k]
+        for g in range(n_figures):
+            table[0, first + g * width + k] *= table[0, work + k]
     log_unit = peak + math.log(total)
     for m in range(problem.offsets[p], problem.offsets[p + 1]):
         j = problem.members[m]

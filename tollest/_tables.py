@@ -16,12 +16,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tollest._compiled import kernel
 from tollest._mass import (
-    FAST,
     LOGISTIC,
     STEEP,
     WIDE,
     bin_row,
+    by_log_scale,
     claim_row,
     exp,
     mass_cell,
@@ -82,21 +83,30 @@ class Grid(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Masses, and derivatives of their logs, each row over a stretch of support of its own.
+    """Masses, and derivatives of their logs, in stretches of one table.
 
-    Column ``base[r] + k`` holds point `k` of row `r`; a row covers what patterns need of it.
+    Column `k` of the first row holds the support's point `k`, and ``base[r] + k`` what `r` is
+    there, a prior, figure or claim; its stretch covers what patterns need of it. Rows are the
+    mass; its log's derivative by mu or by the centre; and of a prior that by log tau, of others
+    what is left of that by log scatter beside what mass and slope say of it
+    (`tollest._mass.by_log_scale`): of logistic errors nothing.
     """
 
-    prior: Floats  # (3, size): mass, d/dmu, d/dlog tau
+    table: Floats  # (3, size)
     prior_base: Integers  # (n_groups,)
-    figure: Floats  # (3, size): mass, d/dcentre, d/dlog scatter
     figure_base: Integers  # (n_figures,)
-    # (5, size): scaled mass; that plus scaled odds; d/dcentre; d/dlog scatter; the probability
-    # of a repeat where the figure is the claim's
-    claim: Floats
+    figure_terms: Floats  # (n_figures, 3) of `by_log_scale`
     claim_base: Integers  # (n_claims,)
-    spare: int  # column of the claims' table from which on patterns keep products
-    constant: Floats  # (n_claims,) log of (1 - omega) times the scale that masses are in
+    # (n_claims, 5): of `by_log_scale`; scaled odds of repeating; log of (1 - omega) times the
+    # scale that masses are in
+    claim_terms: Floats
+    spare: int  # column from which on patterns keep products, each `width` columns
+    work: int  # column from which on they work, to the end
+    width: int
+
+
+# Columns of `claim_terms`, and the first three of `figure_terms`.
+EDGE, LESS, MORE, ODDS, UNIT = 0, 1, 2, 3, 4
 
 
 @njit(cache=True, error_model="numpy")
@@ -115,57 +125,45 @@ def _log_peak(family: int, df: float, w: float) -> float:
     return mass_cell(family, df, -0.5 * w, 0.5 * w, w)[0]
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
-def _scaled(scale: float, odds: float, table: Floats, s: int, n: int) -> None:
-    mass, either = table[0, s : s + n], table[1, s : s + n]
-    for k in range(n):
-        mass[k] *= scale
-        either[k] = mass[k] + odds
-
-
-@njit(cache=True, fastmath=FAST, error_model="numpy")
-def _share(odds: float, table: Floats, s: int, n: int) -> None:
-    either, share = table[1, s : s + n], table[4, s : s + n]
-    for k in range(n):
-        share[k] = odds / either[k]
-
-
 @njit(cache=True, error_model="numpy")
-def _starts(low: Integers, high: Integers) -> tuple[Integers, int]:
-    """Where each row begins, side by side, and the size of them all."""
-    start = np.zeros(low.size, np.int64)
-    size = 0
+def _starts(low: Integers, high: Integers, start: int) -> tuple[Integers, int]:
+    """Where each stretch begins, side by side from `start` on, and where the last one ends."""
+    out = np.zeros(low.size, np.int64)
     for r in range(low.size):
-        start[r] = size
-        size += max(high[r] - low[r], 0)
-    return start, size
+        out[r] = start
+        start += max(high[r] - low[r], 0)
+    return out, start
 
 
 @njit(cache=True, error_model="numpy")
 def _stretches(
-    index: Integers, offsets: Integers, members: Integers, low: Integers, high: Integers, n: int,
-    most: int,
-) -> tuple[Integers, Integers]:  # fmt: skip
-    """Stretch of support that patterns need of each of `n` rows; `index` gives a member's row."""
-    row_low, row_high = np.full(n, most), np.zeros(n, np.int64)
-    for p in range(offsets.size - 1):
+    problem: Problem, n_groups: int, low: Integers, high: Integers
+) -> tuple[Integers, Integers, Integers, Integers, Integers, Integers]:
+    """Stretch of support that patterns need of each prior, figure and claim."""
+    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
+    group, most, n_figures = problem.group, problem.x.size, problem.figure_lower.size
+    prior_low, prior_high = np.full(n_groups, most), np.zeros(n_groups, np.int64)
+    figure_low, figure_high = np.full(n_figures, most), np.zeros(n_figures, np.int64)
+    claim_low, claim_high = np.full(claim_figure.size, most), np.zeros(claim_figure.size, np.int64)
+    for p in range(group.size):
+        a, b, g = low[p], high[p], group[p]
+        prior_low[g], prior_high[g] = min(prior_low[g], a), max(prior_high[g], b)
         for m in range(offsets[p], offsets[p + 1]):
-            r = index[members[m]]
-            if r >= 0:
-                row_low[r] = min(row_low[r], low[p])
-                row_high[r] = max(row_high[r], high[p])
-    return row_low, row_high
+            j = members[m]
+            claim_low[j], claim_high[j] = min(claim_low[j], a), max(claim_high[j], b)
+    for j in range(claim_figure.size):
+        v = claim_figure[j]
+        if v >= 0:
+            figure_low[v] = min(figure_low[v], claim_low[j])
+            figure_high[v] = max(figure_high[v], claim_high[j])
+    return prior_low, prior_high, figure_low, figure_high, claim_low, claim_high
 
 
 @njit(cache=True, error_model="numpy")
-def _prior_table(
-    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers
-) -> tuple[Floats, Integers]:
-    n_patterns, most = problem.group.size, grid.x.size
-    each = np.arange(n_patterns + 1)
-    a, b = _stretches(problem.group, each, each, low, high, parameters.mu.size, most)
-    start, size = _starts(a, b)
-    table = np.empty((3, size))
+def _fill_priors(
+    problem: Problem, parameters: Parameters, grid: Grid, a: Integers, b: Integers,
+    start: Integers, table: Floats,
+) -> None:  # fmt: skip
     tau = math.exp(parameters.shared[0])
     for g in range(a.size):
         if b[g] > a[g]:
@@ -175,7 +173,6 @@ def _prior_table(
                 grid.bin_upper[a[g] : b[g]], grid.bin_width[a[g] : b[g]], parameters.mu[g], tau,
                 table[0, s:e], table[1, s:e], table[2, s:e],
             )  # fmt: skip
-    return table, start - a
 
 
 @njit(cache=True, error_model="numpy")
@@ -200,51 +197,51 @@ def _powers(
     return table, end, middle
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def _interval(
     family: int, df: float, x: Floats, a: int, n: int, power: Floats, power_end: int,
     middle: float, centre: float, scale: float, lower: float, upper: float, width: float,
-    derivatives: bool, table: Floats, row: int, s: int,
+    factor: float, derivatives: bool, table: Floats, s: int, terms: Floats,
 ) -> None:  # fmt: skip
-    """Masses of an interval over `n` points from `a`, and from `row` on the derivatives."""
-    if power_end == 0 or not width < WIDE * scale:
-        e = s + n
-        claim_row(
-            family, df, x[a : a + n], centre, scale, lower, upper, width, table[0, s:e],
-            table[row, s:e], table[row + 1, s:e],
-        )  # fmt: skip
+    """Masses of an interval over `n` points from `a`, times a factor, and its derivatives."""
+    edge, less, more = by_log_scale(family, centre, scale, lower, upper, width)
+    terms[EDGE], terms[LESS], terms[MORE] = edge, less, more / factor
+    if power_end > 0 and width < WIDE * scale:
+        start, at = exp((lower - centre - middle) / scale), power_end - x.size + a
+        if derivatives:
+            narrow_rows(power, at, n, start, scale, width / scale, factor, table, s)
+        else:
+            narrow_masses(power, at, n, start, width / scale, factor, table, s)
         return
-    start, at = exp((lower - centre - middle) / scale), power_end - x.size + a
-    if derivatives:
-        z = (lower - centre) / scale
-        narrow_rows(x, a, power, at, n, start, z, scale, width / scale, table, row, s)
-    else:
-        narrow_masses(power, at, n, start, width / scale, table, s)
+    e = s + n
+    claim_row(
+        family, df, x[a : a + n], centre, scale, lower, upper, width, table[0, s:e],
+        table[1, s:e], table[2, s:e],
+    )  # fmt: skip
+    for k in range(n):
+        table[0, s + k] *= factor
+        table[2, s + k] -= (edge - x[a + k]) * table[1, s + k]
 
 
 @njit(cache=True, error_model="numpy")
-def _figure_table(
-    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
-    derivatives: bool,
-) -> tuple[Floats, Integers]:  # fmt: skip
+def _fill_figures(
+    problem: Problem, parameters: Parameters, grid: Grid, derivatives: bool, a: Integers,
+    b: Integers, start: Integers, table: Floats,
+) -> Floats:  # fmt: skip
     # Arrays by names of their own: an array of a tuple is counted at every access, atomically.
     lower, upper, width = problem.figure_lower, problem.figure_upper, problem.figure_width
     family, df, x = problem.family, problem.df, grid.x
-    a, b = _stretches(
-        problem.claim_figure, problem.offsets, problem.members, low, high, lower.size, x.size
-    )
-    start, size = _starts(a, b)
-    table = np.empty((3, size))
+    terms = np.zeros((a.size, 3))
     scatter, common_bias = math.exp(parameters.shared[1]), parameters.shared[2]
     power, power_end, middle = _powers(family, x, np.full(1, scatter), np.full(1, lower.size))
     for v in range(a.size):
         if b[v] > a[v]:
             _interval(
                 family, df, x, a[v], b[v] - a[v], power, power_end[0], middle, common_bias,
-                scatter, lower[v], upper[v], width[v], derivatives, table, int(np.int64(1)),
-                start[v],
+                scatter, lower[v], upper[v], width[v], 1.0, derivatives, table, start[v],
+                terms[v],
             )  # fmt: skip
-    return table, start - a
+    return terms
 
 
 @njit(cache=True, error_model="numpy")
@@ -265,23 +262,17 @@ def extent(problem: Problem, low: Integers, high: Integers) -> tuple[int, int]:
 
 
 @njit(cache=True, error_model="numpy")
-def _claim_table(
-    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
-    derivatives: bool,
-) -> tuple[Floats, Integers, int, Floats]:  # fmt: skip
+def _fill_claims(
+    problem: Problem, parameters: Parameters, grid: Grid, derivatives: bool, a: Integers,
+    b: Integers, start: Integers, table: Floats,
+) -> Floats:  # fmt: skip
     lower, upper, width = problem.claim_lower, problem.claim_upper, problem.claim_width
     source, claim_figure = problem.claim_voice, problem.claim_figure
     family, df, x = problem.family, problem.df, grid.x
     bias, logit = parameters.bias, parameters.logit_repeat
     common_bias = parameters.shared[2]
     n_claims = lower.size
-    a, b = _stretches(
-        np.arange(n_claims), problem.offsets, problem.members, low, high, n_claims, x.size
-    )
-    start, size = _starts(a, b)
-    most, widest = extent(problem, low, high)
-    table = np.empty((5, size + (most + 1) * widest))
-    constant = np.zeros(n_claims)
+    terms = np.zeros((n_claims, 5))
     scatter = np.exp(parameters.log_scatter)
     log_own = np.array([-softplus(value) for value in logit])
     n_of_source = np.zeros(scatter.size, np.int64)
@@ -291,39 +282,53 @@ def _claim_table(
     for j in range(n_claims):
         if b[j] <= a[j]:
             continue
-        s, n, i = start[j], b[j] - a[j], source[j]
-        _interval(
-            family, df, x, a[j], n, power, power_end[i], middle, common_bias + bias[i], scatter[i],
-            lower[j], upper[j], width[j], derivatives, table, int(np.int64(2)), s,
-        )  # fmt: skip
+        n, i = b[j] - a[j], source[j]
         log_scale = _log_peak(family, df, width[j] / scatter[i])
-        odds = 0.0
-        constant[j] = log_scale
+        terms[j, UNIT] = log_scale
         if claim_figure[j] >= 0:
             larger, smaller = max(log_scale, logit[i]), min(log_scale, logit[i])
             log_scale = larger + math.log1p(math.exp(smaller - larger))
-            constant[j] = log_scale + log_own[i]
-            odds = math.exp(logit[i] - log_scale)
+            terms[j, UNIT] = log_scale + log_own[i]
+            terms[j, ODDS] = math.exp(logit[i] - log_scale)
         # Where the most that a claim can be is no number a float holds, logs are summed instead.
-        _scaled(math.exp(min(-log_scale, 700.0)), odds, table, s, n)
-        if derivatives and claim_figure[j] >= 0:
-            _share(odds, table, s, n)
-    return table, start - a, size, constant
+        factor = math.exp(min(-log_scale, 700.0))
+        _interval(
+            family, df, x, a[j], n, power, power_end[i], middle, common_bias + bias[i], scatter[i],
+            lower[j], upper[j], width[j], factor, derivatives, table, start[j], terms[j],
+        )  # fmt: skip
+    return terms
 
 
 @njit(cache=True, error_model="numpy")
 def tabulate(
     problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
-    derivatives: bool,
+    n_rows: int, derivatives: bool,
 ) -> Tables:  # fmt: skip
     """Tables over the windows ``low:high`` of each pattern, on the points of `grid`.
 
-    Callers turn a flag that is a constant into a value, as in `bool(np.bool_(False))`: for a
-    literal all of this would be compiled anew.
+    Patterns work in `n_rows` stretches and one for each figure. Callers turn a flag that is a
+    constant into a value, as in `bool(np.bool_(False))`: for a literal all of this would be
+    compiled anew.
     """
-    prior, prior_base = _prior_table(problem, parameters, grid, low, high)
-    figure, figure_base = _figure_table(problem, parameters, grid, low, high, derivatives)
-    claim, claim_base, spare, constant = _claim_table(
-        problem, parameters, grid, low, high, derivatives
+    prior_low, prior_high, figure_low, figure_high, claim_low, claim_high = _stretches(
+        problem, parameters.mu.size, low, high
     )
-    return Tables(prior, prior_base, figure, figure_base, claim, claim_base, spare, constant)
+    prior, end = _starts(prior_low, prior_high, grid.x.size)
+    figure, end = _starts(figure_low, figure_high, end)
+    claim, spare = _starts(claim_low, claim_high, end)
+    most, widest = extent(problem, low, high)
+    width = max(most, widest)
+    work = spare + (most + 1) * width
+    table = np.empty((3, work + (n_rows + most) * width))
+    table[0, : grid.x.size] = grid.x
+    _fill_priors(problem, parameters, grid, prior_low, prior_high, prior, table)
+    figure_terms = _fill_figures(
+        problem, parameters, grid, derivatives, figure_low, figure_high, figure, table
+    )
+    claim_terms = _fill_claims(
+        problem, parameters, grid, derivatives, claim_low, claim_high, claim, table
+    )
+    return Tables(
+        table, prior - prior_low, figure - figure_low, figure_terms, claim - claim_low,
+        claim_terms, spare, work, width,
+    )  # fmt: skip
