@@ -53,10 +53,17 @@ def bare(x, rows, low, high, work):
     return total
 
 
+def seconds(function, *arguments):
+    """Time of one call."""
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
+
+
 def gradient(posterior, theta, threads):
-    """One gradient by so many threads, which otherwise are as many as there are processors."""
+    """Time of one gradient by so many threads, which else are as many as there are processors."""
     with mock.patch("os.cpu_count", return_value=threads):
-        return posterior.log_density_and_gradient(theta)
+        return seconds(posterior.log_density_and_gradient, theta)
 
 
 def at_truth(posterior, truth):
@@ -79,13 +86,6 @@ def at_truth(posterior, truth):
     ])  # fmt: skip
 
 
-def seconds(function, *arguments):
-    """Time of one call."""
-    start = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - start
-
-
 def measured(n_locations, n_sources, repeats, seed):
     """Least seconds of gradient and bare pass, taken in turn, and what they ran over."""
     simulation = world(n_locations, n_sources, seed)
@@ -101,9 +101,9 @@ def measured(n_locations, n_sources, repeats, seed):
     gradient(posterior, theta, 2)
     times = {"one": [], "two": [], "bare": []}
     for _ in range(repeats):
-        times["one"].append(seconds(gradient, posterior, theta, 1))
+        times["one"].append(gradient(posterior, theta, 1))
         times["bare"].append(seconds(bare, *arguments))
-        times["two"].append(seconds(gradient, posterior, theta, 2))
+        times["two"].append(gradient(posterior, theta, 2))
     return {
         "n_locations": n_locations, "n_patterns": int(low.size),
         "n_support": int(problem.x.size), "n_cells": int((high - low).sum()), "repeats": repeats,

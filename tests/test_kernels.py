@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from tests import reference
 from tests.contracts import EPSILON, check_gradient
-from tollest import _kernels, noise
+from tollest import _kernels, _mass, _windows, noise
 from tollest._tables import Parameters
 from tollest.claims import Claims
 from tollest.model import Model
@@ -521,3 +521,76 @@ def test_drawn_tolls_follow_their_masses():
         assert np.all(np.abs(drawn - masses[p]) < 5 * np.sqrt(masses[p] / n_draws) + 1e-4)
         assert_allclose(within[pattern == p].mean(), 0.5, atol=4 / math.sqrt(12 * n_draws))
     assert np.all((within >= 0) & (within < 1))
+
+
+def log_joints(problem, parameters):
+    """Log joint of each pattern at every point of its support, from cells; (n_patterns, n)."""
+    tau, of_figure, common_bias = *np.exp(parameters.shared[:2]), parameters.shared[2]
+
+    def log_mass(lower, upper, width, centre, scale):
+        cells = [
+            _mass.mass_cell(0, 0.0, (a - c) / scale, (b - c) / scale, w / scale)[0]
+            for a, b, w, c in zip(*np.broadcast_arrays(lower, upper, width, centre), strict=True)
+        ]
+        return np.array(cells)
+
+    bins = problem.bin_lower, problem.bin_upper, problem.bin_width
+    edges = [problem.claim_lower, problem.claim_upper, problem.claim_width]
+    figures = [problem.figure_lower, problem.figure_upper, problem.figure_width]
+    for p in range(problem.group.size):
+        out = log_mass(*bins, parameters.mu[problem.group[p]], tau)
+        groups = {}
+        for j in problem.members[problem.offsets[p] : problem.offsets[p + 1]]:
+            i, v = problem.claim_voice[j], problem.claim_figure[j]
+            centre = problem.x + common_bias + parameters.bias[i]
+            own = log_mass(*(e[j] for e in edges), centre, math.exp(parameters.log_scatter[i]))
+            out = out + own
+            if v >= 0:
+                more = np.logaddexp(0.0, parameters.logit_repeat[i] - own)
+                groups[v] = groups.get(v, 0.0) + more
+        free = {
+            v: log_mass(*(e[v] for e in figures), problem.x + common_bias, of_figure)
+            for v in groups
+        }
+        rest = np.maximum(1.0 - sum(np.exp(f) for f in free.values()), 1e-300)
+        terms = [np.log(rest) * np.ones(out.size), *(free[v] + groups[v] for v in groups)]
+        out = out + np.logaddexp.reduce(terms, axis=0)
+        allowed = np.arange(out.size)
+        yield np.where((allowed >= problem.first[p]) & (allowed < problem.last[p]), out, -np.inf)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_less_than_a_trifle_is_outside_the_windows(seed):
+    rng = np.random.default_rng(seed)
+    names = ["agency", "clinic", "ministry", "press"]
+    rows = []
+    for place in range(25):
+        toll = rng.integers(0, 3000)
+        for name in rng.choice(names, rng.integers(1, 5), replace=False):
+            n = int(rng.poisson(toll * rng.lognormal(0.0, 0.5)))
+            kind = rng.choice(["count", "count", "count", "range", "at_least", "at_most"])
+            numbers = {"count": (n, n), "range": (n, 2 * n + 1), "at_least": (n, None)}
+            rows.append(row(f"place {place}", name, kind, numbers.get(kind, (0, n))))
+        if place % 5 == 0:
+            n = int(rng.integers(1, 4000))
+            rows.append(row(f"place {place}", "registry", "documented", (n, n)))
+    posterior = posterior_of(rows, support=Support(dense=10))
+    parameters = parameters_of(
+        {
+            "mu": [rng.uniform(0.0, 8.0)],
+            "bias": rng.normal(0.0, 0.4, 4),
+            "log_scatter": np.log(rng.uniform(0.05, 1.0, 4)),
+            "logit_repeat": rng.normal(0.0, 3.0, 4),
+            "shared": (*np.log(rng.uniform(0.1, 1.5, 2)), rng.normal(0.0, 0.2)),
+        },
+        posterior.claims,
+    )
+
+    low, high = _windows.windows(posterior.problem, parameters)
+
+    for p, logs in enumerate(log_joints(posterior.problem, parameters)):
+        mass = np.exp(logs - logs.max())
+        outside = mass[: low[p]].sum() + mass[high[p] :].sum()
+        assert outside < 1e-12 * mass.sum()
+    # And not by being the whole support.
+    assert (high - low).mean() < 0.9 * (posterior.problem.last - posterior.problem.first).mean()

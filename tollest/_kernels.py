@@ -3,8 +3,8 @@
 A pattern stands for `multiplicity` locations with the same claims. Masses of distinct claims,
 figures and priors are tabulated once (`tollest._tables`) over the stretch of support that any
 pattern needs; each pattern multiplies and adds rows of them (`tollest._products`) over its
-window. Gradients are posterior means of the complete-data gradient (Fisher's identity): sums of
-each row's derivatives, weighted by the posterior.
+window (`tollest._windows`). Gradients are posterior means of the complete-data gradient (Fisher's
+identity): sums of each row's derivatives, weighted by the posterior.
 
 Every function here is serial and releases the interpreter's lock.
 """
@@ -22,20 +22,11 @@ from tollest._products import (
     add_gradient,
     add_masses,
     as_products,
-    highest,
     logarithms,
     products,
 )
 from tollest._tables import Floats, Grid, Integers, Parameters, Problem, tabulate
-
-# Natural-log units below a pattern's peak at which its window of support ends.
-DEPTH = 32.0
-# Every STRIDE-th point of the support is looked at to find the windows.
-STRIDE = 8
-# Of these, so many are looked at beyond the centres, and so many more while there is mass.
-_MARGIN, _FURTHER = 4, 16
-# Windows are made of whole vector registers.
-_LANES = 8
+from tollest._windows import windows
 
 
 @kernel()
@@ -47,112 +38,6 @@ def _cap(problem: Problem, parameters: Parameters, p: int) -> tuple[float, float
     z = (problem.cap_edge[p] - parameters.mu[problem.group[p]]) / tau
     inside = mass_cell(problem.toll_family, problem.toll_df, -np.inf, z, np.inf)
     return inside[0], inside[1] / tau, inside[2]
-
-
-@njit(cache=True, error_model="numpy")
-def _centres(problem: Problem, parameters: Parameters) -> Integers:
-    """Stretch of support in which a claim, or the figure it repeats, has its centre."""
-    lower, upper, source = problem.claim_lower, problem.claim_upper, problem.claim_voice
-    x, biases = problem.x, parameters.bias
-    out = np.empty((2, lower.size), np.int64)
-    common_bias = parameters.shared[2]
-    for j in range(lower.size):
-        out[0, j], out[1, j] = x.size, 0
-        bias = common_bias + biases[source[j]]
-        for edge in (lower[j], upper[j]):
-            if abs(edge) < np.inf:
-                low = np.searchsorted(x, edge - max(bias, common_bias)) - 1
-                high = np.searchsorted(x, edge - min(bias, common_bias)) + 1
-                out[0, j], out[1, j] = min(out[0, j], low), max(out[1, j], high)
-    return out
-
-
-@kernel()
-def _search(
-    problem: Problem, parameters: Parameters, grid: Grid, columns: Integers, centres: Integers,
-    modes: Integers, table: Floats, prior_base: Integers, figure_base: Integers,
-    claim_base: Integers, claim_terms: Floats, spare: int, work: int, width: int, low: Integers,
-    high: Integers,
-) -> None:  # fmt: skip
-    """Fill `low` and `high`, from tables on every STRIDE-th point."""
-    n_support, n_columns = problem.x.size, columns.size
-    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    group, firsts, lasts = problem.group, problem.first, problem.last
-    depth = math.exp(-DEPTH)
-    for p in range(low.size):
-        first, last = firsts[p], lasts[p]
-        if last - first <= 2 * STRIDE:
-            low[p], high[p] = first, last
-            continue
-        inner, outer = n_support, 0
-        for m in range(offsets[p], offsets[p + 1]):
-            j = members[m]
-            inner, outer = min(inner, centres[0, j]), max(outer, centres[1, j])
-        # Only columns the floor and the cap allow count; at least one on either side.
-        begin = min((first + STRIDE - 1) // STRIDE, n_columns - 1)
-        end = max(min((last - 1) // STRIDE + 1, n_columns), begin + 1)
-        # From the centres of the claims and of the prior outwards, until there is nothing left.
-        middle = modes[group[p]]
-        start = max(min(inner, middle) // STRIDE - _MARGIN, begin)
-        stop = min(max(outer, middle) // STRIDE + 1 + _MARGIN, end)
-        while True:
-            # Whole vector registers, as far as there are columns.
-            n = min(_LANES * ((stop - start + _LANES - 1) // _LANES), end - begin)
-            start = min(start, end - n)
-            total, _ = products(
-                p, start, n, offsets, members, claim_figure, group, table, prior_base,
-                figure_base, claim_base, claim_terms, spare, work, width,
-            )  # fmt: skip
-            if not LEAST < total < np.inf:
-                start, n = begin, end - begin
-                logarithms(problem, parameters, grid, p, start, n, table, work, width)
-            least, stop = depth * highest(table, work, n), start + n
-            is_open_left = start > begin and table[0, work] >= least
-            is_open_right = stop < end and table[0, work + n - 1] >= least
-            if not is_open_left and not is_open_right:
-                break
-            start -= min(_FURTHER, start - begin) if is_open_left else 0
-            stop += min(_FURTHER, end - stop) if is_open_right else 0
-        left, right = 0, n - 1
-        while table[0, work + left] < least:
-            left += 1
-        while table[0, work + right] < least:
-            right -= 1
-        left, right = left + start, right + start
-        left, right = columns[max(left - 1, 0)], columns[min(right + 1, n_columns - 1)] + 1
-        left, right = max(min(left, inner), 0), max(right, outer)
-        # Whole vector registers: what is left over after them costs more than it adds.
-        left, right = _LANES * (left // _LANES), _LANES * ((right + _LANES - 1) // _LANES)
-        low[p], high[p] = max(left, first), min(right, last)
-
-
-@njit(cache=True, error_model="numpy")
-def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integers]:
-    """Stretch of support outside which each pattern has no mass worth summing.
-
-    Every STRIDE-th point is evaluated about the centres of the prior and of the claims, and
-    further on while there is mass.
-    Between the outermost centres of its claims a pattern is always summed: beyond them nothing
-    but the prior can rise, and that only slowly.
-    """
-    n_patterns, n_support = problem.group.size, problem.x.size
-    columns = np.arange(0, n_support + STRIDE - 1, STRIDE)
-    columns[-1] = n_support - 1
-    n_columns = columns.size
-    low, high = np.zeros(n_patterns, np.int64), np.full(n_patterns, n_columns)
-    grid = Grid(
-        problem.x[columns], problem.bin_lower[columns], problem.bin_upper[columns],
-        problem.bin_width[columns],
-    )  # fmt: skip
-    table, prior_base, figure_base, _, claim_base, claim_terms, spare, work, width = tabulate(
-        problem, parameters, grid, low, high, FIRST, bool(np.bool_(False))
-    )
-    modes = np.searchsorted(problem.x, parameters.mu)
-    _search(
-        problem, parameters, grid, columns, _centres(problem, parameters), modes, table,
-        prior_base, figure_base, claim_base, claim_terms, spare, work, width, low, high,
-    )  # fmt: skip
-    return low, high
 
 
 @njit(cache=True, error_model="numpy")

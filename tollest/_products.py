@@ -58,7 +58,7 @@ JOINT, NONE, REST, WAY, FIRST = 0, 1, 2, 3, 4
 # would cost two atomic instructions, and all of them together half of the time.
 
 
-@kernel(fastmath=FAST)
+@kernel(fastmath=FAST, forceinline=True)
 def _own_claim(table: Floats, out: int, n: int, s: int, t: int) -> None:
     """Multiply what a pattern starts with by a claim that cannot repeat the figure."""
     product, begun, mass = table[0, out : out + n], table[0, s : s + n], table[0, t : t + n]
@@ -66,7 +66,7 @@ def _own_claim(table: Floats, out: int, n: int, s: int, t: int) -> None:
         product[k] = begun[k] * mass[k]
 
 
-@kernel(fastmath=FAST)
+@kernel(fastmath=FAST, forceinline=True)
 def _two_claims(
     table: Floats, out: int, n: int, s: int, odds: float, t: int, other_odds: float
 ) -> None:
@@ -78,7 +78,7 @@ def _two_claims(
         both[k] = (mass[k] + odds) * (other[k] + other_odds)
 
 
-@kernel(fastmath=FAST)
+@kernel(fastmath=FAST, forceinline=True)
 def _times(table: Floats, row: int, out: int, n: int, s: int, odds: float) -> None:
     """Multiply a product in `row` by one more claim."""
     product, mass = table[row, out : out + n], table[0, s : s + n]
@@ -86,7 +86,7 @@ def _times(table: Floats, row: int, out: int, n: int, s: int, odds: float) -> No
         product[k] *= mass[k] + odds
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _no_figure(table: Floats, work: int, width: int, n: int, start: int) -> float:
     joint, begun = table[0, work : work + n], table[0, start : start + n]
     none = table[0, work + NONE * width : work + NONE * width + n]
@@ -98,7 +98,7 @@ def _no_figure(table: Floats, work: int, width: int, n: int, start: int) -> floa
     return total
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _one_figure(
     table: Floats, work: int, width: int, n: int, start: int, s: int, row: int, odds: float, t: int
 ) -> float:
@@ -117,7 +117,7 @@ def _one_figure(
     return total
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _two_figures(
     table: Floats, work: int, width: int, n: int, start: int, s1: int, s2: int, row1: int,
     row2: int, odds1: float, odds2: float, t1: int, t2: int,
@@ -143,7 +143,7 @@ def _two_figures(
     return total
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _three_figures(
     table: Floats, work: int, width: int, n: int, start: int, s1: int, s2: int, s3: int,
     row1: int, row2: int, row3: int, odds1: float, odds2: float, odds3: float, t1: int, t2: int,
@@ -180,7 +180,7 @@ def _three_figures(
 # Of more figures, one at a time: forwards, then backwards.
 
 
-@kernel(fastmath=FAST)
+@kernel(fastmath=FAST, forceinline=True)
 def _begin(table: Floats, none: int, rest: int, n: int, start: int) -> None:
     product, left, begun = table[0, none : none + n], table[0, rest : rest + n], table[0, start:]
     for k in range(n):
@@ -188,7 +188,7 @@ def _begin(table: Floats, none: int, rest: int, n: int, start: int) -> None:
         left[k] = 1.0
 
 
-@kernel(fastmath=FAST)
+@kernel(fastmath=FAST, forceinline=True)
 def _before(table: Floats, term: int, none: int, rest: int, n: int, s: int, t: int) -> None:
     """Keep the own masses of all before a figure as the start of its term; add its own."""
     product, left, part = (
@@ -201,7 +201,7 @@ def _before(table: Floats, term: int, none: int, rest: int, n: int, s: int, t: i
         left[k] -= free[k]
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _turn(table: Floats, joint: int, none: int, rest: int, way: int, n: int) -> float:
     """Joint where no claimed number is the figure, and its sum; then all terms are added."""
     value, product = table[0, joint : joint + n], table[0, none : none + n]
@@ -214,7 +214,7 @@ def _turn(table: Floats, joint: int, none: int, rest: int, way: int, n: int) -> 
     return total
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _after(
     table: Floats, term: int, joint: int, way: int, n: int, s: int, row: int, odds: float, t: int
 ) -> float:
@@ -234,7 +234,7 @@ def _after(
     return total
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _prior_dots(table: Floats, joint: int, n: int, s: int) -> tuple[float, float, float]:
     """Sum of the joint, and the derivatives of the prior weighed by it."""
     weight, a, b = table[0, joint : joint + n], table[1, s : s + n], table[2, s : s + n]
@@ -250,7 +250,7 @@ def _prior_dots(table: Floats, joint: int, n: int, s: int) -> tuple[float, float
 # or of a figure's, times the derivative by the centre, that times x, and the mass.
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _own_dots(table: Floats, joint: int, n: int, x: int, s: int) -> tuple[float, float, float]:
     """Add up for a claim that cannot repeat a figure."""
     weight, xs = table[0, joint : joint + n], table[0, x : x + n]
@@ -264,7 +264,7 @@ def _own_dots(table: Floats, joint: int, n: int, x: int, s: int) -> tuple[float,
     return one, moment, inside
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _lone_dots(
     table: Floats, joint: int, none: int, term: int, n: int, x: int, s: int, odds: float, t: int
 ) -> tuple[float, float, float, float, float, float, float, float]:
@@ -294,7 +294,7 @@ def _lone_dots(
     )  # fmt: skip
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _figure_dots(
     table: Floats, none: int, term: int, n: int, x: int, both: int, t: int
 ) -> tuple[float, float, float, float]:
@@ -312,7 +312,7 @@ def _figure_dots(
     return one, moment, inside, total
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _claim_dots(
     table: Floats, joint: int, term: int, n: int, x: int, both: int, s: int, odds: float
 ) -> tuple[float, float, float, float]:
@@ -334,7 +334,7 @@ def _claim_dots(
 # Of errors that are not logistic derivatives by log scale have a row of their own.
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _left_of_claim(
     table: Floats, joint: int, term: int, n: int, both: int, s: int, odds: float
 ) -> float:
@@ -353,7 +353,7 @@ def _left_of_claim(
     return total
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def _left_of_figure(
     table: Floats, none: int, term: int, n: int, s: int, row: int, odds: float, t: int
 ) -> float:
@@ -365,7 +365,7 @@ def _left_of_figure(
     return total
 
 
-@kernel(fastmath=FAST)
+@kernel(fastmath=FAST, forceinline=True)
 def add_masses(
     masses: Floats, p: int, a: int, n: int, table: Floats, work: int, total: float, weight: float
 ) -> None:
@@ -375,7 +375,7 @@ def add_masses(
         out[k] += weight * (joint[k] / total)
 
 
-@kernel(fastmath=SUMS)
+@kernel(fastmath=SUMS, forceinline=True)
 def highest(table: Floats, work: int, n: int) -> float:
     """Highest value of the joint."""
     joint = table[0, work : work + n]
@@ -385,7 +385,7 @@ def highest(table: Floats, work: int, n: int) -> float:
     return float(value)
 
 
-@kernel()
+@kernel(forceinline=True)
 def products(
     p: int, a: int, n: int, offsets: Integers, members: Integers, claim_figure: Integers,
     group: Integers, table: Floats, prior_base: Integers, figure_base: Integers,
@@ -531,7 +531,7 @@ def as_products(
         term += width
 
 
-@kernel()
+@kernel(forceinline=True)
 def add_gradient(
     p: int, a: int, n: int, times: float, scale: float, offsets: Integers, members: Integers,
     claim_figure: Integers, claim_voice: Integers, group: Integers, table: Floats,

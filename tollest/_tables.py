@@ -138,25 +138,36 @@ def _starts(low: Integers, high: Integers, start: int) -> tuple[Integers, int]:
 @njit(cache=True, error_model="numpy")
 def _stretches(
     problem: Problem, n_groups: int, low: Integers, high: Integers
-) -> tuple[Integers, Integers, Integers, Integers, Integers, Integers]:
-    """Stretch of support that patterns need of each prior, figure and claim."""
+) -> tuple[Integers, Integers, Integers, Integers, Integers, Integers, int, int]:
+    """Stretch of support that patterns need of each prior, figure and claim.
+
+    And the most figures that one of them has, and its widest window.
+    """
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    group, most, n_figures = problem.group, problem.x.size, problem.figure_lower.size
-    prior_low, prior_high = np.full(n_groups, most), np.zeros(n_groups, np.int64)
-    figure_low, figure_high = np.full(n_figures, most), np.zeros(n_figures, np.int64)
-    claim_low, claim_high = np.full(claim_figure.size, most), np.zeros(claim_figure.size, np.int64)
+    group, end, n_figures = problem.group, problem.x.size, problem.figure_lower.size
+    prior_low, prior_high = np.full(n_groups, end), np.zeros(n_groups, np.int64)
+    figure_low, figure_high = np.full(n_figures, end), np.zeros(n_figures, np.int64)
+    claim_low, claim_high = np.full(claim_figure.size, end), np.zeros(claim_figure.size, np.int64)
+    most = widest = 0
     for p in range(group.size):
         a, b, g = low[p], high[p], group[p]
         prior_low[g], prior_high[g] = min(prior_low[g], a), max(prior_high[g], b)
+        n_own, current = 0, -1
         for m in range(offsets[p], offsets[p + 1]):
             j = members[m]
+            v = claim_figure[j]
             claim_low[j], claim_high[j] = min(claim_low[j], a), max(claim_high[j], b)
+            n_own += v >= 0 and v != current
+            current = v
+        most, widest = max(most, n_own), max(widest, b - a)
     for j in range(claim_figure.size):
         v = claim_figure[j]
         if v >= 0:
             figure_low[v] = min(figure_low[v], claim_low[j])
             figure_high[v] = max(figure_high[v], claim_high[j])
-    return prior_low, prior_high, figure_low, figure_high, claim_low, claim_high
+    return (
+        prior_low, prior_high, figure_low, figure_high, claim_low, claim_high, most, widest
+    )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")
@@ -245,23 +256,6 @@ def _fill_figures(
 
 
 @njit(cache=True, error_model="numpy")
-def extent(problem: Problem, low: Integers, high: Integers) -> tuple[int, int]:
-    """Most figures of a pattern, and the widest window."""
-    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    most = widest = 0
-    for p in range(low.size):
-        widest = max(widest, high[p] - low[p])
-        n_figures, current = 0, -1
-        for m in range(offsets[p], offsets[p + 1]):
-            v = claim_figure[members[m]]
-            if v >= 0 and v != current:
-                n_figures += 1
-                current = v
-        most = max(most, n_figures)
-    return most, widest
-
-
-@njit(cache=True, error_model="numpy")
 def _fill_claims(
     problem: Problem, parameters: Parameters, grid: Grid, derivatives: bool, a: Integers,
     b: Integers, start: Integers, table: Floats,
@@ -310,13 +304,12 @@ def tabulate(
     constant into a value, as in `bool(np.bool_(False))`: for a literal all of this would be
     compiled anew.
     """
-    prior_low, prior_high, figure_low, figure_high, claim_low, claim_high = _stretches(
-        problem, parameters.mu.size, low, high
-    )
+    (
+        prior_low, prior_high, figure_low, figure_high, claim_low, claim_high, most, widest
+    ) = _stretches(problem, parameters.mu.size, low, high)  # fmt: skip
     prior, end = _starts(prior_low, prior_high, grid.x.size)
     figure, end = _starts(figure_low, figure_high, end)
     claim, spare = _starts(claim_low, claim_high, end)
-    most, widest = extent(problem, low, high)
     width = max(most, widest)
     work = spare + (most + 1) * width
     table = np.empty((3, work + (n_rows + most) * width))

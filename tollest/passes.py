@@ -5,8 +5,10 @@ What shards there are depends on the claims alone: threads, or machines, only sh
 that sums come out the same whoever computes them.
 """
 
+import functools
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -20,10 +22,17 @@ from tollest._tables import Parameters, Problem
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Patterns of a shard: fewer would tabulate the same claims again, more would leave the cache.
-SHARD = 8192
+# Patterns of a shard, on average: fewer would tabulate the same claims again, more leave threads
+# waiting for the last.
+SHARD = 4096
 # Patterns from which on there are shards enough for two threads.
-SHARED = 4096
+SHARED = 2048
+# What a row of the tables costs, in claims of patterns.
+_ROW = 6.0
+
+# Whether this thread is one of a pool's: what it shares out in turn it does by itself, since all
+# others may be waiting as it would.
+_here = threading.local()
 
 
 class Sums(NamedTuple):
@@ -85,7 +94,13 @@ def shards(problem: Problem, size: int = SHARD) -> list[Problem]:
     if n_patterns <= min(size, SHARED):
         return [problem]
     n_shards = max(-(-n_patterns // size), 2)
-    bounds = np.linspace(0, n_patterns, n_shards + 1).astype(np.int64)
+    # Of about the same cost. Claims that few patterns share are dear: each has a row of its own.
+    shared_by = np.bincount(problem.members, minlength=problem.claim_lower.size)
+    cost = np.concatenate([[0.0], np.cumsum(1.0 + _ROW / shared_by[problem.members])])
+    cost = cost[problem.offsets] + np.arange(n_patterns + 1)
+    bounds = np.searchsorted(cost, np.linspace(0.0, cost[-1], n_shards + 1))
+    bounds[0], bounds[-1] = 0, n_patterns
+    bounds = np.unique(bounds)
     return [_cut(problem, a, b) for a, b in itertools.pairwise(bounds.tolist())]
 
 
@@ -136,8 +151,18 @@ def threaded[Item, Result](
     Each item is one whole evaluation, so results do not depend on the number of threads.
     """
     workers = threads or os.cpu_count() or 1
-    if workers == 1 or len(items) == 1:
+    if workers == 1 or len(items) == 1 or getattr(_here, "is_worker", False):
         yield from map(function, items)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(function, items)
+    else:
+        yield from _pool(workers).map(function, items)
+
+
+@functools.cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    """Threads that stay: to start them takes as long as a small shard."""
+    return ThreadPoolExecutor(workers, initializer=setattr, initargs=(_here, "is_worker", True))
+
+
+if hasattr(os, "register_at_fork"):
+    # A child process has none of its parent's threads.
+    os.register_at_fork(after_in_child=_pool.cache_clear)
