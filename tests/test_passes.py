@@ -36,7 +36,9 @@ def test_shards_add_up_to_the_whole(posterior, thetas, size):
 
     sums = passes.add(passes.run(part, points, True, False) for part in parts)
 
-    assert len(parts) == -(-posterior.problem.group.size // size)
+    # Of equal cost, not of equally many patterns.
+    assert 1 < len(parts) <= -(-posterior.problem.group.size // size)
+    assert sum(part.group.size for part in parts) == posterior.problem.group.size
     for point, value, gradient in zip(points, sums.values, sums.gradients, strict=True):
         expected = zeros(point)
         whole = _kernels.log_likelihood(posterior.problem, point, True, expected)
@@ -124,3 +126,19 @@ def test_parts_of_claims_that_share_a_frame_add_up(posterior, thetas):
 def test_threads_are_as_many_as_processors(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     assert list(passes.threaded(lambda i: i * i, [1, 2, 3])) == [1, 4, 9]
+
+
+def test_work_shared_out_from_within_shared_work_does_not_wait_for_itself():
+    def outer(i):
+        return sum(passes.threaded(lambda j: i * j, [1, 2, 3], 2))
+
+    assert list(passes.threaded(outer, [1, 2, 3, 4], 2)) == [6, 12, 18, 24]
+
+
+def test_an_error_in_a_thread_is_raised():
+    def divided(i):
+        return 1 / i
+
+    with pytest.raises(ZeroDivisionError):
+        list(passes.threaded(divided, [1, 0, 2], 2))
+    assert list(passes.threaded(divided, [1, 2], 2)) == [1.0, 0.5]
