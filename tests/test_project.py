@@ -22,6 +22,7 @@ ROWS = [
     {"wording", "support", "_progress", "_text", "datasets", "rounding", "_ecdf"},
     {
         "_compiled",
+        "_stretches",
         "_mass",
         "_moves",
         "_patterns",

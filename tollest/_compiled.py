@@ -12,7 +12,7 @@ from numba import njit
 
 
 def kernel[**P, R](
-    *, fastmath: set[str] | None = None, forceinline: bool = False
+    *, fastmath: set[str] | None = None, forceinline: bool = False, nogil: bool = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function without counting references; it must not allocate.
 
@@ -23,9 +23,11 @@ def kernel[**P, R](
     forceinline : bool
         Whether to put it where it is called: many arguments take longer to hand over than a loop
         of a hundred cells.
+    nogil : bool
+        Whether it releases the interpreter's lock, where Python calls it.
     """
     options = {
         "cache": True, "error_model": "numpy", "fastmath": fastmath or False,
-        "forceinline": forceinline, "_nrt": False,
+        "forceinline": forceinline, "nogil": nogil, "_nrt": False,
     }  # fmt: skip
     return cast("Callable[[Callable[P, R]], Callable[P, R]]", njit(**options))  # type: ignore[call-overload]

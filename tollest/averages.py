@@ -1,9 +1,11 @@
 """Mass functions of the tolls of many patterns, averaged over draws of theta."""
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _kernels, passes
+from tollest import _kernels, _stretches, passes
 from tollest._tables import Parameters, Problem
 from tollest.model import Posterior
 from tollest.tolls import Masses, StoredMasses, TollMasses
@@ -11,12 +13,12 @@ from tollest.tolls import Masses, StoredMasses, TollMasses
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_SHARD = 2048  # patterns whose masses are held on the whole support at a time
+_SHARD = 1024  # patterns whose masses are held on the whole support at a time, or of the same cost
 _MOST_CELLS = 30_000_000  # of masses on the whole support, above which only windows are kept
 _LEFT_OUT = 1e-13  # mass at either end of a window that is kept
-# Draws of theta that will do where these hardly differ. Averaged over M draws that have the mean of
-# all, a probability is off by at most about 0.3 r^2 / sqrt(M), with r the share of its scatter to
-# within which a source is known: what is linear in theta cancels.
+# Draws of theta that will do where these hardly differ. Averaged over M draws that are shifted to
+# the mean of all, a probability is off by at most about 0.3 r^2 / sqrt(M), with r the share of its
+# scatter to within which a source is known: what is linear in theta cancels.
 _DRAWS = (8, 16, 32, 64, 128)
 _OFF = 0.0015
 _DEAR = 4000  # patterns for which it is worth telling apart
@@ -60,12 +62,15 @@ def _of_patterns(posterior: Posterior, thetas: Floats) -> Masses:
     n_patterns, n_support = problem.group.size, problem.x.size
     points = [posterior.parameters(theta) for theta in thetas]
     tasks = []
+    costs = passes.costs(problem)
     wanted = np.full(n_patterns, len(points))
     if n_patterns >= _DEAR:
         wanted = draws_needed(posterior, thetas)
     for n_draws in np.unique(wanted).tolist():
         drawn = _centred(points, n_draws)
-        tasks += [(part, drawn) for part in _split(np.flatnonzero(wanted == n_draws))]
+        patterns = np.flatnonzero(wanted == n_draws)
+        ends = itertools.pairwise(passes.bounds_of(costs[patterns], _SHARD))
+        tasks += [(patterns[a:b], drawn) for a, b in ends]
 
     def averaged(task: tuple[Integers, list[Parameters]]) -> Floats:
         return average(passes.chosen(problem, task[0]), task[1])
@@ -112,10 +117,11 @@ def average(problem: Problem, points: list[Parameters]) -> Floats:
 
 def trimmed(masses: Floats) -> tuple[Integers, Integers, Floats]:
     """Stretch in which each row has its mass, and the masses of all of them in one row."""
-    low = (np.cumsum(masses, axis=1) <= _LEFT_OUT).sum(axis=1)
-    high = masses.shape[1] - (np.cumsum(masses[:, ::-1], axis=1) <= _LEFT_OUT).sum(axis=1)
-    column = np.arange(masses.shape[1])
-    return low, high, masses[(low[:, None] <= column) & (column < high[:, None])]
+    low, high = np.empty((2, len(masses)), np.int64)
+    _stretches.trim(masses, _LEFT_OUT, low, high)
+    flat = np.empty(int((high - low).sum()))
+    _stretches.pack(masses, low, high, flat)
+    return low, high, flat
 
 
 def draws_needed(posterior: Posterior, thetas: Floats) -> Integers:
@@ -141,7 +147,3 @@ def draws_needed(posterior: Posterior, thetas: Floats) -> Integers:
     needed = np.square(0.3 * known**2 / _OFF)
     levels = np.array([*(n for n in _DRAWS if n < n_draws), n_draws])
     return np.asarray(levels[np.searchsorted(levels[:-1], needed)], np.int64)
-
-
-def _split(patterns: Integers) -> list[Integers]:
-    return [patterns[a : a + _SHARD] for a in range(0, len(patterns), _SHARD)]

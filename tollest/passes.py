@@ -7,6 +7,7 @@ that sums come out the same whoever computes them.
 
 import functools
 import itertools
+import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -22,13 +23,13 @@ from tollest._tables import Parameters, Problem
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Patterns of a shard, on average: fewer would tabulate the same claims again, more leave threads
-# waiting for the last.
+# Patterns of a shard, where these are of a few claims that many share: fewer would tabulate the
+# same claims again, more leave threads waiting for the last.
 SHARD = 4096
 # Patterns from which on there are shards enough for two threads.
 SHARED = 2048
-# What a row of the tables costs, in claims of patterns.
-_ROW = 6.0
+# What a row of the tables costs, in claims of patterns; and a pattern of a few, with itself.
+_ROW, _PATTERN = 20.0, 6.0
 
 # Whether this thread is one of a pool's: what it shares out in turn it does by itself, since all
 # others may be waiting as it would.
@@ -90,18 +91,30 @@ def add(parts: Iterable[Sums]) -> Sums:
 
 def shards(problem: Problem, size: int = SHARD) -> list[Problem]:
     """Cut a problem into stretches of patterns, each with the claims it needs and no others."""
-    n_patterns = problem.group.size
-    if n_patterns <= min(size, SHARED):
+    if problem.group.size <= min(size, SHARED):
         return [problem]
-    n_shards = max(-(-n_patterns // size), 2)
-    # Of about the same cost. Claims that few patterns share are dear: each has a row of its own.
+    bounds = bounds_of(costs(problem), size, 2)
+    return [_cut(problem, a, b) for a, b in itertools.pairwise(bounds)]
+
+
+def costs(problem: Problem) -> Floats:
+    """About what each pattern costs to evaluate, shape (n_patterns,), in claims that are shared.
+
+    Claims that few patterns share are dear: each has a row of its own in the tables, and tables of
+    very many rows are larger than what memory hands out quickly.
+    """
     shared_by = np.bincount(problem.members, minlength=problem.claim_lower.size)
-    cost = np.concatenate([[0.0], np.cumsum(1.0 + _ROW / shared_by[problem.members])])
-    cost = cost[problem.offsets] + np.arange(n_patterns + 1)
-    bounds = np.searchsorted(cost, np.linspace(0.0, cost[-1], n_shards + 1))
-    bounds[0], bounds[-1] = 0, n_patterns
-    bounds = np.unique(bounds)
-    return [_cut(problem, a, b) for a, b in itertools.pairwise(bounds.tolist())]
+    until = np.concatenate([[0.0], np.cumsum(1.0 + _ROW / shared_by[problem.members])])
+    return np.asarray(1.0 + np.diff(until[problem.offsets]), np.float64)
+
+
+def bounds_of(costs: Floats, size: int, least: int = 1) -> list[int]:
+    """Cut into stretches of about the cost of `size` common patterns each, `least` or more."""
+    until = np.concatenate([[0.0], np.cumsum(costs)])
+    n = max(math.ceil(until[-1] / (_PATTERN * size)), least)
+    bounds = np.searchsorted(until, np.linspace(0.0, until[-1], n + 1)).clip(0, costs.size)
+    bounds[0], bounds[-1] = 0, costs.size
+    return [int(bound) for bound in np.unique(bounds)]
 
 
 def _cut(problem: Problem, start: int, stop: int) -> Problem:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest import _stretches
+from tollest.passes import threaded
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -154,9 +157,7 @@ class StoredMasses:
     def rows(self, rows: Integers) -> TollMasses:
         """Take the mass functions of some tolls, on the whole support."""
         out = np.zeros((len(rows), len(self.first)))
-        for masses, row in zip(out, rows, strict=True):
-            low, high, start = self.low[row], self.high[row], self.start[row]
-            masses[low:high] = self.flat[start : start + high - low]
+        _stretches.unpack(self.flat, self.start[rows], self.low[rows], self.high[rows], out)
         return TollMasses(self.first, self.last, out)
 
     def _closely(self, part: slice) -> TollMasses:
@@ -165,16 +166,13 @@ class StoredMasses:
         # A bin more on either side, which slopes look at.
         a, b = max(int(low.min()) - 1, 0), min(int(high.max()) + 1, len(self.first))
         out = np.zeros((len(low), b - a))
-        column = np.arange(a, b)
-        inside = (low[:, None] <= column) & (column < high[:, None])
-        at = self.start[part][:, None] + column - low[:, None]
-        out[inside] = self.flat[at[inside]]
+        _stretches.unpack(self.flat, self.start[part], low - a, high - a, out)
         return TollMasses(self.first[a:b], self.last[a:b], out)
 
     def _in_blocks[Answer](self, of: Callable[[TollMasses, slice], Answer]) -> list[Answer]:
         n = len(self.low)
         slices = [slice(a, min(a + _BLOCK, n)) for a in range(0, n, _BLOCK)]
-        return [of(self._closely(part), part) for part in slices]
+        return list(threaded(lambda part: of(self._closely(part), part), slices))
 
     def quantile(self, q: float | Floats) -> Integers:
         """See `TollMasses.quantile`."""

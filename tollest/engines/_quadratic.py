@@ -41,6 +41,9 @@ _ROUND = 100  # draws weighed at a time
 _ROUNDS = 8
 _EVEN = 0.5  # effective share of draws below which a better curvature is worth its passes
 _MOST_COLUMNS = 60  # entries of theta for which differences of gradients are affordable
+# Draws of each chain on the quadratic of more entries than these: of the R-hat of hundreds one is
+# above what is asked for, by chance, and a second run takes longer than a long one.
+_LONG = 1000
 _GOOD_K = 0.7
 _SHIFTED = 0.1  # standard deviations by which a finer support may move any entry of theta
 
@@ -260,7 +263,8 @@ def _weighed(
     """Weigh draws until their ESS will do; None if it does not."""
     # What a quadratic says of an effect it says everywhere.
     whitening = _whitening.from_laplace(quadratic, share=1.0)
-    base = NUTS().run_on(quadratic, whitening, rng, reporter, share=1.0)
+    nuts = NUTS(draws=_LONG) if len(quadratic.entries) > _MOST_COLUMNS else NUTS()
+    base = nuts.run_on(quadratic, whitening, rng, reporter, share=1.0)
     if base.doubts:
         return None
     # Rounds are spread over all chains, and no draw is weighed twice.
