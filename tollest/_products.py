@@ -552,7 +552,7 @@ def add_gradient(
     term, at, m, end = work + (FIRST - 1) * width, spare, offsets[p], offsets[p + 1]
     if m < end and claim_figure[members[m]] < 0:
         at += width
-    both, current, left = -1, -1, 0.0
+    both, current, left, by_common, by_figure = -1, -1, 0.0, 0.0, 0.0
     while m < end:
         j = members[m]
         m += 1
@@ -582,18 +582,20 @@ def add_gradient(
                     other += _left_of_figure(table, none, term, n, s, 0, odds, t)
                 elif not is_logistic:
                     other += _left_of_figure(table, none, term, n, both, 1, 0.0, t)
-                out[shared + 2] += scale * figure_one
-                out[shared + 1] += scale * other
+                by_common += figure_one
+                by_figure += other
             if both >= 0:
                 one, moment, inside, repeats = _claim_dots(table, work, term, n, a, both, s, odds)
             out[by_source + 2 * n_sources] += scale * repeats - times * omega[claim_voice[j]]
         if not is_logistic:
             left = _left_of_claim(table, work, -1 if v < 0 else term, n, both, s, odds)
         out[by_source] += scale * one
-        out[shared + 2] += scale * one
+        by_common += one
         other = claim_terms[j, EDGE] * one - moment + claim_terms[j, MORE] * inside + left
         other -= claim_terms[j, LESS] * (total - repeats)
         out[by_source + n_sources] += scale * other
+    out[shared + 1] += scale * by_figure
+    out[shared + 2] += scale * by_common
 
 
 @kernel()

@@ -105,6 +105,9 @@ class Tables(NamedTuple):
     width: int
 
 
+# Log odds of repeating that are as good as infinite, and the most that masses are multiplied by.
+_MOST_LOGIT, _LARGEST = 700.0, 1e300
+
 # Columns of `claim_terms`, and the first three of `figure_terms`.
 EDGE, LESS, MORE, ODDS, UNIT = 0, 1, 2, 3, 4
 
@@ -116,13 +119,13 @@ def softplus(x: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def _log_peak(family: int, df: float, w: float) -> float:
-    """Log of the most that the mass of an interval of standardised width `w` can be."""
+def _peak(family: int, df: float, w: float) -> float:
+    """Most that the mass of an interval of standardised width `w` can be."""
     if w == np.inf:
-        return 0.0
+        return 1.0
     if family == LOGISTIC:
-        return math.log(math.tanh(0.25 * w))
-    return mass_cell(family, df, -0.5 * w, 0.5 * w, w)[0]
+        return math.tanh(0.25 * w)
+    return math.exp(mass_cell(family, df, -0.5 * w, 0.5 * w, w)[0])
 
 
 @njit(cache=True, error_model="numpy")
@@ -269,6 +272,7 @@ def _fill_claims(
     terms = np.zeros((n_claims, 5))
     scatter = np.exp(parameters.log_scatter)
     log_own = np.array([-softplus(value) for value in logit])
+    odds = np.exp(np.minimum(logit, _MOST_LOGIT))
     n_of_source = np.zeros(scatter.size, np.int64)
     for j in range(n_claims):
         n_of_source[source[j]] += b[j] > a[j]
@@ -277,15 +281,14 @@ def _fill_claims(
         if b[j] <= a[j]:
             continue
         n, i = b[j] - a[j], source[j]
-        log_scale = _log_peak(family, df, width[j] / scatter[i])
-        terms[j, UNIT] = log_scale
+        most = _peak(family, df, width[j] / scatter[i])
         if claim_figure[j] >= 0:
-            larger, smaller = max(log_scale, logit[i]), min(log_scale, logit[i])
-            log_scale = larger + math.log1p(math.exp(smaller - larger))
-            terms[j, UNIT] = log_scale + log_own[i]
-            terms[j, ODDS] = math.exp(logit[i] - log_scale)
+            most += odds[i]
+            terms[j, UNIT] = log_own[i]
+            terms[j, ODDS] = odds[i] / most
+        terms[j, UNIT] += math.log(most)
         # Where the most that a claim can be is no number a float holds, logs are summed instead.
-        factor = math.exp(min(-log_scale, 700.0))
+        factor = min(1.0 / most, _LARGEST)
         _interval(
             family, df, x, a[j], n, power, power_end[i], middle, common_bias + bias[i], scatter[i],
             lower[j], upper[j], width[j], factor, derivatives, table, start[j], terms[j],

@@ -109,9 +109,10 @@ def costs(problem: Problem) -> Floats:
 
 
 def bounds_of(costs: Floats, size: int, least: int = 1) -> list[int]:
-    """Cut into stretches of about the cost of `size` common patterns each, `least` or more."""
+    """Cut into stretches of about the cost of `size` common patterns, a multiple of `least`."""
     until = np.concatenate([[0.0], np.cumsum(costs)])
-    n = max(math.ceil(until[-1] / (_PATTERN * size)), least)
+    # A multiple of `least`, so that as many threads have the same to do.
+    n = least * math.ceil(until[-1] / (_PATTERN * size * least))
     bounds = np.searchsorted(until, np.linspace(0.0, until[-1], n + 1)).clip(0, costs.size)
     bounds[0], bounds[-1] = 0, costs.size
     return [int(bound) for bound in np.unique(bounds)]

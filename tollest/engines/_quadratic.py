@@ -26,7 +26,7 @@ from tollest import _theta
 from tollest._progress import Reporter
 from tollest._theta import Coordinates, Layout
 from tollest.engines import _weights, _whitening
-from tollest.engines._base import ThetaDraws
+from tollest.engines._base import MOST_RHAT, ThetaDraws
 from tollest.engines.nuts import NUTS
 from tollest.model import Entry, Likelihood
 from tollest.support import Support
@@ -41,9 +41,9 @@ _ROUND = 100  # draws weighed at a time
 _ROUNDS = 8
 _EVEN = 0.5  # effective share of draws below which a better curvature is worth its passes
 _MOST_COLUMNS = 60  # entries of theta for which differences of gradients are affordable
-# Draws of each chain on the quadratic of more entries than these: of the R-hat of hundreds one is
-# above what is asked for, by chance, and a second run takes longer than a long one.
-_LONG = 1000
+# R-hat that chains on the quadratic of more entries may have: the largest of hundreds is above
+# what is asked for of few by chance, at effective draws by the thousand.
+_MOST_RHAT_OF_MANY = 1.02
 _GOOD_K = 0.7
 _SHIFTED = 0.1  # standard deviations by which a finer support may move any entry of theta
 
@@ -263,8 +263,8 @@ def _weighed(
     """Weigh draws until their ESS will do; None if it does not."""
     # What a quadratic says of an effect it says everywhere.
     whitening = _whitening.from_laplace(quadratic, share=1.0)
-    nuts = NUTS(draws=_LONG) if len(quadratic.entries) > _MOST_COLUMNS else NUTS()
-    base = nuts.run_on(quadratic, whitening, rng, reporter, share=1.0)
+    most = _MOST_RHAT_OF_MANY if len(quadratic.entries) > _MOST_COLUMNS else MOST_RHAT
+    base = NUTS().run_on(quadratic, whitening, rng, reporter, share=1.0, most_rhat=most)
     if base.doubts:
         return None
     # Rounds are spread over all chains, and no draw is weighed twice.

@@ -88,7 +88,7 @@ class NUTS:
     def run_on(
         self, working: Density, whitening: Whitening, rng: np.random.Generator,
         reporter: Reporter, share: float = _SHARE_OF_SPREAD,
-        fits: Callable[[Floats], bool] = lambda theta: True,
+        fits: Callable[[Floats], bool] = lambda theta: True, most_rhat: float = MOST_RHAT,
     ) -> ThetaDraws:  # fmt: skip
         """Draw theta from a density as it is, on one support.
 
@@ -105,12 +105,12 @@ class NUTS:
             total += n
             rhat, ess = convergence(theta)
             flat = theta.reshape(-1, theta.shape[-1])
-            if (rhat <= MOST_RHAT and ess >= LEAST_ESS) or not fits(flat):
+            if (rhat <= most_rhat and ess >= LEAST_ESS) or not fits(flat):
                 break
             whitening = _whitening.from_draws(working, flat, share)
         n_chains, n_draws = theta.shape[:2]
         doubts = []
-        if rhat > MOST_RHAT or ess < LEAST_ESS:
+        if rhat > most_rhat or ess < LEAST_ESS:
             doubts.append(
                 f"R-hat is {rhat:.3f} and the smallest effective sample size {ess:.0f} after "
                 f"{n_chains} chains of {n_draws} draws: the chains disagree or mix slowly, and "
