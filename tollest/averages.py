@@ -62,14 +62,14 @@ def _of_patterns(posterior: Posterior, thetas: Floats) -> Masses:
     n_patterns, n_support = problem.group.size, problem.x.size
     points = [posterior.parameters(theta) for theta in thetas]
     tasks = []
-    costs = passes.costs(problem)
+    rows, n_claims = passes.rows_of(problem), np.diff(problem.offsets)
     wanted = np.full(n_patterns, len(points))
     if n_patterns >= _DEAR:
         wanted = draws_needed(posterior, thetas)
     for n_draws in np.unique(wanted).tolist():
         drawn = _centred(points, n_draws)
         patterns = np.flatnonzero(wanted == n_draws)
-        ends = itertools.pairwise(passes.bounds_of(costs[patterns], _SHARD))
+        ends = itertools.pairwise(passes.bounds_of(rows[patterns], n_claims[patterns], _SHARD))
         tasks += [(patterns[a:b], drawn) for a, b in ends]
 
     def averaged(task: tuple[Integers, list[Parameters]]) -> Floats:

@@ -25,11 +25,13 @@ Integers = NDArray[np.int64]
 
 # Patterns of a shard, where these are of a few claims that many share: fewer would tabulate the
 # same claims again, more leave threads waiting for the last.
-SHARD = 4096
+SHARD = 8192
 # Patterns from which on there are shards enough for two threads.
 SHARED = 2048
 # What a row of the tables costs, in claims of patterns; and a pattern of a few, with itself.
-_ROW, _PATTERN = 20.0, 6.0
+_ROW, _PATTERN = 6.0, 5.0
+# Rows of a shard's tables: those of very many are larger than what memory hands out quickly.
+_MOST_ROWS = 1000
 
 # Whether this thread is one of a pool's: what it shares out in turn it does by itself, since all
 # others may be waiting as it would.
@@ -93,28 +95,25 @@ def shards(problem: Problem, size: int = SHARD) -> list[Problem]:
     """Cut a problem into stretches of patterns, each with the claims it needs and no others."""
     if problem.group.size <= min(size, SHARED):
         return [problem]
-    bounds = bounds_of(costs(problem), size, 2)
+    bounds = bounds_of(rows_of(problem), np.diff(problem.offsets), size, 2)
     return [_cut(problem, a, b) for a, b in itertools.pairwise(bounds)]
 
 
-def costs(problem: Problem) -> Floats:
-    """About what each pattern costs to evaluate, shape (n_patterns,), in claims that are shared.
-
-    Claims that few patterns share are dear: each has a row of its own in the tables, and tables of
-    very many rows are larger than what memory hands out quickly.
-    """
+def rows_of(problem: Problem) -> Floats:
+    """Rows of the tables by pattern, those that patterns share in parts; shape (n_patterns,)."""
     shared_by = np.bincount(problem.members, minlength=problem.claim_lower.size)
-    until = np.concatenate([[0.0], np.cumsum(1.0 + _ROW / shared_by[problem.members])])
-    return np.asarray(1.0 + np.diff(until[problem.offsets]), np.float64)
+    until = np.concatenate([[0.0], np.cumsum(1.0 / shared_by[problem.members])])
+    return np.asarray(np.diff(until[problem.offsets]), np.float64)
 
 
-def bounds_of(costs: Floats, size: int, least: int = 1) -> list[int]:
+def bounds_of(rows: Floats, n_claims: Integers, size: int, least: int = 1) -> list[int]:
     """Cut into stretches of about the cost of `size` common patterns, a multiple of `least`."""
-    until = np.concatenate([[0.0], np.cumsum(costs)])
-    # A multiple of `least`, so that as many threads have the same to do.
-    n = least * math.ceil(until[-1] / (_PATTERN * size * least))
-    bounds = np.searchsorted(until, np.linspace(0.0, until[-1], n + 1)).clip(0, costs.size)
-    bounds[0], bounds[-1] = 0, costs.size
+    until = np.concatenate([[0.0], np.cumsum(1.0 + n_claims + _ROW * rows)])
+    n = max(until[-1] / (_PATTERN * size), rows.sum() / _MOST_ROWS)
+    # So that as many threads have the same to do.
+    n = least * math.ceil(n / least)
+    bounds = np.searchsorted(until, np.linspace(0.0, until[-1], n + 1)).clip(0, rows.size)
+    bounds[0], bounds[-1] = 0, rows.size
     return [int(bound) for bound in np.unique(bounds)]
 
 
