@@ -17,11 +17,9 @@ from numba import njit
 from tollest._compiled import kernel
 from tollest._mass import LOGISTIC, mass_cell
 from tollest._products import (
-    FIRST,
     LEAST,
     add_gradient,
     add_masses,
-    as_products,
     logarithms,
     products,
 )
@@ -77,7 +75,7 @@ def evaluate(
     grid = _grid(problem)
     (
         table, prior_base, figure_base, figure_terms, claim_base, claim_terms, spare, work, width
-    ) = tabulate(problem, parameters, grid, low, high, FIRST, gradient)  # fmt: skip
+    ) = tabulate(problem, parameters, grid, low, high, gradient)  # fmt: skip
     omega, n_groups = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), parameters.mu.size
     sums = np.zeros(n_groups + 3 * omega.size + 3)
     own, touched = np.zeros(sums.size), np.empty(sums.size, np.int64)
@@ -123,15 +121,12 @@ def _sum(
             p, a, n, offsets, members, claim_figure, group, table, prior_base, figure_base,
             claim_base, claim_terms, spare, work, width,
         )  # fmt: skip
-        if LEAST < total < np.inf:
-            log_unit += math.log(total)
-        else:
+        in_logs = not LEAST < total < np.inf
+        if in_logs:
             total = 1.0
             log_unit = logarithms(problem, parameters, grid, p, a, n, table, work, width)
-            as_products(
-                p, a, n, offsets, members, claim_figure, table, claim_base, claim_terms, spare,
-                work, width,
-            )  # fmt: skip
+        else:
+            log_unit += math.log(total)
         weight = 1.0 if each else times
         if cap_edge[p] < np.inf:
             log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
@@ -144,7 +139,7 @@ def _sum(
             add_gradient(
                 p, a, n, weight, weight / total, offsets, members, claim_figure, claim_voice,
                 group, table, prior_base, figure_base, figure_terms, claim_base, claim_terms,
-                spare, work, width, is_logistic, omega, n_groups, out,
+                spare, work, width, in_logs, is_logistic, omega, n_groups, out,
             )  # fmt: skip
         if each:
             n_touched = _touched(p, offsets, members, claim_voice, group, n_groups, touched, own)
@@ -230,7 +225,7 @@ def tolls(
     low, high = windows(problem, parameters)
     grid = _grid(problem)
     table, prior_base, figure_base, _, claim_base, claim_terms, spare, work, width = tabulate(
-        problem, parameters, grid, low, high, FIRST, bool(np.bool_(False))
+        problem, parameters, grid, low, high, bool(np.bool_(False))
     )
     offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
     group, totals = problem.group, np.empty(width)

@@ -29,10 +29,8 @@ from tollest._kernels import _cap, _grid, split
 from tollest._mass import LOGISTIC, mass_cell
 from tollest._octaves import add_slopes, convolve
 from tollest._products import (
-    FIRST,
     LEAST,
     add_gradient,
-    as_products,
     highest,
     logarithms,
     products,
@@ -105,7 +103,7 @@ def evaluate(
     grid = _grid(problem)
     (
         table, prior_base, figure_base, figure_terms, claim_base, claim_terms, spare, work, width
-    ) = tabulate(problem, parameters, grid, begin, end, FIRST, gradient)  # fmt: skip
+    ) = tabulate(problem, parameters, grid, begin, end, gradient)  # fmt: skip
     flat = parameters.mu.size - 1
     a, b = n_points, 0
     for p in range(n_patterns):
@@ -157,12 +155,9 @@ def evaluate(
             p, a, n, offsets, members, claim_figure, group, table, prior_base, figure_base,
             claim_base, claim_terms, spare, work, width,
         )[0]  # fmt: skip
-        if not LEAST < total < np.inf:
+        in_logs = not LEAST < total < np.inf
+        if in_logs:
             _in_logs(problem, parameters, grid, p, a, n, table, work, width)
-            as_products(
-                p, a, n, offsets, members, claim_figure, table, claim_base, claim_terms, spare,
-                work, width,
-            )  # fmt: skip
         peak = highest(table, work, n)
         for row in range(work, table.shape[1], width):
             for k in range(n):
@@ -170,7 +165,7 @@ def evaluate(
         add_gradient(
             p, a, n, forest.n_nodes[p], 1.0, offsets, members, claim_figure, claim_voice, group,
             table, prior_base, figure_base, figure_terms, claim_base, claim_terms, spare, work,
-            width, problem.family == LOGISTIC, omega, n_groups, sums,
+            width, in_logs, problem.family == LOGISTIC, omega, n_groups, sums,
         )  # fmt: skip
     split(sums, gradients)
     return value

@@ -26,10 +26,14 @@ from tollest._compiled import kernel
 from tollest._mass import FAST, SUMS, mass_cell
 from tollest._tables import (
     EDGE,
+    FIRST,
     LESS,
     MORE,
+    NONE,
     ODDS,
+    REST,
     UNIT,
+    WAY,
     Floats,
     Grid,
     Integers,
@@ -42,11 +46,6 @@ from tollest._tables import (
 # at 1e-137.
 LEAST = 1e-120
 
-
-# Work space, in stretches of the table's first row: the joint; the product of own masses; the
-# probability that no claimed number is the figure; a product on the way; then each figure's part
-# of the joint, but for what its own claims say where it does the rounds.
-JOINT, NONE, REST, WAY, FIRST = 0, 1, 2, 3, 4
 
 # A figure is its claims' own masses, row 0 from `s` on; what they are where it does the rounds,
 # `odds` more than `row` from there on; and the probability that it does, row 0 from `t` on. Where
@@ -295,10 +294,50 @@ def _lone_dots(
 
 
 @kernel(fastmath=SUMS, forceinline=True)
+def _pair_dots(
+    table: Floats, joint: int, none: int, term: int, n: int, x: int, s1: int, s2: int,
+    odds1: float, odds2: float, t: int,
+) -> tuple[
+    float, float, float, float, float, float, float, float, float, float, float, float
+]:  # fmt: skip
+    """Add up for two claims that share a figure, each with its repeats, and for the figure."""
+    value, product = table[0, joint : joint + n], table[0, none : none + n]
+    part, xs = table[0, term : term + n], table[0, x : x + n]
+    mass1, slope1 = table[0, s1 : s1 + n], table[1, s1 : s1 + n]
+    mass2, slope2 = table[0, s2 : s2 + n], table[1, s2 : s2 + n]
+    free, slope = table[0, t : t + n], table[1, t : t + n]
+    one1 = moment1 = inside1 = repeats1 = one2 = moment2 = inside2 = repeats2 = 0.0
+    one = moment = inside = total = 0.0
+    for k in range(n):
+        first, second = mass1[k] + odds1, part[k] * (mass2[k] + odds2)
+        repeat1, repeat2 = second * odds1, part[k] * first * odds2
+        own1, own2 = value[k] - repeat1, value[k] - repeat2
+        by_centre1, by_centre2 = own1 * slope1[k], own2 * slope2[k]
+        weight = first * second - free[k] * product[k]
+        by_figure = weight * slope[k]
+        one1 += by_centre1
+        moment1 += by_centre1 * xs[k]
+        inside1 += own1 * mass1[k]
+        repeats1 += repeat1
+        one2 += by_centre2
+        moment2 += by_centre2 * xs[k]
+        inside2 += own2 * mass2[k]
+        repeats2 += repeat2
+        one += by_figure
+        moment += by_figure * xs[k]
+        inside += weight * free[k]
+        total += weight
+    return (
+        one1, moment1, inside1, repeats1, one2, moment2, inside2, repeats2, one, moment, inside,
+        total,
+    )  # fmt: skip
+
+
+@kernel(fastmath=SUMS, forceinline=True)
 def _figure_dots(
     table: Floats, none: int, term: int, n: int, x: int, both: int, t: int
 ) -> tuple[float, float, float, float]:
-    """Add up for a figure of several claims; their product with the odds is from `both` on."""
+    """Add up for a figure of more claims; their product with the odds is from `both` on."""
     product, part, xs = table[0, none : none + n], table[0, term : term + n], table[0, x : x + n]
     together, free, slope = table[1, both : both + n], table[0, t : t + n], table[1, t : t + n]
     one = moment = inside = total = 0.0
@@ -316,7 +355,7 @@ def _figure_dots(
 def _claim_dots(
     table: Floats, joint: int, term: int, n: int, x: int, both: int, s: int, odds: float
 ) -> tuple[float, float, float, float]:
-    """Add up for a claim that shares its figure with others, and the weight of repeats."""
+    """Add up for a claim that shares its figure with several, and the weight of repeats."""
     value, part, xs = table[0, joint : joint + n], table[0, term : term + n], table[0, x : x + n]
     together, mass, slope = table[1, both : both + n], table[0, s : s + n], table[1, s : s + n]
     one = moment = inside = repeats = 0.0
@@ -334,7 +373,7 @@ def _claim_dots(
 # Of errors that are not logistic derivatives by log scale have a row of their own.
 
 
-@kernel(fastmath=SUMS, forceinline=True)
+@kernel(fastmath=SUMS)
 def _left_of_claim(
     table: Floats, joint: int, term: int, n: int, both: int, s: int, odds: float
 ) -> float:
@@ -353,7 +392,7 @@ def _left_of_claim(
     return total
 
 
-@kernel(fastmath=SUMS, forceinline=True)
+@kernel(fastmath=SUMS)
 def _left_of_figure(
     table: Floats, none: int, term: int, n: int, s: int, row: int, odds: float, t: int
 ) -> float:
@@ -502,7 +541,7 @@ def _many_figures(
 
 
 @kernel()
-def as_products(
+def _as_products(
     p: int, a: int, n: int, offsets: Integers, members: Integers, claim_figure: Integers,
     table: Floats, claim_base: Integers, claim_terms: Floats, spare: int, work: int, width: int,
 ) -> None:  # fmt: skip
@@ -536,14 +575,19 @@ def add_gradient(
     p: int, a: int, n: int, times: float, scale: float, offsets: Integers, members: Integers,
     claim_figure: Integers, claim_voice: Integers, group: Integers, table: Floats,
     prior_base: Integers, figure_base: Integers, figure_terms: Floats, claim_base: Integers,
-    claim_terms: Floats, spare: int, work: int, width: int, is_logistic: bool, omega: Floats,
-    n_groups: int, out: Floats,
+    claim_terms: Floats, spare: int, work: int, width: int, in_logs: bool, is_logistic: bool,
+    omega: Floats, n_groups: int, out: Floats,
 ) -> None:  # fmt: skip
     """Add the posterior mean of the complete-data gradient; work space is in units of `scale`.
 
-    `out` holds the derivatives by ``mu, bias, log_scatter, logit_repeat, shared``, one after the
-    other.
+    `in_logs` says that `logarithms` left it. `out` holds the derivatives by ``mu, bias,
+    log_scatter, logit_repeat, shared``, one after the other.
     """
+    if in_logs:
+        _as_products(
+            p, a, n, offsets, members, claim_figure, table, claim_base, claim_terms, spare, work,
+            width,
+        )  # fmt: skip
     n_sources, none = omega.size, work + NONE * width
     shared = n_groups + 3 * n_sources
     total, one, other = _prior_dots(table, work, n, prior_base[group[p]] + a)
@@ -552,7 +596,8 @@ def add_gradient(
     term, at, m, end = work + (FIRST - 1) * width, spare, offsets[p], offsets[p + 1]
     if m < end and claim_figure[members[m]] < 0:
         at += width
-    both, current, left, by_common, by_figure = -1, -1, 0.0, 0.0, 0.0
+    both, current, is_pair, left, by_common, by_figure = -1, -1, False, 0.0, 0.0, 0.0
+    one2 = moment2 = inside2 = repeats2 = 0.0
     while m < end:
         j = members[m]
         m += 1
@@ -571,8 +616,18 @@ def add_gradient(
                         figure_sum,
                     ) = _lone_dots(table, work, none, term, n, a, s, odds, t)  # fmt: skip
                 else:
-                    both = at
+                    both, i = at, members[m]
                     at += width
+                    is_pair = not in_logs and (m + 1 == end or claim_figure[members[m + 1]] != v)
+                if both >= 0 and is_pair:
+                    (
+                        one, moment, inside, repeats, one2, moment2, inside2, repeats2,
+                        figure_one, figure_moment, figure_inside, figure_sum,
+                    ) = _pair_dots(
+                        table, work, none, term, n, a, s, claim_base[i] + a, odds,
+                        claim_terms[i, ODDS], t,
+                    )  # fmt: skip
+                elif both >= 0:
                     figure_one, figure_moment, figure_inside, figure_sum = _figure_dots(
                         table, none, term, n, a, both, t
                     )
@@ -584,7 +639,9 @@ def add_gradient(
                     other += _left_of_figure(table, none, term, n, both, 1, 0.0, t)
                 by_common += figure_one
                 by_figure += other
-            if both >= 0:
+            elif both >= 0 and is_pair:
+                one, moment, inside, repeats = one2, moment2, inside2, repeats2
+            if both >= 0 and not is_pair:
                 one, moment, inside, repeats = _claim_dots(table, work, term, n, a, both, s, odds)
             out[by_source + 2 * n_sources] += scale * repeats - times * omega[claim_voice[j]]
         if not is_logistic:

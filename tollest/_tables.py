@@ -108,6 +108,11 @@ class Tables(NamedTuple):
 # Log odds of repeating that are as good as infinite, and the most that masses are multiplied by.
 _MOST_LOGIT, _LARGEST = 700.0, 1e300
 
+# What patterns work in, each `width` columns of the first row: the joint; the product of own
+# masses; the probability that no claimed number is the figure; a product on the way; then each
+# figure's part of the joint, but for what its own claims say where it does the rounds.
+NONE, REST, WAY, FIRST = 1, 2, 3, 4
+
 # Columns of `claim_terms`, and the first three of `figure_terms`.
 EDGE, LESS, MORE, ODDS, UNIT = 0, 1, 2, 3, 4
 
@@ -299,11 +304,11 @@ def _fill_claims(
 @njit(cache=True, error_model="numpy")
 def tabulate(
     problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
-    n_rows: int, derivatives: bool,
+    derivatives: bool,
 ) -> Tables:  # fmt: skip
     """Tables over the windows ``low:high`` of each pattern, on the points of `grid`.
 
-    Patterns work in `n_rows` stretches and one for each figure. Callers turn a flag that is a
+    Callers turn a flag that is a
     constant into a value, as in `bool(np.bool_(False))`: for a literal all of this would be
     compiled anew.
     """
@@ -315,7 +320,7 @@ def tabulate(
     claim, spare = _starts(claim_low, claim_high, end)
     width = max(most, widest)
     work = spare + (most + 1) * width
-    table = np.empty((3, work + (n_rows + most) * width))
+    table = np.empty((3, work + (FIRST + most) * width))
     table[0, : grid.x.size] = grid.x
     _fill_priors(problem, parameters, grid, prior_low, prior_high, prior, table)
     figure_terms = _fill_figures(

@@ -21,7 +21,7 @@ from numba import njit
 
 from tollest._compiled import kernel
 from tollest._mass import LOGISTIC
-from tollest._products import FIRST, LEAST, highest, logarithms, products
+from tollest._products import LEAST, highest, logarithms, products
 from tollest._tables import Floats, Grid, Integers, Parameters, Problem, tabulate
 
 # Natural-log units below a pattern's peak at which its window of support ends.
@@ -135,20 +135,17 @@ def _bound(
 
 
 @njit(cache=True, error_model="numpy")
-def _centres(problem: Problem, parameters: Parameters) -> Integers:
-    """Stretch of support in which a claim, or the figure it repeats, has its centre."""
-    lower, upper, source = problem.claim_lower, problem.claim_upper, problem.claim_voice
-    x, biases = problem.x, parameters.bias
-    out = np.empty((2, lower.size), np.int64)
-    common_bias = parameters.shared[2]
-    for j in range(lower.size):
+def _centres(x: Floats, edges: Floats) -> Integers:
+    """Stretch of support in which a claim, or the figure it repeats, has its centre.
+
+    Of one that says nothing it is empty.
+    """
+    out = np.empty((2, edges.shape[1]), np.int64)
+    for j in range(edges.shape[1]):
         out[0, j], out[1, j] = x.size, 0
-        bias = common_bias + biases[source[j]]
-        for edge in (lower[j], upper[j]):
-            if abs(edge) < np.inf:
-                low = np.searchsorted(x, edge - max(bias, common_bias)) - 1
-                high = np.searchsorted(x, edge - min(bias, common_bias)) + 1
-                out[0, j], out[1, j] = min(out[0, j], low), max(out[1, j], high)
+        if edges[_INNER, j] <= edges[_OUTER, j]:
+            out[0, j] = np.searchsorted(x, edges[_INNER, j]) - 1
+            out[1, j] = np.searchsorted(x, edges[_OUTER, j]) + 1
     return out
 
 
@@ -221,22 +218,23 @@ def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integer
     columns = np.arange(0, n_support + STRIDE - 1, STRIDE)
     columns[-1] = n_support - 1
     low, high = np.zeros(n_patterns, np.int64), np.full(n_patterns, columns.size)
+    edges = _edges(problem, parameters)
     if problem.family == LOGISTIC and problem.toll_family == LOGISTIC:
         place = np.searchsorted(
             problem.x, np.linspace(problem.x[0], problem.x[-1], _FINER * n_support)
         )
-        _bound(problem, parameters, _edges(problem, parameters), place, low, high)
+        _bound(problem, parameters, edges, place, low, high)
         return low, high
     grid = Grid(
         problem.x[columns], problem.bin_lower[columns], problem.bin_upper[columns],
         problem.bin_width[columns],
     )  # fmt: skip
     table, prior_base, figure_base, _, claim_base, claim_terms, spare, work, width = tabulate(
-        problem, parameters, grid, low, high, FIRST, bool(np.bool_(False))
+        problem, parameters, grid, low, high, bool(np.bool_(False))
     )
     modes = np.searchsorted(problem.x, parameters.mu)
     _search(
-        problem, parameters, grid, columns, _centres(problem, parameters), modes, table,
+        problem, parameters, grid, columns, _centres(problem.x, edges), modes, table,
         prior_base, figure_base, claim_base, claim_terms, spare, work, width, low, high,
     )  # fmt: skip
     return low, high

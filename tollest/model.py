@@ -549,19 +549,31 @@ class Likelihood:
         asked = [point for point, is_in in zip(points, inside, strict=True) if is_in]
         sums = self.run(asked, gradient, curvature)
         values[inside] = sums.values
-        index = np.concatenate(layout.position).astype(np.int64)
-        free = index >= 0
-        free[: layout.design.shape[0]] |= layout.effect_index.size > 0
-        # An entry may be several parameters: the scatter of a source, on every side.
-        unit = np.zeros((int(free.sum()), n_theta))
-        is_entry = index[free] >= 0
-        unit[is_entry, index[free][is_entry]] = 1.0
-        unit[: layout.design.shape[0], layout.effect_index] += layout.design
+        free, slope = self._slopes
         if gradient:
-            slopes[inside] = sums.gradients[:, free] @ unit
+            slopes[inside] = sums.gradients[:, free] @ slope
         if curvature:
-            matrix = unit.T @ sums.curvature[np.ix_(free, free)] @ unit
+            matrix = slope.T @ sums.curvature[np.ix_(free, free)] @ slope
         return values, slopes, matrix
+
+    @cached_property
+    def _slopes(self) -> tuple[Integers, Floats]:
+        """Parameters that theta says, and their derivatives by its entries.
+
+        Shapes (n_free,) and (n_free, n_theta).
+        """
+        layout = self.layout
+        index = np.concatenate(layout.position).astype(np.int64)
+        n_groups = layout.design.shape[0]
+        is_said = index >= 0
+        is_said[:n_groups] |= layout.effect_index.size > 0
+        free = np.flatnonzero(is_said)
+        # An entry may be several parameters: the scatter of a source, on every side.
+        slope = np.zeros((free.size, len(self.entries)))
+        is_entry = index[free] >= 0
+        slope[is_entry, index[free][is_entry]] = 1.0
+        slope[:n_groups, layout.effect_index] += layout.design
+        return free, slope
 
 
 def label_of(source: str, side: str) -> str:
