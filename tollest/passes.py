@@ -29,7 +29,7 @@ SHARD = 8192
 # Patterns from which on there are shards enough for two threads.
 SHARED = 2048
 # What a row of the tables costs, in claims of patterns; and a pattern of a few, with itself.
-_ROW, _PATTERN = 6.0, 5.0
+_ROW, _PATTERN = 8.0, 5.0
 # Rows of a shard's tables: those of very many are larger than what memory hands out quickly.
 _MOST_ROWS = 1000
 
