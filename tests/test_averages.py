@@ -71,12 +71,12 @@ def test_well_known_sources_need_few_draws_and_others_all(estimate):
     assert np.all(averages.draws_needed(posterior, thetas) == 200)
 
 
-def test_patterns_of_a_source_little_is_known_of_need_all_draws(estimate):
+def test_patterns_of_a_source_little_is_known_of_need_more_draws(estimate):
     posterior, thetas = estimate.posterior, estimate.theta.flat[:200]
     centre = np.median(thetas, axis=0)
     draws = centre + 1e-4 * (thetas - centre)
     name = posterior.claims.sources[1]
-    loose = posterior.theta_names.index(f"bias[{name}]")
+    loose = posterior.theta_names.index(f"log_scatter[{name}]")
     draws[:, loose] = thetas[:, loose]
 
     needed = averages.draws_needed(posterior, draws)[posterior.patterns]
@@ -86,3 +86,35 @@ def test_patterns_of_a_source_little_is_known_of_need_all_draws(estimate):
     speaks = np.bincount(location[claims.source_index == 1], minlength=claims.n_locations) > 0
     assert np.all(needed[speaks] > 8)
     assert np.all(needed[~speaks] == 8)
+
+
+@pytest.mark.parametrize(("stray", "n_draws"), [(0.0, 8), (0.2, 64)])
+def test_few_draws_stand_for_all(estimate, monkeypatch, stray, n_draws):
+    # What all sources get wrong alike moves freely, each by itself a little or not.
+    posterior, thetas = estimate.posterior, estimate.theta.flat[:1000]
+    draws = np.tile(np.median(thetas, axis=0), (1000, 1))
+    rng = np.random.default_rng(5)
+    draws[:, posterior.theta_names.index("common_bias")] = 0.05 * rng.normal(size=1000)
+    of_each = [i for i, name in enumerate(posterior.theta_names) if name.startswith("bias[")]
+    draws[:, of_each] += stray * 0.05 * rng.normal(size=(1000, len(of_each)))
+    whole = averages.of_patterns(posterior, draws).masses
+
+    monkeypatch.setattr(averages, "_DEAR", 0)
+    monkeypatch.setattr(averages, "draws_needed", lambda *_: np.full(len(whole), n_draws))
+    off = np.cumsum(averages.of_patterns(posterior, draws).masses - whole, axis=1)
+
+    assert np.abs(off).max() < averages._OFF
+
+
+def test_a_quadrature_has_the_first_moments():
+    values = np.random.default_rng(2).standard_gamma(2.0, 300)
+    values -= values.mean()
+
+    nodes, weights = averages.quadrature(values, 4)
+
+    for power in range(8):
+        assert_allclose(weights @ nodes**power, np.mean(values**power), rtol=1e-9, atol=1e-12)
+    assert np.all(weights > 0)
+    # Two values need no more than two nodes, and one no more than one.
+    assert_allclose(np.sort(averages.quadrature(np.tile([-1.0, 1.0], 50), 8)[0]), [-1.0, 1.0])
+    assert_allclose(averages.quadrature(np.zeros(9), 8), ([0.0], [1.0]))
