@@ -1,22 +1,25 @@
 """What estimates cost as problems grow, and beside what one would use instead.
 
 Run as ``uv run python -m benchmarks.scale``. Sections are ``floor`` (a gradient beside the least
-it could cost), ``growth`` (time and memory from a file to a file), ``nested`` (a gradient of
-wholes and parts) and ``rivals`` (PyMC models and methods without a sampler, on the same claims);
-``--sections`` chooses among them, and ``--only`` among their cases, by the beginnings of their
-names. Results are kept in ``scale_store`` as they come and the page ``benchmarks/README.md`` is
-written anew after each section; ``--missing`` measures only what is not kept yet. ``--quick`` is a
-smoke run of small cases, with a page and a store of its own in ``benchmarks/quick``.
+it could cost), ``growth`` (time and memory from a file to a file), ``cluster`` (workers with
+little memory), ``nested`` (a gradient of wholes and parts) and ``rivals`` (PyMC models and methods
+without a sampler, on the same claims); ``--sections`` chooses among them, and ``--only`` among
+their cases, by the beginnings of their names. Results are kept in ``scale_store`` as they come and
+the page ``benchmarks/README.md`` is written anew after each section; ``--missing`` measures only
+what is not kept yet. ``--quick`` is a smoke run of small cases, with a page and a store of its own
+in ``benchmarks/quick``.
 """
 
 import argparse
 import os
 from pathlib import Path
 
-from benchmarks import floor, growth, nested, rivals
+from benchmarks import cluster, floor, growth, nested, rivals
 from benchmarks.measuring import Store, circumstances
 
-SECTIONS = {"floor": floor, "growth": growth, "nested": nested, "rivals": rivals}
+SECTIONS = {
+    "floor": floor, "growth": growth, "cluster": cluster, "nested": nested, "rivals": rivals
+}  # fmt: skip
 FOLDER = Path(__file__).parent
 PAGES = {
     "engine_grid.md": "method, reliability and time of the default engine over sizes and seeds",
