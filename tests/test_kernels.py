@@ -21,7 +21,7 @@ from tollest.priors import Never, Priors
 from tollest.support import Support
 
 FAMILIES = {"logistic": Logistic(), "normal": Normal(), "student_t": StudentT(4)}
-SOURCES = ("agency", "clinic", "ministry", "press")
+SOURCES = ("agency", "clinic", "ministry", "press", "union", "witness")
 ABOUT = {(7, 7): 7, (5, 15): 10, (25, 35): 30, (50, 150): 100}
 COLUMNS = ["location", "source", "kind", "lower", "upper", "count", "cap"]
 # With a cap below this every candidate toll is a point of its own, and the sum has an end.
@@ -91,7 +91,7 @@ common = st.floats(-0.3, 0.3)
 
 
 def each(values):
-    return st.lists(values, min_size=4, max_size=4)
+    return st.lists(values, min_size=len(SOURCES), max_size=len(SOURCES))
 
 
 parameter_values = st.fixed_dictionaries(
@@ -250,9 +250,9 @@ def test_gradient_matches_differences(two, values, family, toll_family):
 
 PLAIN = {
     "mu": [2.0],
-    "bias": [0.1, -0.2, 0.0, 0.3],
-    "log_scatter": np.log([0.2, 0.05, 0.3, 0.1]).tolist(),
-    "logit_repeat": [0.4, -1.0, 2.0, 0.0],
+    "bias": [0.1, -0.2, 0.0, 0.3, -0.1, 0.2],
+    "log_scatter": np.log([0.2, 0.05, 0.3, 0.1, 0.15, 0.25]).tolist(),
+    "logit_repeat": [0.4, -1.0, 2.0, 0.0, 1.0, -0.5],
     "shared": (math.log(0.4), math.log(0.15), 0.05),
 }
 
@@ -280,12 +280,58 @@ def test_without_a_cap_the_sum_goes_on_until_nothing_is_left(family, said):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("family", list(FAMILIES))
+@pytest.mark.parametrize(
+    "counts",
+    [
+        (9, 11, 8, 12), (9, 9, 8, 12, 11), (9, 11, 8, 12, 10), (9, 11, 8, 12, 10, 9),
+        (9, 11, 8, 12, 10, 7), (9, 9, 9, 12, 12), (9, 9, 9, 9, 11), (9, 9, 12, 12, 11, 11),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_any_number_of_figures_shared_by_any_number_of_sources(family, counts):
+    # One more claim cannot repeat a figure.
+    said = [*zip(SOURCES, counts, strict=False)]
+    rows = [row("Arden", source, "count", (n, n), 25) for source, n in said]
+    rows.append(row("Arden", "staff", "at_least", (5, None), 25))
+    claims = Claims.from_table(frame(rows))
+    names = [*SOURCES, "staff"]
+    values = PLAIN | {
+        name: [*PLAIN[name], value]
+        for name, value in (("bias", 0.05), ("log_scatter", -1.5), ("logit_repeat", 0.0))
+    }
+    used = [names.index(name) for name in claims.sources]
+    parameters = Parameters(
+        np.array(values["mu"]),
+        *(np.array(values[name])[used] for name in ("bias", "log_scatter", "logit_repeat")),
+        np.array(values["shared"]),
+    )
+    problem = Model(noise=FAMILIES[family], support=Support(dense=DENSE)).given(claims).problem
+    gradients = like(parameters)
+
+    value = _kernels.log_likelihood(problem, parameters, True, gradients)
+
+    stated = [(i, n, n, True) for i, n in enumerate(counts)] + [(len(SOURCES), 5, None, False)]
+    location = reference.Location(stated, cap=25)
+    joint = reference.joint(
+        location, exactly(values), range(26), family, "logistic", last_figure=26
+    )
+    with localcontext(Context(prec=reference.DIGITS, Emin=-(10**15), Emax=10**15)):
+        expected = float(sum(joint, Decimal(0)).ln())
+    assert_allclose(value, expected, rtol=1e-10)
+    check_gradient(
+        lambda at: log_likelihood(problem, unflat(at, parameters)),
+        flat(parameters), flat(gradients), scale=np.full(flat(parameters).size, 0.1),
+        noise=1e-13 + rounding_of(parameters, family),
+    )  # fmt: skip
+
+
 def test_bins_beyond_the_whole_numbers_cost_little():
     # Bins of 2 % under scatters of 15 %: the sum over their middles is a midpoint rule.
     said = {"agency": ("count", (480, 480)), "ministry": ("about", (50, 150))}
     rows = [row("Arden", source, *statement, 2000) for source, statement in said.items()]
     claims = [(SOURCES.index(s), *n, kind == "count") for s, (kind, n) in said.items()]
-    values = PLAIN | {"log_scatter": [math.log(0.15)] * 4}
+    values = PLAIN | {"log_scatter": [math.log(0.15)] * len(SOURCES)}
     posterior = Model().given(Claims.from_table(frame(rows)))
 
     actual = log_likelihood(posterior.problem, parameters_of(values, posterior.claims))
@@ -321,8 +367,8 @@ def test_extreme_parameters_give_finite_values_and_gradients(family, logit, scat
         noise=FAMILIES[family],
     )
     values = PLAIN | {
-        "log_scatter": [math.log(scatter)] * 4,
-        "logit_repeat": [logit] * 4,
+        "log_scatter": [math.log(scatter)] * len(SOURCES),
+        "logit_repeat": [logit] * len(SOURCES),
         "shared": (math.log(0.8), math.log(scatter), 0.0),
     }
     parameters = parameters_of(values, posterior.claims)
@@ -368,8 +414,8 @@ def test_conflicts_between_claims_and_certainties_are_summed_in_full(rows, omega
         claims, cap=rows[0][-1], floor=known.get("documented", 0), verified=known.get("verified")
     )
     values = PLAIN | {
-        "log_scatter": [math.log(scatter)] * 4,
-        "logit_repeat": [math.log(omega / (1 - omega))] * 4,
+        "log_scatter": [math.log(scatter)] * len(SOURCES),
+        "logit_repeat": [math.log(omega / (1 - omega))] * len(SOURCES),
         "shared": (math.log(0.8), math.log(scatter), -0.1),
     }
 

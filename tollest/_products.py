@@ -176,6 +176,43 @@ def _three_figures(
     return total
 
 
+@kernel(fastmath=SUMS, forceinline=True)
+def _four_figures(
+    table: Floats, work: int, width: int, n: int, start: int, s1: int, s2: int, s3: int, s4: int,
+    row1: int, row2: int, row3: int, row4: int, odds1: float, odds2: float, odds3: float,
+    odds4: float, t1: int, t2: int, t3: int, t4: int,
+) -> float:  # fmt: skip
+    joint, begun = table[0, work : work + n], table[0, start : start + n]
+    none = table[0, work + NONE * width : work + NONE * width + n]
+    term1 = table[0, work + FIRST * width : work + FIRST * width + n]
+    term2 = table[0, work + (FIRST + 1) * width : work + (FIRST + 1) * width + n]
+    term3 = table[0, work + (FIRST + 2) * width : work + (FIRST + 2) * width + n]
+    term4 = table[0, work + (FIRST + 3) * width : work + (FIRST + 3) * width + n]
+    own1, more1, free1 = table[0, s1 : s1 + n], table[row1, s1 : s1 + n], table[0, t1 : t1 + n]
+    own2, more2, free2 = table[0, s2 : s2 + n], table[row2, s2 : s2 + n], table[0, t2 : t2 + n]
+    own3, more3, free3 = table[0, s3 : s3 + n], table[row3, s3 : s3 + n], table[0, t3 : t3 + n]
+    own4, more4, free4 = table[0, s4 : s4 + n], table[row4, s4 : s4 + n], table[0, t4 : t4 + n]
+    total = 0.0
+    for k in range(n):
+        first, last = begun[k] * own1[k] * own2[k], own3[k] * own4[k]
+        product, rest = first * last, begun[k] * last
+        part1 = rest * own2[k] * free1[k]
+        part2 = rest * own1[k] * free2[k]
+        part3 = first * own4[k] * free3[k]
+        part4 = first * own3[k] * free4[k]
+        value = max(1.0 - free1[k] - free2[k] - free3[k] - free4[k], 0.0) * product
+        value += part1 * (more1[k] + odds1) + part2 * (more2[k] + odds2)
+        value += part3 * (more3[k] + odds3) + part4 * (more4[k] + odds4)
+        none[k] = product
+        term1[k] = part1
+        term2[k] = part2
+        term3[k] = part3
+        term4[k] = part4
+        joint[k] = value
+        total += value
+    return total
+
+
 # Of more figures, one at a time: forwards, then backwards.
 
 
@@ -437,8 +474,8 @@ def products(
     """
     log_unit = 0.0
     start, slot, n_figures = prior_base[group[p]] + a, spare, 0
-    s1 = s2 = s3 = t1 = t2 = t3 = row1 = row2 = row3 = 0
-    odds1 = odds2 = odds3 = 0.0
+    s1 = s2 = s3 = s4 = t1 = t2 = t3 = t4 = row1 = row2 = row3 = row4 = 0
+    odds1 = odds2 = odds3 = odds4 = 0.0
     m, end = offsets[p], offsets[p + 1]
     while m < end:
         j = members[m]
@@ -473,6 +510,8 @@ def products(
             s2, t2, row2, odds2 = s, figure_base[v] + a, row, odds
         elif n_figures == 3:
             s3, t3, row3, odds3 = s, figure_base[v] + a, row, odds
+        elif n_figures == 4:
+            s4, t4, row4, odds4 = s, figure_base[v] + a, row, odds
     if n_figures == 0:
         total = _no_figure(table, work, width, n, start)
     elif n_figures == 1:
@@ -485,6 +524,11 @@ def products(
         total = _three_figures(
             table, work, width, n, start, s1, s2, s3, row1, row2, row3, odds1, odds2, odds3, t1,
             t2, t3,
+        )  # fmt: skip
+    elif n_figures == 4:
+        total = _four_figures(
+            table, work, width, n, start, s1, s2, s3, s4, row1, row2, row3, row4, odds1, odds2,
+            odds3, odds4, t1, t2, t3, t4,
         )  # fmt: skip
     else:
         total = _many_figures(
