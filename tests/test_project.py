@@ -43,6 +43,7 @@ ROWS = [
     {"model"},
     {"engines"},
     {"tolls", "archive", "remarks"},
+    {"_standins"},
     {"averages", "habits"},
     {"totals", "identification", "audit", "baselines", "imputation"},
     {"subject"},

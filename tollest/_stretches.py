@@ -49,3 +49,27 @@ def unpack(flat: Floats, start: Integers, low: Integers, high: Integers, out: Fl
     for i in range(low.size):
         for k in range(low[i], high[i]):
             out[i, k] = flat[start[i] + k - low[i]]
+
+
+def join(masses: Floats, others: Floats) -> Floats:
+    """Put the mean of two mass functions into the first, row by row.
+
+    Returns
+    -------
+    ndarray of float, shape (n_tolls,)
+        By how much their probabilities of at most as many were apart, at most.
+    """
+    out = np.empty(len(masses))
+    _join(masses, others, out)
+    return out
+
+
+@kernel(nogil=True)
+def _join(masses: Floats, others: Floats, out: Floats) -> None:
+    for i in range(masses.shape[0]):
+        below = most = 0.0
+        for k in range(masses.shape[1]):
+            below += masses[i, k] - others[i, k]
+            most = max(most, abs(below))
+            masses[i, k] = 0.5 * (masses[i, k] + others[i, k])
+        out[i] = most

@@ -308,9 +308,8 @@ def tabulate(
 ) -> Tables:  # fmt: skip
     """Tables over the windows ``low:high`` of each pattern, on the points of `grid`.
 
-    Callers turn a flag that is a
-    constant into a value, as in `bool(np.bool_(False))`: for a literal all of this would be
-    compiled anew.
+    Callers turn a flag that is a constant into a value, as in `bool(np.bool_(False))`: for a
+    literal all of this would be compiled anew.
     """
     (
         prior_low, prior_high, figure_low, figure_high, claim_low, claim_high, most, widest

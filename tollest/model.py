@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Sou
 from tollest.support import Support
 
 _CHUNK = 64  # points a thread evaluates at a time
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -553,27 +557,30 @@ class Likelihood:
         if gradient:
             slopes[inside] = sums.gradients[:, free] @ slope
         if curvature:
-            matrix = slope.T @ sums.curvature[np.ix_(free, free)] @ slope
+            matrix = slope.T @ (sums.curvature[np.ix_(free, free)] @ slope)
         return values, slopes, matrix
 
     @cached_property
-    def _slopes(self) -> tuple[Integers, Floats]:
+    def _slopes(self) -> "tuple[Integers, csr_array]":
         """Parameters that theta says, and their derivatives by its entries.
 
-        Shapes (n_free,) and (n_free, n_theta).
+        Shapes (n_free,) and (n_free, n_theta); nearly all of these are zero.
         """
+        from scipy.sparse import csr_array
+
         layout = self.layout
         index = np.concatenate(layout.position).astype(np.int64)
-        n_groups = layout.design.shape[0]
         is_said = index >= 0
-        is_said[:n_groups] |= layout.effect_index.size > 0
+        is_said[: layout.design.shape[0]] |= layout.effect_index.size > 0
         free = np.flatnonzero(is_said)
+        place = np.cumsum(is_said) - 1
         # An entry may be several parameters: the scatter of a source, on every side.
-        slope = np.zeros((free.size, len(self.entries)))
-        is_entry = index[free] >= 0
-        slope[is_entry, index[free][is_entry]] = 1.0
-        slope[:n_groups, layout.effect_index] += layout.design
-        return free, slope
+        entries = np.flatnonzero(index >= 0)
+        group, effect = np.nonzero(layout.design)
+        values = np.concatenate([np.ones(entries.size), layout.design[group, effect]])
+        rows = place[np.concatenate([entries, group])]
+        columns = np.concatenate([index[entries], layout.effect_index[effect]])
+        return free, csr_array((values, (rows, columns)), shape=(free.size, len(self.entries)))
 
 
 def label_of(source: str, side: str) -> str:
