@@ -143,56 +143,66 @@ class Draws:
 
         Shape (n_patterns,).
         """
-        problem = self.problem
-        bias, log_scatter, logit, shared, mu = (
-            np.array([getattr(point, name) for point in self.points])
-            for name in ("bias", "log_scatter", "logit_repeat", "shared", "mu")
-        )
-        shift, common = bias + shared[:, 2:], shared[:, 2:]
-        scatter, of_figure = np.exp(log_scatter.mean(axis=0)), float(np.exp(shared[:, 1].mean()))
-        # Log odds matter by the probability they stand for; where sources state the same number,
-        # by themselves. A source that never repeats has none.
-        logit = np.clip(logit, -700.0, 700.0)
-        repeat = self._apart(1.0 / (1.0 + np.exp(-logit)))
-        known = [self._apart(shift) / scatter, self._apart(log_scatter), repeat]
-        own: Floats = np.asarray(np.max(known, axis=0), np.float64)
-        figure = max(
-            float(self._apart(common)[0]) / of_figure, float(self._apart(shared[:, 1:2])[0])
-        )
-        spread = float(self._alike.std())
-        alike: Floats = np.abs(self._slope(shift)) * spread / scatter
-        figure_alike = float(np.abs(self._slope(common))[0]) * spread / of_figure
-
-        voice: Integers = problem.claim_voice[problem.members]
-        states = problem.claim_figure[problem.members]
-        first = np.zeros(voice.size, bool)
-        first[problem.offsets[:-1][np.diff(problem.offsets) > 0]] = True
-        same = (states[1:] == states[:-1]) & (states[1:] >= 0) & ~first[1:]
-        agrees = np.append(same, False) | np.append(False, same)
-        of_claim = own[voice]
-        of_claim[agrees] = np.maximum(of_claim, self._apart(logit)[voice])[agrees]
-        of_claim[states >= 0] = np.maximum(of_claim, figure)[states >= 0]
-        claim_alike = alike[voice]
-        claim_alike[states >= 0] = np.maximum(claim_alike, figure_alike)[states >= 0]
-        log_tau = shared[:, :1]
-        of_group = np.maximum(
-            self._apart(mu) / float(np.exp(log_tau.mean())), self._apart(log_tau)
-        )
-        apart = np.maximum(_over(problem, of_claim, np.maximum), of_group[problem.group])
+        problem, (apart, alike) = self.problem, self._of_claims()
+        of_group = np.maximum(self._apart(self._of("mu")) / self._scale(0), self._shared_apart(0))
         # Together claims tell a toll the better the more there are.
-        together = np.sqrt(_over(problem, claim_alike**2, np.add))
-
-        needed = np.square(0.3 * apart**2 / OFF)
-        by_draws = np.searchsorted(_DRAWS[1:], needed) + 1
-        by_draws[needed <= 1.0] = 0
+        together = np.sqrt(_over(problem, alike**2, np.add))
+        worst = np.maximum(_over(problem, apart, np.maximum), of_group[problem.group])
+        needed = np.square(0.3 * worst**2 / OFF)
+        by_draws = np.where(needed <= 1.0, 0, np.searchsorted(_DRAWS[1:], needed) + 1)
         by_nodes = np.searchsorted([most for most, _ in _ALIKE], together)
-        out = np.where(
-            (by_draws < len(_DRAWS)) & (by_nodes < len(_ALIKE)),
-            by_nodes * len(_DRAWS) + by_draws, len(LEVELS),
-        )  # fmt: skip
+        few = (by_draws < len(_DRAWS)) & (by_nodes < len(_ALIKE))
+        out = np.where(few, by_nodes * len(_DRAWS) + by_draws, len(LEVELS))
         dear = [i for i, level in enumerate(LEVELS) if level.cost >= len(self.points)]
         out[np.isin(out, dear)] = len(LEVELS)
         return np.asarray(out, np.int64)
+
+    def _of_claims(self) -> tuple[Floats, Floats]:
+        """How little is known of each member's source, apart from others and alike, in scatters.
+
+        Or of the figure that it may repeat, where that is less. Shape (n_members,) each.
+        """
+        problem, shared = self.problem, self._of("shared")
+        voice: Integers = problem.claim_voice[problem.members]
+        states = problem.claim_figure[problem.members]
+        shift, scatter = (
+            self._of("bias") + shared[:, 2:],
+            np.exp(self._of("log_scatter").mean(axis=0)),
+        )
+        # Log odds matter by the probability they stand for; where sources state the same number,
+        # by themselves. A source that never repeats has none.
+        logit = np.clip(self._of("logit_repeat"), -700.0, 700.0)
+        known = [
+            self._apart(shift) / scatter, self._apart(self._of("log_scatter")),
+            self._apart(1.0 / (1.0 + np.exp(-logit))),
+        ]  # fmt: skip
+        apart = np.asarray(np.max(known, axis=0), np.float64)[voice]
+        first = np.zeros(voice.size + 1, bool)
+        first[problem.offsets[:-1]] = True
+        same = (states[1:] == states[:-1]) & (states[1:] >= 0) & ~first[1:-1]
+        agrees = np.append(same, False) | np.append(False, same)
+        apart[agrees] = np.maximum(apart, self._apart(logit)[voice])[agrees]
+        figure = max(
+            float(self._shared_apart(2)[0]) / self._scale(1), float(self._shared_apart(1)[0])
+        )
+        apart[states >= 0] = np.maximum(apart, figure)[states >= 0]
+
+        spread = float(self._alike.std())
+        alike: Floats = (np.abs(self._slope(shift)) * spread / scatter)[voice]
+        of_figure = float(np.abs(self._slope(shared[:, 2:]))[0]) * spread / self._scale(1)
+        alike[states >= 0] = np.maximum(alike, of_figure)[states >= 0]
+        return apart, alike
+
+    def _of(self, name: str) -> Floats:
+        """One kind of parameters, shape (n_draws, ...)."""
+        return np.array([getattr(point, name) for point in self.points])
+
+    def _scale(self, i: int) -> float:
+        """Typical scale whose log is the parameter `i` of those that all share."""
+        return float(np.exp(self._of("shared")[:, i].mean()))
+
+    def _shared_apart(self, i: int) -> Floats:
+        return self._apart(self._of("shared")[:, i : i + 1])
 
 
 def _over(problem: Problem, values: Floats, function: np.ufunc) -> Floats:
