@@ -72,17 +72,17 @@ class Draws:
     points: list[Parameters]
 
     @cached_property
-    def _rows(self) -> Floats:
-        """All parameters of a draw one after the other, shape (n_draws, n_parameters)."""
-        return np.array([np.concatenate(point) for point in self.points])
+    def _stacked(self) -> Parameters:
+        """Parameters of all draws, each of shape (n_draws, ...)."""
+        return Parameters(*map(np.array, zip(*self.points, strict=True)))
 
     @cached_property
     def _alike(self) -> Floats:
         """What claims get wrong on average, less its mean; shape (n_draws,)."""
-        problem, points = self.problem, self.points
-        n_claims = np.bincount(problem.claim_voice[problem.members], minlength=points[0].bias.size)
+        problem, draws = self.problem, self._stacked
+        n_claims = np.bincount(problem.claim_voice[problem.members], minlength=draws.bias.shape[1])
         shares = n_claims / max(problem.members.size, 1)
-        shift = np.array([point.bias @ shares + point.shared[2] for point in points])
+        shift = draws.bias @ shares + draws.shared[:, 2]
         deviation = shift - shift.mean()
         none = float(np.abs(deviation).max()) <= _SAME * max(1.0, float(np.abs(shift).max()))
         return np.zeros(shift.size) if none else np.asarray(deviation, np.float64)
@@ -115,7 +115,7 @@ class Draws:
 
         `offset` in [0, 1) says which of them: sets of different ones share few draws.
         """
-        rows, alike = self._rows, self._alike
+        rows, alike = np.concatenate(self._stacked, axis=1), self._alike
         mean, slope = rows.mean(axis=0), self._slope(rows)
         nodes, weights = quadrature(alike, n_nodes)
         out = mean + np.outer(nodes, slope)
@@ -135,16 +135,18 @@ class Draws:
             weights = weights[node] / np.bincount(node)[node]
             rest = rows[which] - mean - np.outer(alike[which], slope)
             out = out[node] + rest - weights @ rest
-        sizes = np.cumsum([array.size for array in self.points[0]])[:-1]
-        return [Parameters(*np.split(row, sizes)) for row in out], weights
+        ends = np.cumsum([array.size for array in self.points[0]])[:-1]
+        return [Parameters(*np.split(row, ends)) for row in out], weights
 
     def levels(self) -> Integers:
         """Place in `LEVELS` of what each pattern needs, one past the last for all draws.
 
         Shape (n_patterns,).
         """
-        problem, (apart, alike) = self.problem, self._of_claims()
-        of_group = np.maximum(self._apart(self._of("mu")) / self._scale(0), self._shared_apart(0))
+        problem, draws, (apart, alike) = self.problem, self._stacked, self._of_claims()
+        of_group = np.maximum(
+            self._apart(draws.mu) / self._scale(0), self._apart(draws.shared[:, :1])
+        )
         # Together claims tell a toll the better the more there are.
         together = np.sqrt(_over(problem, alike**2, np.add))
         worst = np.maximum(_over(problem, apart, np.maximum), of_group[problem.group])
@@ -162,18 +164,16 @@ class Draws:
 
         Or of the figure that it may repeat, where that is less. Shape (n_members,) each.
         """
-        problem, shared = self.problem, self._of("shared")
+        problem, draws = self.problem, self._stacked
         voice: Integers = problem.claim_voice[problem.members]
         states = problem.claim_figure[problem.members]
-        shift, scatter = (
-            self._of("bias") + shared[:, 2:],
-            np.exp(self._of("log_scatter").mean(axis=0)),
-        )
+        shift = draws.bias + draws.shared[:, 2:]
+        scatter = np.exp(draws.log_scatter.mean(axis=0))
         # Log odds matter by the probability they stand for; where sources state the same number,
         # by themselves. A source that never repeats has none.
-        logit = np.clip(self._of("logit_repeat"), -700.0, 700.0)
+        logit = np.clip(draws.logit_repeat, -700.0, 700.0)
         known = [
-            self._apart(shift) / scatter, self._apart(self._of("log_scatter")),
+            self._apart(shift) / scatter, self._apart(draws.log_scatter),
             self._apart(1.0 / (1.0 + np.exp(-logit))),
         ]  # fmt: skip
         apart = np.asarray(np.max(known, axis=0), np.float64)[voice]
@@ -182,27 +182,19 @@ class Draws:
         same = (states[1:] == states[:-1]) & (states[1:] >= 0) & ~first[1:-1]
         agrees = np.append(same, False) | np.append(False, same)
         apart[agrees] = np.maximum(apart, self._apart(logit)[voice])[agrees]
-        figure = max(
-            float(self._shared_apart(2)[0]) / self._scale(1), float(self._shared_apart(1)[0])
-        )
+        of_shared = self._apart(draws.shared)
+        figure = max(float(of_shared[2]) / self._scale(1), float(of_shared[1]))
         apart[states >= 0] = np.maximum(apart, figure)[states >= 0]
 
         spread = float(self._alike.std())
         alike: Floats = (np.abs(self._slope(shift)) * spread / scatter)[voice]
-        of_figure = float(np.abs(self._slope(shared[:, 2:]))[0]) * spread / self._scale(1)
+        of_figure = float(np.abs(self._slope(draws.shared))[2]) * spread / self._scale(1)
         alike[states >= 0] = np.maximum(alike, of_figure)[states >= 0]
         return apart, alike
 
-    def _of(self, name: str) -> Floats:
-        """One kind of parameters, shape (n_draws, ...)."""
-        return np.array([getattr(point, name) for point in self.points])
-
     def _scale(self, i: int) -> float:
         """Typical scale whose log is the parameter `i` of those that all share."""
-        return float(np.exp(self._of("shared")[:, i].mean()))
-
-    def _shared_apart(self, i: int) -> Floats:
-        return self._apart(self._of("shared")[:, i : i + 1])
+        return float(np.exp(self._stacked.shared[:, i].mean()))
 
 
 def _over(problem: Problem, values: Floats, function: np.ufunc) -> Floats:

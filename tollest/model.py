@@ -20,10 +20,10 @@ from tollest.patterns import Frame, Patterns
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.support import Support
 
-_CHUNK = 64  # points a thread evaluates at a time
-
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+_CHUNK = 64  # points a thread evaluates at a time
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
