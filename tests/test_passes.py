@@ -1,6 +1,8 @@
 """Sums over shards are those over all patterns, whoever computes them."""
 
 import os
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -142,3 +144,39 @@ def test_an_error_in_a_thread_is_raised():
     with pytest.raises(ZeroDivisionError):
         list(passes.threaded(divided, [1, 0, 2], 2))
     assert list(passes.threaded(divided, [1, 2], 2)) == [1.0, 0.5]
+
+
+def test_the_thread_that_asks_works_while_others_are_busy():
+    release, makers = threading.Event(), []
+
+    def one(i):
+        makers.append(threading.current_thread())
+        if i == 0 and makers[-1] is not threading.main_thread():
+            assert release.wait(60)
+        elif i == 4:
+            release.set()
+        return i * i
+
+    assert list(passes.threaded(one, [0, 1, 2, 3, 4], 2)) == [0, 1, 4, 9, 16]
+    assert len(makers) == 5
+    assert threading.main_thread() in makers
+
+
+def test_what_nobody_waits_for_any_longer_is_not_begun():
+    closed, begun = threading.Event(), []
+
+    def one(i):
+        begun.append(i)
+        if i > 0 and threading.current_thread() is not threading.main_thread():
+            assert closed.wait(60)
+        time.sleep(0.001)
+        return i
+
+    results = passes.threaded(one, list(range(1000)), 2)
+    assert next(results) == 0
+    results.close()
+    closed.set()
+
+    # The pool's thread comes to what was asked later, so it has left the first behind.
+    assert list(passes.threaded(one, [1001, 1002], 2)) == [1001, 1002]
+    assert len(begun) < 500

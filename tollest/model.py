@@ -555,16 +555,16 @@ class Likelihood:
         values[inside] = sums.values
         free, slope = self._slopes
         if gradient:
-            slopes[inside] = sums.gradients[:, free] @ slope
+            slopes[inside] = (slope @ sums.gradients[:, free].T).T
         if curvature:
-            matrix = slope.T @ (sums.curvature[np.ix_(free, free)] @ slope)
+            matrix = slope @ (slope @ sums.curvature[np.ix_(free, free)]).T
         return values, slopes, matrix
 
     @cached_property
     def _slopes(self) -> "tuple[Integers, csr_array]":
         """Parameters that theta says, and their derivatives by its entries.
 
-        Shapes (n_free,) and (n_free, n_theta); nearly all of these are zero.
+        Shapes (n_free,) and (n_theta, n_free); nearly all of these are zero.
         """
         from scipy.sparse import csr_array
 
@@ -580,7 +580,7 @@ class Likelihood:
         values = np.concatenate([np.ones(entries.size), layout.design[group, effect]])
         rows = place[np.concatenate([entries, group])]
         columns = np.concatenate([index[entries], layout.effect_index[effect]])
-        return free, csr_array((values, (rows, columns)), shape=(free.size, len(self.entries)))
+        return free, csr_array((values, (columns, rows)), shape=(len(self.entries), free.size))
 
 
 def label_of(source: str, side: str) -> str:
