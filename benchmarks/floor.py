@@ -22,7 +22,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 QUICK_SIZES = (300, 1000)
 N_SOURCES = 8
 SEED = 20_261_124
-REPEATS = {10_000: 30, 100_000: 12, 1_000_000: 5}  # of each, in turn
+REPEATS = {10_000: 200, 100_000: 40, 1_000_000: 12}  # of each, in turn
 
 
 @njit(fastmath=FAST, error_model="numpy")
