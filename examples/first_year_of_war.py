@@ -51,7 +51,7 @@ def fit(anchors: pd.Index) -> te.Estimate:
     claims = te.Claims.from_table(rows, columns={"group": "side"}, to_date=te.ToDate(every))
     # Points 4 % apart are fine beside errors of a quarter, and cost half as much.
     model = te.Model(priors=priors, support=Support(width=0.04, finest=0.02))
-    engine = NUTS(draws, chains=2, runs=1)
+    engine = NUTS(draws, chains=2, tune=min(300, 5 * draws), runs=1)
     return te.estimate(claims.with_trend(df=4), model=model, engine=engine, rng=7)
 
 

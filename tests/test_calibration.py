@@ -51,7 +51,7 @@ def default():
 
 @pytest.fixture(scope="module")
 def small(default):
-    return calibrate(SMALL, engine=default, n_replicates=40, rng=1, progress=False)
+    return calibrate(SMALL, engine=default, n_replicates=30, rng=1, progress=False)
 
 
 def test_the_default_engine_is_calibrated(small):

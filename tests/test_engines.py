@@ -57,7 +57,7 @@ def test_convergence_sees_a_chain_that_stands_apart():
     assert convergence(apart)[0] > 1.1
 
 
-@pytest.mark.parametrize("engine", [NestedLaplace(), NUTS()])
+@pytest.mark.parametrize("engine", [NestedLaplace(), NUTS(draws=100, tune=100, runs=1)])
 def test_the_same_seed_gives_the_same_draws(engine):
     posterior = Model().given(counts(5, 21))
 

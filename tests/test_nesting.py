@@ -365,7 +365,8 @@ def test_a_nested_estimate_comes_back_from_its_file(estimate, tmp_path):
 def test_nuts_gives_the_same_tolls():
     claims = coast(60, [20, 30])
     estimate = te.estimate(claims, rng=1, progress=False)
-    sampled = te.estimate(claims, engine=te.engines.NUTS(chains=2), rng=2, progress=False)
+    engine = te.engines.NUTS(draws=1000, chains=2, runs=1)
+    sampled = te.estimate(claims, engine=engine, rng=2, progress=False)
 
     ess = min(estimate.theta.ess, sampled.theta.ess)
     for q in (0.05, 0.5, 0.95):

@@ -20,7 +20,6 @@ Floats = NDArray[np.float64]
 # in the spread of draws: the smallest ESS over sizes from 3x3 to 200x8 was best there.
 _SHARE_OF_CURVATURE = 0.5
 _SHARE_OF_SPREAD = 0.5
-_TUNE = 300
 _MOST_DIVERGENT = 0.005
 
 
@@ -44,6 +43,8 @@ class NUTS:
         Draws of each chain in the first run.
     chains : int
         Chains, run side by side.
+    tune : int
+        Steps before a chain's first draw, in which it finds its step size; all are dropped.
     runs : int
         Most runs; each has twice the draws of the one before.
     target_accept : float
@@ -64,6 +65,7 @@ class NUTS:
 
     draws: int = 500
     chains: int = 4
+    tune: int = 300
     runs: int = 3
     target_accept: float = 0.85
 
@@ -165,15 +167,16 @@ class NUTS:
             make_initial_point_fn=start,
         )  # fmt: skip
         trace = nutpie.sample(
-            model, draws=self.draws, tune=_TUNE, chains=self.chains, seed=int(rng.integers(2**31)),
-            target_accept=self.target_accept, cores=min(self.chains, os.cpu_count() or 1),
+            model, draws=self.draws, tune=self.tune, chains=self.chains,
+            seed=int(rng.integers(2**31)), target_accept=self.target_accept,
+            cores=min(self.chains, os.cpu_count() or 1),
             progress_bar=False, progress_callback=follow, progress_rate=500, save_warmup=False,
         )  # fmt: skip
         w = trace.posterior["w"].to_numpy()
         u = centre + w.reshape(-1, n_theta) @ root.T
         theta = posterior.to_theta(coordinates, u).reshape(w.shape)
         n_divergent = int(trace.sample_stats["diverging"].sum())
-        n_evaluations = int(trace.sample_stats["n_steps"].sum() * (1 + _TUNE / self.draws))
+        n_evaluations = int(trace.sample_stats["n_steps"].sum() * (1 + self.tune / self.draws))
         return theta, n_divergent, n_evaluations
 
 
