@@ -44,6 +44,9 @@ _MOST_COLUMNS = 60  # entries of theta for which differences of gradients are af
 # R-hat that chains on the quadratic of more entries may have: the largest of hundreds is above
 # what is asked for of few by chance, at effective draws by the thousand.
 _MOST_RHAT_OF_MANY = 1.02
+# Share of NUTS's first transitions that diverge beyond which longer runs do too: on a ridge along
+# which one spread makes up for another, as where one source alone speaks of all locations.
+_HOPELESS = 0.01
 _GOOD_K = 0.7
 _SHIFTED = 0.1  # standard deviations by which a finer support may move any entry of theta
 
@@ -264,7 +267,9 @@ def _weighed(
     # What a quadratic says of an effect it says everywhere.
     whitening = _whitening.from_laplace(quadratic, share=1.0)
     most = _MOST_RHAT_OF_MANY if len(quadratic.entries) > _MOST_COLUMNS else MOST_RHAT
-    base = NUTS().run_on(quadratic, whitening, rng, reporter, share=1.0, most_rhat=most)
+    base = NUTS().run_on(
+        quadratic, whitening, rng, reporter, share=1.0, most_rhat=most, hopeless=_HOPELESS
+    )
     if base.doubts:
         return None
     # Rounds are spread over all chains, and no draw is weighed twice.

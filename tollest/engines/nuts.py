@@ -91,12 +91,14 @@ class NUTS:
         self, working: Density, whitening: Whitening, rng: np.random.Generator,
         reporter: Reporter, share: float = _SHARE_OF_SPREAD,
         fits: Callable[[Floats], bool] = lambda theta: True, most_rhat: float = MOST_RHAT,
+        hopeless: float = 1.0,
     ) -> ThetaDraws:  # fmt: skip
         """Draw theta from a density as it is, on one support.
 
         `share` says how far later runs centre effects on what claims say of them, as seen in the
         spread of draws. Where the support does not fit the draws there are no more runs: on bins
-        wider than scatters the density has ripples that chains get stuck in.
+        wider than scatters the density has ripples that chains get stuck in. Nor are there where
+        more than the share `hopeless` of transitions diverged.
         """
         total = 0
         for run in range(self.runs):
@@ -107,7 +109,8 @@ class NUTS:
             total += n
             rhat, ess = convergence(theta)
             flat = theta.reshape(-1, theta.shape[-1])
-            if (rhat <= most_rhat and ess >= LEAST_ESS) or not fits(flat):
+            is_enough = rhat <= most_rhat and ess >= LEAST_ESS
+            if is_enough or n_divergent > hopeless * len(flat) or not fits(flat):
                 break
             whitening = _whitening.from_draws(working, flat, share)
         n_chains, n_draws = theta.shape[:2]
