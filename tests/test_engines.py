@@ -8,6 +8,7 @@ from scipy import stats
 
 from tollest import _theta, datasets
 from tollest._progress import Reporter
+from tollest.calibration import Design, simulated
 from tollest.claims import Claims
 from tollest.engines import NUTS, NestedLaplace, _proposals, _quadratic, _variational, _whitening
 from tollest.engines._proposals import Proposal
@@ -158,7 +159,7 @@ def test_a_small_scatter_refines_the_support():
     posterior = model.given(Claims.from_table(table))
     centre = np.array([-1.0 if e.half else 0.0 for e in posterior.entries])
 
-    settled = _whitening.settled(posterior, centre, Support(dense=20, width=0.06))
+    settled = _whitening.settled(posterior, centre, Support(dense=20, width=0.06, finest=0.0005))
 
     assert settled.model.support.width < 0.02
 
@@ -346,3 +347,22 @@ def test_a_second_hump_far_out_is_given_its_weight():
     error = (0.006**2 + 0.115 * 0.885 / ess) ** 0.5
     # A first round of proposals alone gives 0.07 to 0.09, over more seeds.
     assert abs(np.mean(chances) - 0.115) < 4 * error
+
+
+def test_a_search_that_is_stuck_starts_again_from_wider_spreads():
+    # 169 of the 200 tolls are 4: a spread that became tiny first lies on a ridge, where a toll is
+    # 4 or 3 by how far the centre is from the edge between them, in units of the spread.
+    rng = np.random.default_rng([19189406227788671, 517])
+    claims = simulated(Design(200, 8), Model(), rng)[0].claims
+    posterior = Model(support=Support(dense=20, width=0.06, finest=0.0005)).given(claims)
+    prior = _whitening.from_prior(posterior)
+    start = np.zeros(posterior.n_theta)
+
+    mode = _whitening.find_mode(posterior, prior, start)
+
+    start[posterior.theta_names.index("log_tau")] = -1.0
+    known = _whitening.find_mode(posterior, prior, start)
+    expected, _ = posterior.log_density_and_gradient_u(prior, known)
+    value, slope = posterior.log_density_and_gradient_u(prior, mode)
+    assert np.abs(slope).max() < 1.0
+    assert value > expected - 0.1
