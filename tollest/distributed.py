@@ -100,7 +100,8 @@ def estimate(
         def thinned(support: Support) -> Likelihood:
             return _whitening.replace_support(first, support).thinned(THINNED)
 
-        theta = _quadratic.run(on, thinned, _whitening.coarse(first), ENOUGH, engine_rng, reporter)
+        coarse = _whitening.coarse(first)
+        theta = _quadratic.run(on, thinned, coarse, ENOUGH, None, engine_rng, reporter)
         if theta is None:
             raise ValueError(
                 f"{int(frame.n_claims.sum()):,} claims are too few for this way of drawing theta; "

@@ -27,6 +27,7 @@ from tollest._progress import Reporter
 from tollest._theta import Coordinates, Layout
 from tollest.engines import _weights, _whitening
 from tollest.engines._base import MOST_RHAT, ThetaDraws
+from tollest.engines._whitening import Whitening
 from tollest.engines.nuts import NUTS
 from tollest.model import Entry, Likelihood
 from tollest.support import Support
@@ -41,6 +42,8 @@ _ROUND = 100  # draws weighed at a time
 _ROUNDS = 8
 _EVEN = 0.5  # effective share of draws below which a better curvature is worth its passes
 _MOST_COLUMNS = 60  # entries of theta for which differences of gradients are affordable
+# Entries beyond which no proposal's weights will do: of 159 they did, of 609 they did not.
+_WEIGHABLE = 300
 # R-hat that chains on the quadratic of more entries may have: the largest of hundreds is above
 # what is asked for of few by chance, at effective draws by the thousand.
 _MOST_RHAT_OF_MANY = 1.02
@@ -193,7 +196,9 @@ def _with_secants(curvature: Floats, secants: list[tuple[Floats, Floats]]) -> Fl
 
 def run(
     on: Callable[[Support], Likelihood], thinned: Callable[[Support], Likelihood],
-    support: Support, least_ess: float, rng: np.random.Generator, reporter: Reporter,
+    support: Support, least_ess: float,
+    otherwise: Callable[[Support, Whitening, float], ThetaDraws | None] | None,
+    rng: np.random.Generator, reporter: Reporter,
 ) -> ThetaDraws | None:  # fmt: skip
     """Draw theta where there are many locations; None where this way is no good.
 
@@ -205,6 +210,10 @@ def run(
         To begin with; refined until doubling it moves no entry of theta by a tenth of its sd.
     least_ess : float
         Effective draws to aim at.
+    otherwise : callable or None
+        Draws from the exact density on a support, in coordinates in which the quadratic is round,
+        with the R-hat that so many entries may have: what to do where weights fail since there
+        are many entries, and would fail whatever was weighed.
     rng : numpy.random.Generator
         Seed.
     reporter : Reporter
@@ -217,16 +226,39 @@ def run(
         likelihood = on(support)
         quadratic = towards_mode(likelihood, theta, reporter)
         theta = quadratic.centre
-        parameters = _theta.unpack(likelihood.layout, theta)
-        smallest = np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1]))
-        if support.width <= 2.0 * smallest:
-            _, slopes, _ = on(support.doubled()).log_likelihoods(theta[None], gradient=True)
-            shift = np.abs(_spread(quadratic) @ (slopes[0] - quadratic.slope))
-            if np.all(shift < _SHIFTED):
-                return draw(likelihood, quadratic, least_ess, rng, reporter)
+        if _is_settled(on, support, quadratic, theta):
+            draws = draw(likelihood, quadratic, least_ess, rng, reporter)
+            if draws is not None or otherwise is None or theta.size <= _WEIGHABLE:
+                return draws
+            draws = otherwise(support, _rounded(quadratic), _MOST_RHAT_OF_MANY)
+            is_good = draws is not None and _is_settled(
+                on, support, quadratic, np.median(draws.flat, axis=0)
+            )
+            return draws if is_good else None
         if support.is_finest:
             return None
         support = support.doubled()
+
+
+def _is_settled(
+    on: Callable[[Support], Likelihood], support: Support, quadratic: Quadratic, theta: Floats
+) -> bool:
+    """Whether a support is as good at `theta` as one of twice the points."""
+    parameters = _theta.unpack(quadratic.layout, theta)
+    smallest = np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1]))
+    if support.width > 2.0 * smallest:
+        return False
+    here, there = (
+        likelihood.log_likelihoods(theta[None], gradient=True)[1][0]
+        for likelihood in (on(support), on(support.doubled()))
+    )
+    return bool(np.all(np.abs(_spread(quadratic) @ (there - here)) < _SHIFTED))
+
+
+def _rounded(quadratic: Quadratic) -> Whitening:
+    """Coordinates in which the quadratic's posterior is about round."""
+    # What a quadratic says of an effect it says everywhere.
+    return _whitening.from_laplace(quadratic, share=1.0)
 
 
 def _spread(quadratic: Quadratic) -> Floats:
@@ -264,12 +296,11 @@ def _weighed(
     reporter: Reporter,
 ) -> ThetaDraws | None:  # fmt: skip
     """Weigh draws until their ESS will do; None if it does not."""
-    # What a quadratic says of an effect it says everywhere.
-    whitening = _whitening.from_laplace(quadratic, share=1.0)
     most = _MOST_RHAT_OF_MANY if len(quadratic.entries) > _MOST_COLUMNS else MOST_RHAT
     base = NUTS().run_on(
-        quadratic, whitening, rng, reporter, share=1.0, most_rhat=most, hopeless=_HOPELESS
-    )
+        quadratic, _rounded(quadratic), rng, reporter, share=1.0, most_rhat=most,
+        hopeless=_HOPELESS,
+    )  # fmt: skip
     if base.doubts:
         return None
     # Rounds are spread over all chains, and no draw is weighed twice.

@@ -100,10 +100,17 @@ class NestedLaplace:
         def thinned(support: Support) -> Likelihood:
             return _whitening.replace_support(posterior, support).thinned(THINNED)
 
+        def otherwise(support: Support, whitening: Whitening, most: float) -> ThetaDraws | None:
+            if not isinstance(self.otherwise, NUTS):
+                return None
+            working = _whitening.replace_support(posterior, support)
+            draws = self.otherwise.run_on(working, whitening, rng, reporter, most_rhat=most)
+            return None if draws.doubts else draws
+
         cheap = posterior.problem.members.size < DEAR_CLAIMS
         return _quadratic.run(
-            on, thinned, _whitening.coarse(posterior), LEAST_ESS if cheap else ENOUGH, rng,
-            reporter,
+            on, thinned, _whitening.coarse(posterior), LEAST_ESS if cheap else ENOUGH, otherwise,
+            rng, reporter,
         )  # fmt: skip
 
     def _weigh(
