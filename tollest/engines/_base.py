@@ -11,9 +11,22 @@ from tollest.model import Posterior
 
 # Vehtari et al. (2021), https://doi.org/10.1214/20-BA1221, for R-hat; the least ESS at which
 # the ends of a 90 % interval are known to a few per cent of its width.
-MOST_RHAT = 1.01
+_MOST_RHAT = 1.01
+# R-hat is asked for of each entry of theta: the largest of hundreds is above 1.01 by chance, at
+# effective draws by the thousand.
+_MOST_RHAT_OF_MANY, _MANY = 1.02, 60
 MOST_K = 0.7  # Vehtari et al. (2024), as importance sampling cites them
 LEAST_ESS = 400.0
+
+
+def most_rhat(n_entries: int) -> float:
+    """Largest R-hat that so many entries of theta may have."""
+    return _MOST_RHAT if n_entries <= _MANY else _MOST_RHAT_OF_MANY
+
+
+def has_converged(rhat: float, ess: float, n_entries: int) -> bool:
+    """Whether chains agree: by the largest R-hat and the smallest ESS of so many entries."""
+    return rhat <= most_rhat(n_entries) and ess >= LEAST_ESS  # neither may be nan
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ from tollest import _theta
 from tollest._progress import Reporter
 from tollest._theta import Coordinates, Layout
 from tollest.engines import _weights, _whitening
-from tollest.engines._base import MOST_RHAT, ThetaDraws
+from tollest.engines._base import ThetaDraws
 from tollest.engines._whitening import Whitening
 from tollest.engines.nuts import NUTS
 from tollest.model import Entry, Likelihood
@@ -44,9 +44,6 @@ _EVEN = 0.5  # effective share of draws below which a better curvature is worth 
 _MOST_COLUMNS = 60  # entries of theta for which differences of gradients are affordable
 # Entries beyond which no proposal's weights will do: of 159 they did, of 609 they did not.
 _WEIGHABLE = 300
-# R-hat that chains on the quadratic of more entries may have: the largest of hundreds is above
-# what is asked for of few by chance, at effective draws by the thousand.
-_MOST_RHAT_OF_MANY = 1.02
 # Share of NUTS's first transitions that diverge beyond which longer runs do too: on a ridge along
 # which one spread makes up for another, as where one source alone speaks of all locations.
 _HOPELESS = 0.01
@@ -197,7 +194,7 @@ def _with_secants(curvature: Floats, secants: list[tuple[Floats, Floats]]) -> Fl
 def run(
     on: Callable[[Support], Likelihood], thinned: Callable[[Support], Likelihood],
     support: Support, least_ess: float,
-    otherwise: Callable[[Support, Whitening, float], ThetaDraws | None] | None,
+    otherwise: Callable[[Support, Whitening], ThetaDraws | None] | None,
     rng: np.random.Generator, reporter: Reporter,
 ) -> ThetaDraws | None:  # fmt: skip
     """Draw theta where there are many locations; None where this way is no good.
@@ -211,9 +208,9 @@ def run(
     least_ess : float
         Effective draws to aim at.
     otherwise : callable or None
-        Draws from the exact density on a support, in coordinates in which the quadratic is round,
-        with the R-hat that so many entries may have: what to do where weights fail since there
-        are many entries, and would fail whatever was weighed.
+        Draws from the exact density on a support, in coordinates in which the quadratic is round:
+        what to do where weights fail since there are many entries, and would fail whatever was
+        weighed.
     rng : numpy.random.Generator
         Seed.
     reporter : Reporter
@@ -230,7 +227,7 @@ def run(
             draws = draw(likelihood, quadratic, least_ess, rng, reporter)
             if draws is not None or otherwise is None or theta.size <= _WEIGHABLE:
                 return draws
-            draws = otherwise(support, _rounded(quadratic), _MOST_RHAT_OF_MANY)
+            draws = otherwise(support, _rounded(quadratic))
             is_good = draws is not None and _is_settled(
                 on, support, quadratic, np.median(draws.flat, axis=0)
             )
@@ -296,11 +293,9 @@ def _weighed(
     reporter: Reporter,
 ) -> ThetaDraws | None:  # fmt: skip
     """Weigh draws until their ESS will do; None if it does not."""
-    most = _MOST_RHAT_OF_MANY if len(quadratic.entries) > _MOST_COLUMNS else MOST_RHAT
     base = NUTS().run_on(
-        quadratic, _rounded(quadratic), rng, reporter, share=1.0, most_rhat=most,
-        hopeless=_HOPELESS,
-    )  # fmt: skip
+        quadratic, _rounded(quadratic), rng, reporter, share=1.0, hopeless=_HOPELESS
+    )
     if base.doubts:
         return None
     # Rounds are spread over all chains, and no draw is weighed twice.

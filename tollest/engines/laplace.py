@@ -100,11 +100,11 @@ class NestedLaplace:
         def thinned(support: Support) -> Likelihood:
             return _whitening.replace_support(posterior, support).thinned(THINNED)
 
-        def otherwise(support: Support, whitening: Whitening, most: float) -> ThetaDraws | None:
+        def otherwise(support: Support, whitening: Whitening) -> ThetaDraws | None:
             if not isinstance(self.otherwise, NUTS):
                 return None
             working = _whitening.replace_support(posterior, support)
-            draws = self.otherwise.run_on(working, whitening, rng, reporter, most_rhat=most)
+            draws = self.otherwise.run_on(working, whitening, rng, reporter)
             return None if draws.doubts else draws
 
         cheap = posterior.problem.members.size < DEAR_CLAIMS

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tollest._progress import Reporter
 from tollest.engines import _variational, _whitening
-from tollest.engines._base import LEAST_ESS, MOST_RHAT, ThetaDraws
+from tollest.engines._base import ThetaDraws, has_converged
 from tollest.engines._whitening import Density, Whitening
 from tollest.model import Posterior
 
@@ -53,7 +53,7 @@ class NUTS:
     Notes
     -----
     Sampling is by nutpie. Chains satisfy when every entry of theta has an R-hat of at most
-    1.01 and bulk and tail ESS of at least 400 [2]_.
+    1.01, or of 1.02 where there are more than 60, and bulk and tail ESS of at least 400 [2]_.
 
     References
     ----------
@@ -90,8 +90,7 @@ class NUTS:
     def run_on(
         self, working: Density, whitening: Whitening, rng: np.random.Generator,
         reporter: Reporter, share: float = _SHARE_OF_SPREAD,
-        fits: Callable[[Floats], bool] = lambda theta: True, most_rhat: float = MOST_RHAT,
-        hopeless: float = 1.0,
+        fits: Callable[[Floats], bool] = lambda theta: True, hopeless: float = 1.0,
     ) -> ThetaDraws:  # fmt: skip
         """Draw theta from a density as it is, on one support.
 
@@ -109,13 +108,13 @@ class NUTS:
             total += n
             rhat, ess = convergence(theta)
             flat = theta.reshape(-1, theta.shape[-1])
-            is_enough = rhat <= most_rhat and ess >= LEAST_ESS
+            is_enough = has_converged(rhat, ess, working.n_theta)
             if is_enough or n_divergent > hopeless * len(flat) or not fits(flat):
                 break
             whitening = _whitening.from_draws(working, flat, share)
         n_chains, n_draws = theta.shape[:2]
         doubts = []
-        if rhat > most_rhat or ess < LEAST_ESS:
+        if not is_enough:
             doubts.append(
                 f"R-hat is {rhat:.3f} and the smallest effective sample size {ess:.0f} after "
                 f"{n_chains} chains of {n_draws} draws: the chains disagree or mix slowly, and "

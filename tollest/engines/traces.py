@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tollest._progress import Reporter
 from tollest.engines import _variational, _whitening
-from tollest.engines._base import LEAST_ESS, MOST_RHAT, ThetaDraws
+from tollest.engines._base import ThetaDraws, has_converged
 from tollest.engines.nuts import convergence
 from tollest.engines.pymc import EFFECTS, held_name, natural_name, on_theta_scale, to_pymc
 from tollest.model import Entry, Posterior
@@ -119,7 +119,7 @@ def _judged(posterior: Posterior, trace: "xr.DataTree", method: str, advice: str
     n_divergent = int(stats["diverging"].sum()) if "diverging" in stats else 0
     n_steps = int(stats["n_steps"].sum()) if "n_steps" in stats else 0
     doubts = []
-    if not (rhat <= MOST_RHAT and ess >= LEAST_ESS):  # neither may be nan
+    if not has_converged(rhat, ess, posterior.n_theta):
         doubts.append(
             f"R-hat is {rhat:.3f} and the smallest effective sample size {ess:.0f} after "
             f"{n_chains} chains of {n_draws} draws: the chains disagree or mix slowly, and "

@@ -1,7 +1,7 @@
 """How an estimate was computed, and what its diagnostics mean, in plain words."""
 
 from tollest.engines import ThetaDraws
-from tollest.engines._base import LEAST_ESS, MOST_K, MOST_RHAT
+from tollest.engines._base import LEAST_ESS, MOST_K, most_rhat
 
 
 def measures(theta: ThetaDraws) -> list[tuple[str, str, str, str]]:
@@ -39,7 +39,7 @@ def measures(theta: ThetaDraws) -> list[tuple[str, str, str, str]]:
             (
                 "R-hat",
                 rhat,
-                f"{MOST_RHAT:g} or less",
+                f"{most_rhat(n_theta):g} or less",
                 f"Whether the {n_chains:,} chains agree; 1 is full agreement.",
             ),
             (
