@@ -366,3 +366,29 @@ def test_a_search_that_is_stuck_starts_again_from_wider_spreads():
     value, slope = posterior.log_density_and_gradient_u(prior, mode)
     assert np.abs(slope).max() < 1.0
     assert value > expected - 0.1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("draws", 3),
+        ("draws", 50.0),
+        ("chains", 0),
+        ("tune", 9),
+        ("runs", 0),
+        ("target_accept", 1.0),
+    ],
+)
+def test_nuts_refuses_what_it_cannot_do(field, value):
+    with pytest.raises(ValueError, match=f"{field} of NUTS is {value}; it is a"):
+        NUTS(**{field: value})
+
+
+def test_nuts_takes_the_fewest_draws_and_steps_it_allows():
+    posterior = Model().given(counts(5, 21))
+    draws = NUTS(draws=4, chains=1, tune=10, runs=1).run(
+        posterior, np.random.default_rng(1), QUIET
+    )
+
+    assert draws.theta.shape[:2] == (1, 4)
+    assert draws.doubts

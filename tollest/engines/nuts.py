@@ -50,6 +50,12 @@ class NUTS:
     target_accept : float
         Acceptance rate that step sizes adapt to.
 
+    Raises
+    ------
+    ValueError
+        If there are fewer than 4 draws, 10 steps of tuning, one chain or one run, or
+        `target_accept` is not between 0 and 1.
+
     Notes
     -----
     Sampling is by nutpie. Chains satisfy when every entry of theta has an R-hat of at most
@@ -68,6 +74,19 @@ class NUTS:
     tune: int = 300
     runs: int = 3
     target_accept: float = 0.85
+
+    def __post_init__(self) -> None:
+        """Refuse what the sampler and its diagnostics cannot do."""
+        for name, least in {"draws": 4, "chains": 1, "tune": 10, "runs": 1}.items():
+            value = getattr(self, name)
+            if not (isinstance(value, int) and value >= least):
+                raise ValueError(
+                    f"{name} of NUTS is {value!r}; it is a whole number from {least}."
+                )
+        if not 0.0 < self.target_accept < 1.0:
+            raise ValueError(
+                f"target_accept of NUTS is {self.target_accept}; it is a share between 0 and 1."
+            )
 
     def run(
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
