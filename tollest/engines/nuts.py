@@ -79,10 +79,9 @@ class NUTS:
         """Refuse what the sampler and its diagnostics cannot do."""
         for name, least in {"draws": 4, "chains": 1, "tune": 10, "runs": 1}.items():
             value = getattr(self, name)
-            if not (isinstance(value, int) and value >= least):
-                raise ValueError(
-                    f"{name} of NUTS is {value!r}; it is a whole number from {least}."
-                )
+            if not (isinstance(value, int | np.integer) and value >= least):
+                rule = f"it is a whole number, {least} or more"
+                raise ValueError(f"{name} of NUTS is {value!r}; {rule}.")
         if not 0.0 < self.target_accept < 1.0:
             raise ValueError(
                 f"target_accept of NUTS is {self.target_accept}; it is a share between 0 and 1."
