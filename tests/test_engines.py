@@ -159,7 +159,7 @@ def test_a_small_scatter_refines_the_support():
     posterior = model.given(Claims.from_table(table))
     centre = np.array([-1.0 if e.half else 0.0 for e in posterior.entries])
 
-    settled = _whitening.settled(posterior, centre, Support(dense=20, width=0.06, finest=0.0005))
+    settled = _whitening.settled(posterior, centre, Support(dense=20, width=0.06))
 
     assert settled.model.support.width < 0.02
 
@@ -354,7 +354,7 @@ def test_a_search_that_is_stuck_starts_again_from_wider_spreads():
     # 4 or 3 by how far the centre is from the edge between them, in units of the spread.
     rng = np.random.default_rng([19189406227788671, 517])
     claims = simulated(Design(200, 8), Model(), rng)[0].claims
-    posterior = Model(support=Support(dense=20, width=0.06, finest=0.0005)).given(claims)
+    posterior = Model(support=Support(dense=20, width=0.06)).given(claims)
     prior = _whitening.from_prior(posterior)
     start = np.zeros(posterior.n_theta)
 

@@ -76,6 +76,12 @@ class Quadratic:
         """Entries of theta that are log odds of repeating."""
         return np.array([j for j, e in enumerate(self.entries) if e.name == "logit_repeat"], int)
 
+    @cached_property
+    def whitening(self) -> Whitening:
+        """Coordinates in which its posterior is about round."""
+        # What a quadratic says of an effect it says everywhere.
+        return _whitening.from_laplace(self, share=1.0)
+
     def log_likelihood(self, theta: Floats) -> Floats:
         """Value at each row of `theta`, shape (n_points,)."""
         thetas = np.ascontiguousarray(theta)
@@ -223,39 +229,31 @@ def run(
         likelihood = on(support)
         quadratic = towards_mode(likelihood, theta, reporter)
         theta = quadratic.centre
-        if _is_settled(on, support, quadratic, theta):
+        if _is_settled(on, support, quadratic, theta, quadratic.slope):
             draws = draw(likelihood, quadratic, least_ess, rng, reporter)
             if draws is not None or otherwise is None or theta.size <= _WEIGHABLE:
                 return draws
-            draws = otherwise(support, _rounded(quadratic))
-            is_good = draws is not None and _is_settled(
-                on, support, quadratic, np.median(draws.flat, axis=0)
-            )
-            return draws if is_good else None
+            draws = otherwise(support, quadratic.whitening)
+            if draws is None:
+                return None
+            middle = np.median(draws.flat, axis=0)
+            _, slopes, _ = likelihood.log_likelihoods(middle[None], gradient=True)
+            return draws if _is_settled(on, support, quadratic, middle, slopes[0]) else None
         if support.is_finest:
             return None
         support = support.doubled()
 
 
 def _is_settled(
-    on: Callable[[Support], Likelihood], support: Support, quadratic: Quadratic, theta: Floats
-) -> bool:
-    """Whether a support is as good at `theta` as one of twice the points."""
+    on: Callable[[Support], Likelihood], support: Support, quadratic: Quadratic, theta: Floats,
+    slope: Floats,
+) -> bool:  # fmt: skip
+    """Whether a support, with this slope at `theta`, is as good as one of twice the points."""
     parameters = _theta.unpack(quadratic.layout, theta)
-    smallest = np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1]))
-    if support.width > 2.0 * smallest:
+    if support.width > 2.0 * _whitening.smallest_scatter(parameters):
         return False
-    here, there = (
-        likelihood.log_likelihoods(theta[None], gradient=True)[1][0]
-        for likelihood in (on(support), on(support.doubled()))
-    )
-    return bool(np.all(np.abs(_spread(quadratic) @ (there - here)) < _SHIFTED))
-
-
-def _rounded(quadratic: Quadratic) -> Whitening:
-    """Coordinates in which the quadratic's posterior is about round."""
-    # What a quadratic says of an effect it says everywhere.
-    return _whitening.from_laplace(quadratic, share=1.0)
+    _, slopes, _ = on(support.doubled()).log_likelihoods(theta[None], gradient=True)
+    return bool(np.all(np.abs(_spread(quadratic) @ (slopes[0] - slope)) < _SHIFTED))
 
 
 def _spread(quadratic: Quadratic) -> Floats:
@@ -294,7 +292,7 @@ def _weighed(
 ) -> ThetaDraws | None:  # fmt: skip
     """Weigh draws until their ESS will do; None if it does not."""
     base = NUTS().run_on(
-        quadratic, _rounded(quadratic), rng, reporter, share=1.0, hopeless=_HOPELESS
+        quadratic, quadratic.whitening, rng, reporter, share=1.0, hopeless=_HOPELESS
     )
     if base.doubts:
         return None

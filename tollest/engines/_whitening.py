@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from tollest import _kernels, passes
+from tollest._tables import Parameters
 from tollest._theta import Coordinates, Layout
 from tollest.model import Entry, Posterior
 from tollest.passes import threaded
@@ -85,6 +86,11 @@ class Whitening:
         return np.asarray(density.to_theta(self.coordinates, self.centre[None])[0], np.float64)
 
 
+def smallest_scatter(parameters: Parameters) -> float:
+    """Smallest scatter of any source, or the figure's; at most 1."""
+    return float(np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1])))
+
+
 def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
     """Double `start` until the log density stands still, and put the posterior on it.
 
@@ -92,7 +98,7 @@ def settled(posterior: Posterior, theta: Floats, start: Support) -> Posterior:
     is as good as exact, and two sums that both miss a spike cannot pass for agreement.
     """
     parameters = posterior.parameters(theta)
-    smallest = np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1]))
+    smallest = smallest_scatter(parameters)
     current = replace_support(posterior, start)
     value = current.log_density(theta)
     while not current.model.support.is_finest:
@@ -116,7 +122,7 @@ def settled_for_tolls(posterior: Posterior, theta: Floats) -> Posterior:
     Of very many patterns a part speaks for all.
     """
     parameters = posterior.parameters(theta)
-    smallest = np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1]))
+    smallest = smallest_scatter(parameters)
 
     def logs(on: Posterior) -> Floats:
         part = passes.chosen(on.problem, chosen)
@@ -165,9 +171,10 @@ def find_mode(
     The entry `held` stays where it starts, and the search is then a rough one.
     """
     found = _climbed(posterior, coordinates, start, held)
+    if held is not None:
+        return found
     value, gradient = posterior.log_density_and_gradient_u(coordinates, found)
-    is_free = np.abs(found) < _FAR
-    if held is not None or np.abs(gradient[is_free]).max(initial=0.0) < _STEEP:
+    if np.abs(gradient[np.abs(found) < _FAR]).max(initial=0.0) < _STEEP:
         return found
     # A slope as steep is no mode's: where tolls are nearly all the same number, say, a spread that
     # became tiny too soon lies on a ridge too thin to follow.
