@@ -392,3 +392,30 @@ def test_nuts_takes_the_fewest_draws_and_steps_it_allows():
 
     assert draws.theta.shape[:2] == (1, 4)
     assert draws.doubts
+
+
+def test_where_weights_of_many_entries_fail_chains_start_from_the_quadratic(monkeypatch):
+    posterior = Model().given(simulate(400, 4, rng=3).claims)
+    monkeypatch.setattr(_quadratic, "draw", lambda *_: None)
+    asked = []
+
+    def otherwise(support, whitening):
+        working = _whitening.replace_support(posterior, support)
+        theta = working.to_theta(whitening.coordinates, whitening.centre[None])
+        asked.append(theta)
+        return _quadratic.ThetaDraws(theta[None], method="by chains", ess=1.0)
+
+    def drawn():
+        def on(support):
+            return _whitening.replace_support(posterior, support).likelihood
+
+        rng, coarse = np.random.default_rng(1), _whitening.coarse(posterior)
+        return _quadratic.run(on, on, coarse, 80.0, otherwise, rng, QUIET)
+
+    assert drawn() is None  # of few entries other proposals may do
+    assert not asked
+    monkeypatch.setattr(_quadratic, "_WEIGHABLE", 1)
+    assert drawn().method == "by chains"
+    # They start where the posterior is, far from the prior's centre.
+    prior, _ = _quadratic.marginal_prior(posterior.entries)
+    assert posterior.log_density(asked[0][0]) > posterior.log_density(prior) + 100.0
