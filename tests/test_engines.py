@@ -10,9 +10,18 @@ from tollest import _theta, datasets
 from tollest._progress import Reporter
 from tollest.calibration import Design, simulated
 from tollest.claims import Claims
-from tollest.engines import NUTS, NestedLaplace, _proposals, _quadratic, _variational, _whitening
+from tollest.engines import (
+    NUTS,
+    NestedLaplace,
+    _hamiltonian,
+    _proposals,
+    _quadratic,
+    _variational,
+    _whitening,
+)
 from tollest.engines._proposals import Proposal
 from tollest.engines._weights import smoothed, systematic
+from tollest.engines._whitening import Whitening
 from tollest.engines.nuts import convergence
 from tollest.estimation import DoubtfulEstimate, estimate
 from tollest.model import Model
@@ -70,8 +79,9 @@ def test_the_same_seed_gives_the_same_draws(engine):
     assert not np.array_equal(first.theta, other.theta)
 
 
-def test_threads_do_not_change_the_draws(monkeypatch):
-    posterior = Model().given(counts(5, 21))
+@pytest.mark.parametrize("claims", [counts(5, 21), simulate(20, 5, rng=0).claims])
+def test_threads_do_not_change_the_draws(claims, monkeypatch):
+    posterior = Model().given(claims)
     several = NestedLaplace().run(posterior, np.random.default_rng(7), QUIET)
 
     monkeypatch.setattr("tollest.passes.os.cpu_count", lambda: 1)
@@ -233,6 +243,51 @@ def test_importance_draws_spread_as_far_as_those_of_nuts():
     # Of the mean over entries: seeds differ by their own error, and NUTS has one of its own.
     mcse = np.hypot(np.std(ratios, ddof=1) / 2, 1 / np.sqrt(2 * sampled.ess * 4))
     assert abs(np.mean(ratios)) < 4 * mcse
+
+
+class HeavyTails:
+    """Thirty independent Student t of 5 degrees of freedom, nothing of the first below -4."""
+
+    def log_densities_and_gradients_u(self, coordinates, u):
+        values = np.where(u[:, 0] > -4.0, stats.t.logpdf(u, 5).sum(axis=1), -np.inf)
+        return values, -6.0 * u / (5.0 + u**2)
+
+
+def moved(draws, rng, whitening=None):
+    round_there = whitening or Whitening(None, np.zeros(30), np.sqrt(5 / 3) * np.eye(30))
+    return _hamiltonian.moved(HeavyTails(), round_there, draws, rng, QUIET)
+
+
+def exact_draws(n, rng):
+    draws = rng.standard_t(5, (2 * n, 30))
+    return draws[draws[:, 0] > -4.0][:n]
+
+
+def test_moves_leave_draws_of_the_posterior_as_they_are():
+    rng = np.random.default_rng(1)
+    root = np.linalg.cholesky(0.5 * np.eye(30) + 0.5)  # not round, and off the centre
+    for whitening in (None, Whitening(None, np.full(30, 0.3), root)):
+        draws = exact_draws(20_000, rng)
+
+        after = moved(draws, rng, whitening)
+
+        assert after[:, 0].min() > -4.0
+        assert np.mean((after != draws).any(axis=1)) > 0.9
+        p_values = stats.kstest(after[:, 1:], lambda x: stats.t.cdf(x, 5)).pvalue
+        assert p_values.min() > 0.01 / 58
+
+
+def test_moves_bring_draws_to_where_no_proposal_reached():
+    rng = np.random.default_rng(2)
+    draws = exact_draws(60_000, rng)
+    distances = np.square(draws).sum(axis=1)
+    near = draws[distances < np.quantile(distances, 0.9)]
+
+    after = moved(near, rng)
+
+    missing = 5 / 3 - near[:, 1:].var(), 5 / 3 - after[:, 1:].var()
+    assert missing[0] > 0.1
+    assert abs(missing[1]) < missing[0] / 4
 
 
 def test_the_step_to_the_mode_only_climbs():

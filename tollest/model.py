@@ -418,7 +418,7 @@ class Posterior:
 
     def log_densities(self, thetas: Floats) -> Floats:
         """Log density at each row of `thetas`, shape (n_draws, n_theta), by threads."""
-        return self._in_chunks(None, thetas)
+        return self._in_chunks(None, thetas, False)[0]
 
     def log_density_and_gradient_u(
         self, coordinates: Coordinates, u: Floats
@@ -429,17 +429,30 @@ class Posterior:
 
     def log_densities_u(self, coordinates: Coordinates, u: Floats) -> Floats:
         """Log density at each row of `u`, shape (n_draws, n_theta), by threads."""
-        return self._in_chunks(coordinates, u)
+        return self._in_chunks(coordinates, u, False)[0]
 
-    def _in_chunks(self, coordinates: Coordinates | None, points: Floats) -> Floats:
-        chunks = [points[i : i + _CHUNK] for i in range(0, len(points), _CHUNK)]
+    def log_densities_and_gradients_u(
+        self, coordinates: Coordinates, u: Floats
+    ) -> tuple[Floats, Floats]:
+        """Log density at each row of `u` and its gradient there, by threads.
 
-        def values(chunk: Floats) -> Floats:
-            return self._evaluate(coordinates, chunk, False)[0]
+        Shapes (n_draws,) and (n_draws, n_theta).
+        """
+        return self._in_chunks(coordinates, u, True)
 
-        if len(self._shards) > 1:
-            return np.concatenate([values(chunk) for chunk in chunks] or [np.empty(0)])
-        return np.concatenate(list(threaded(values, chunks)) or [np.empty(0)])
+    def _in_chunks(
+        self, coordinates: Coordinates | None, points: Floats, gradient: bool
+    ) -> tuple[Floats, Floats]:
+        # At least one chunk, if of no points.
+        chunks = [points[i : i + _CHUNK] for i in range(0, max(1, len(points)), _CHUNK)]
+
+        def at(chunk: Floats) -> tuple[Floats, Floats]:
+            return self._evaluate(coordinates, chunk, gradient)
+
+        # Where there are many shards, threads share these.
+        found = list(map(at, chunks) if len(self._shards) > 1 else threaded(at, chunks))
+        values, gradients = map(np.concatenate, zip(*found, strict=True))
+        return values, gradients
 
     def _evaluate(
         self, coordinates: Coordinates | None, points: Floats, gradient: bool

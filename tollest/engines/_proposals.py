@@ -81,6 +81,14 @@ class Proposal:
 
 def refitted(draws: Floats, log_weights: Floats, root: Floats) -> Proposal:
     """Make a proposal by the moments of the weighted draws, shrunk to the Laplace's."""
+    centre, root = moments(draws, log_weights, root)
+    # The covariance of a t is df / (df - 2) times its scale; 5 % wider is the safer side.
+    df = _df(centre.size)
+    return Proposal(centre, root * 1.05 * np.sqrt((df - 2.0) / df))
+
+
+def moments(draws: Floats, log_weights: Floats, root: Floats) -> tuple[Floats, Floats]:
+    """Mean of the weighted draws and a root of their covariance, shrunk to another root's."""
     n_theta = draws.shape[1]
     power, weights = 1.0, np.exp(log_weights)
     # Weights are flattened until enough draws speak for a covariance.
@@ -92,10 +100,7 @@ def refitted(draws: Floats, log_weights: Floats, root: Floats) -> Proposal:
     covariance = (deviations * weights[:, None]).T @ deviations
     # A sample's covariance is far too narrow along some directions unless draws are very many.
     trust = 1.0 / (1.0 + 5.0 * n_theta * np.square(weights).sum())
-    blend = trust * covariance + (1.0 - trust) * (root @ root.T)
-    # The covariance of a t is df / (df - 2) times its scale; 5 % wider is the safer side.
-    df = _df(n_theta)
-    return Proposal(centre, np.linalg.cholesky(blend) * 1.05 * np.sqrt((df - 2.0) / df))
+    return centre, np.linalg.cholesky(trust * covariance + (1.0 - trust) * (root @ root.T))
 
 
 def tails(posterior: Posterior, whitening: Whitening) -> list[Proposal]:

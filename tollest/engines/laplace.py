@@ -8,7 +8,14 @@ from scipy.special import logsumexp
 
 from tollest._progress import Reporter
 from tollest._theta import Coordinates
-from tollest.engines import _proposals, _quadratic, _variational, _weights, _whitening
+from tollest.engines import (
+    _hamiltonian,
+    _proposals,
+    _quadratic,
+    _variational,
+    _weights,
+    _whitening,
+)
 from tollest.engines._base import LEAST_ESS, MOST_K, AbstractEngine, ThetaDraws
 from tollest.engines._proposals import Proposal
 from tollest.engines._whitening import Whitening
@@ -34,8 +41,11 @@ _UNLEARNT = 4  # most rounds without learning after the first
 # second hump far out, which a first round hits so rarely that its weights look even without it:
 # of claims of 900 and 12 the chance of 200 or more was put a quarter too low.
 _LEARNT = 3
-# Draws kept at least. Resampling adds an error of its own: of a thousand draws with an ESS of as
-# many, half as much again.
+# Entries of theta up to which weights alone do: beside draws that were moved, standard deviations
+# were 0.1 % too small at 12 and 18 entries, but 1.8 % at 24 and 2.3 % at 31.
+_FEW = 20
+# Draws kept at least, where they are not moved apart. Resampling adds an error of its own: of a
+# thousand draws with an ESS of as many, half as much again.
 _KEPT = 2000
 _CHEAP = 2000  # draws in a round
 _GOOD_K = 0.6  # Pareto k at which rounds end; MOST_K is accepted
@@ -51,8 +61,9 @@ class NestedLaplace:
     round of draws refits it, all rounds weighted together as one mixture (adaptive multiple
     importance sampling [1]_). What is returned are fresh draws from all proposals, since weights
     of draws that a proposal was fitted to understate the posterior's spread. Pareto-smoothed
-    weights [2]_ say whether the correction is reliable. Where it is not after a few rounds, as
-    with many sources of few claims each, `otherwise` takes over.
+    weights [2]_ say whether the correction is reliable. Where sources are many, draws resampled by
+    weight are a few per cent too narrow; Hamiltonian moves [3]_ mend that. Where weights are not
+    reliable after a few rounds, as with many sources of few claims each, `otherwise` takes over.
 
     Parameters
     ----------
@@ -68,6 +79,9 @@ class NestedLaplace:
        Journal of Statistics* 39(4), 798-812. https://doi.org/10.1111/j.1467-9469.2011.00756.x
     .. [2] Vehtari, A. et al. (2024). Pareto smoothed importance sampling. *Journal of Machine
        Learning Research* 25(72), 1-58.
+    .. [3] Gilks, W.R., Berzuini, C. (2001). Following a moving target: Monte Carlo inference for
+       dynamic Bayesian models. *Journal of the Royal Statistical Society B* 63(1), 127-146.
+       https://doi.org/10.1111/1467-9868.00280
     """
 
     rounds: int = 12
@@ -160,12 +174,19 @@ class NestedLaplace:
                     break
         if not sample.is_acceptable:
             return None
-        keep = _weights.systematic(np.exp(sample.log_weights), max(n_draws, _KEPT), rng)
-        theta = working.to_theta(whitening.coordinates, sample.draws[keep])
+        is_moved = working.n_theta > _FEW
+        n_kept = n_draws if is_moved else max(n_draws, _KEPT)
+        u = sample.draws[_weights.systematic(np.exp(sample.log_weights), n_kept, rng)]
+        if is_moved:
+            moments = _proposals.moments(sample.draws, sample.log_weights, whitening.root)
+            round_there = Whitening(whitening.coordinates, *moments)
+            u = _hamiltonian.moved(working, round_there, u, rng, reporter)
+        theta = working.to_theta(whitening.coordinates, u)
         return ThetaDraws(
             theta[None], method="importance sampling from a nested Laplace approximation",
             ess=sample.ess, pareto_k=sample.k,
-            n_evaluations=len(sample.draws) + (sample is not learning) * len(learning.draws),
+            n_evaluations=len(sample.draws) + (sample is not learning) * len(learning.draws)
+            + is_moved * n_kept * _hamiltonian.EVALUATIONS,
         )  # fmt: skip
 
 
