@@ -47,6 +47,7 @@ _FEW = 20
 # Draws kept at least, where they are not moved apart. Resampling adds an error of its own: of a
 # thousand draws with an ESS of as many, half as much again.
 _KEPT = 2000
+_MOVED = 1000  # draws kept where they are
 _CHEAP = 2000  # draws in a round
 _GOOD_K = 0.6  # Pareto k at which rounds end; MOST_K is accepted
 
@@ -175,7 +176,7 @@ class NestedLaplace:
         if not sample.is_acceptable:
             return None
         is_moved = working.n_theta > _FEW
-        n_kept = n_draws if is_moved else max(n_draws, _KEPT)
+        n_kept = _MOVED if is_moved else max(n_draws, _KEPT)
         u = sample.draws[_weights.systematic(np.exp(sample.log_weights), n_kept, rng)]
         if is_moved:
             moments = _proposals.moments(sample.draws, sample.log_weights, whitening.root)
@@ -184,7 +185,7 @@ class NestedLaplace:
         theta = working.to_theta(whitening.coordinates, u)
         return ThetaDraws(
             theta[None], method="importance sampling from a nested Laplace approximation",
-            ess=sample.ess, pareto_k=sample.k,
+            ess=min(sample.ess, n_kept), pareto_k=sample.k,
             n_evaluations=len(sample.draws) + (sample is not learning) * len(learning.draws)
             + is_moved * n_kept * _hamiltonian.EVALUATIONS,
         )  # fmt: skip
