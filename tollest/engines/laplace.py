@@ -44,6 +44,9 @@ _LEARNT = 3
 # Entries of theta up to which weights alone do: beside draws that were moved, standard deviations
 # were 0.1 % too small at 12 and 18 entries, but 1.8 % at 24 and 2.3 % at 31.
 _FEW = 20
+# ESS a draw at which they do where the likelihood is nearly quadratic: at 10,000 locations by 20
+# and 50 sources moves changed standard deviations by less than 0.3 %, and took a minute.
+_EVEN = 0.4
 # Draws kept at least, where they are not moved apart. Resampling adds an error of its own: of a
 # thousand draws with an ESS of as many, half as much again.
 _KEPT = 2000
@@ -93,10 +96,8 @@ class NestedLaplace:
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
         draws = None
-        n_locations = posterior.problem.multiplicity.sum()
-        is_large = n_locations >= _MANY_LOCATIONS and posterior.nested is None
         # Outer products of gradients are by every prior's centre.
-        if is_large and posterior.shared.level_group.size <= _MANY_LEVELS:
+        if _is_large(posterior) and posterior.shared.level_group.size <= _MANY_LEVELS:
             draws = self._by_quadratic(posterior, rng, reporter)
         draws = draws or _variational.on_settled_support(
             posterior, lambda working, normal: self._weigh(working, normal, rng, reporter), rng,
@@ -175,7 +176,8 @@ class NestedLaplace:
                     break
         if not sample.is_acceptable:
             return None
-        is_moved = working.n_theta > _FEW
+        is_even = sample.ess >= _EVEN * len(sample.draws)
+        is_moved = working.n_theta > _FEW and not (is_even and _is_large(working))
         n_kept = _MOVED if is_moved else max(n_draws, _KEPT)
         u = sample.draws[_weights.systematic(np.exp(sample.log_weights), n_kept, rng)]
         if is_moved:
@@ -230,6 +232,12 @@ class _Sample:
     def is_acceptable(self) -> bool:
         """Whether the draws can be given to a user."""
         return self.k <= MOST_K and self.ess >= LEAST_ESS
+
+
+def _is_large(posterior: Posterior) -> bool:
+    """Whether there are so many locations that the likelihood is nearly quadratic."""
+    n_locations = int(posterior.problem.multiplicity.sum())
+    return n_locations >= _MANY_LOCATIONS and posterior.nested is None
 
 
 def round_size(posterior: Posterior) -> int:
