@@ -130,23 +130,10 @@ class NUTS:
             if is_enough or n_divergent > hopeless * len(flat) or not fits(flat):
                 break
             whitening = _whitening.from_draws(working, flat, share)
-        n_chains, n_draws = theta.shape[:2]
-        doubts = []
-        if not is_enough:
-            doubts.append(
-                f"R-hat is {rhat:.3f} and the smallest effective sample size {ess:.0f} after "
-                f"{n_chains} chains of {n_draws} draws: the chains disagree or mix slowly, and "
-                f"intervals may be wrong. Refit with engine=NUTS(draws={4 * n_draws}), or "
-                "give the sources narrower priors."
-            )
-        if n_divergent > _MOST_DIVERGENT * n_chains * n_draws:
-            doubts.append(
-                f"{n_divergent} of {n_chains * n_draws} transitions diverged: parts of the "
-                "posterior may be missed. Refit with engine=NUTS(target_accept=0.95)."
-            )
-        return ThetaDraws(
-            theta, method="NUTS", ess=ess, rhat=rhat, n_divergent=n_divergent,
-            n_evaluations=total, doubts=tuple(doubts),
+        return judged(
+            theta, (rhat, ess), n_divergent, total, "NUTS",
+            longer=f"Refit with engine=NUTS(draws={4 * theta.shape[1]})",
+            calmer="Refit with engine=NUTS(target_accept=0.95)",
         )  # fmt: skip
 
     def _sample(
@@ -198,6 +185,45 @@ class NUTS:
         n_divergent = int(trace.sample_stats["diverging"].sum())
         n_evaluations = int(trace.sample_stats["n_steps"].sum() * (1 + self.tune / self.draws))
         return theta, n_divergent, n_evaluations
+
+
+def judged(
+    theta: Floats, quality: tuple[float, float], n_divergent: int, n_evaluations: int, method: str,
+    longer: str, calmer: str,
+) -> ThetaDraws:  # fmt: skip
+    """Draws of chains, with what speaks against them.
+
+    Parameters
+    ----------
+    theta : ndarray of float, shape (n_chains, n_draws, n_theta)
+        The draws.
+    quality : tuple of float
+        Their `convergence`.
+    n_divergent, n_evaluations : int
+        Divergent transitions, and evaluations of the density.
+    method : str
+        How they were made.
+    longer, calmer : str
+        What to do where chains disagree, and where transitions diverge.
+    """
+    rhat, ess = quality
+    n_chains, n_draws, n_theta = theta.shape
+    doubts = []
+    if not has_converged(rhat, ess, n_theta):
+        doubts.append(
+            f"R-hat is {rhat:.3f} and the smallest effective sample size {ess:.0f} after "
+            f"{n_chains} chains of {n_draws} draws: the chains disagree or mix slowly, and "
+            f"intervals may be wrong. {longer}, or give the sources narrower priors."
+        )
+    if n_divergent > _MOST_DIVERGENT * n_chains * n_draws:
+        doubts.append(
+            f"{n_divergent} of {n_chains * n_draws} transitions diverged: parts of the "
+            f"posterior may be missed. {calmer}."
+        )
+    return ThetaDraws(
+        theta, method=method, ess=ess, rhat=rhat, n_divergent=n_divergent,
+        n_evaluations=n_evaluations, doubts=tuple(doubts),
+    )  # fmt: skip
 
 
 def convergence(theta: Floats) -> tuple[float, float]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tollest._progress import Reporter
 from tollest.engines import _variational, _whitening
-from tollest.engines._base import ThetaDraws, has_converged
-from tollest.engines.nuts import convergence
+from tollest.engines._base import ThetaDraws
+from tollest.engines.nuts import convergence, judged
 from tollest.engines.pymc import EFFECTS, held_name, natural_name, on_theta_scale, to_pymc
 from tollest.model import Entry, Posterior
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Floats = NDArray[np.float64]
-
-_MOST_DIVERGENT = 0.005
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class PyMC:
             target_accept=self.target_accept, progressbar=False, quiet=True,
             compute_convergence_checks=False,
         )  # fmt: skip
-        return _judged(
+        return _read(
             working, trace, "NUTS through PyMC",
             f"Refit with engine=PyMC(draws={4 * self.draws}, target_accept=0.95)",
         )  # fmt: skip
@@ -97,7 +95,7 @@ class FromTrace:
     ) -> ThetaDraws:
         """Hand on the draws; see `tollest.engines.AbstractEngine`."""
         reporter.update("Reading the trace", 0.0)
-        draws = _judged(posterior, self.trace, "a trace from PyMC", "Sample the model for longer")
+        draws = _read(posterior, self.trace, "a trace from PyMC", "Sample the model for longer")
         support = posterior.model.support
         finer = _whitening.settled(posterior, np.median(draws.flat, axis=0), support)
         if finer.model.support == support:
@@ -110,30 +108,13 @@ class FromTrace:
         return replace(draws, doubts=(*draws.doubts, doubt))
 
 
-def _judged(posterior: Posterior, trace: "xr.DataTree", method: str, advice: str) -> ThetaDraws:
+def _read(posterior: Posterior, trace: "xr.DataTree", method: str, advice: str) -> ThetaDraws:
     """Theta from a trace, with what its chains say of their convergence."""
     theta = _theta_of(posterior, trace)
-    rhat, ess = convergence(theta)
-    n_chains, n_draws = theta.shape[:2]
     stats: Any = trace.children.get("sample_stats", {})
     n_divergent = int(stats["diverging"].sum()) if "diverging" in stats else 0
     n_steps = int(stats["n_steps"].sum()) if "n_steps" in stats else 0
-    doubts = []
-    if not has_converged(rhat, ess, posterior.n_theta):
-        doubts.append(
-            f"R-hat is {rhat:.3f} and the smallest effective sample size {ess:.0f} after "
-            f"{n_chains} chains of {n_draws} draws: the chains disagree or mix slowly, and "
-            f"intervals may be wrong. {advice}, or give the sources narrower priors."
-        )
-    if n_divergent > _MOST_DIVERGENT * n_chains * n_draws:
-        doubts.append(
-            f"{n_divergent} of {n_chains * n_draws} transitions diverged: parts of the "
-            f"posterior may be missed. {advice}."
-        )
-    return ThetaDraws(
-        theta, method=method, ess=ess, rhat=rhat, n_divergent=n_divergent,
-        n_evaluations=n_steps, doubts=tuple(doubts),
-    )  # fmt: skip
+    return judged(theta, convergence(theta), n_divergent, n_steps, method, advice, advice)
 
 
 def _theta_of(posterior: Posterior, trace: "xr.DataTree") -> Floats:
