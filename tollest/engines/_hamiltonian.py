@@ -60,7 +60,7 @@ def moved(
             whitening.coordinates, centre + w @ root.T
         )
         # Where the density is zero a draw coasts, and is refused if it ends there.
-        return values, np.where(np.isfinite(values)[:, None], gradients @ root, 0.0)
+        return values, np.where(np.isfinite(values)[:, None], gradients, 0.0) @ root
 
     w = np.linalg.solve(root, (draws - centre).T).T
     values, gradients = at(w)
