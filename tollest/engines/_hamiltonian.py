@@ -6,7 +6,8 @@ theta (200 locations by 8 sources) their standard deviations were 2 to 3 % too s
 of NUTS, however many draws were weighed. Moves that leave the posterior as it is, of draws that
 nearly have it, bring them the rest of the way (resample-move [1]_): a momentum for each draw, a
 few leapfrogs in coordinates in which the posterior is nearly round, and a Metropolis test [2]_.
-One such move left half of what was missing, four a tenth. Draws that were the same move apart.
+One such move left half of what was missing, four a third at most. Draws that were the same move
+apart.
 
 References
 ----------
