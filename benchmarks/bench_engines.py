@@ -5,7 +5,7 @@ import numpy as np
 from benchmarks.common import problem
 from tollest._progress import Reporter
 from tollest.engines import NestedLaplace
-from tollest.model import Model
+from tollest.model.posterior import Model
 
 
 class DefaultEngine:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.common import problem
-from tollest.model import Model
+from tollest.model.posterior import Model
 
 
 class LogDensity:

@@ -10,7 +10,7 @@ import pandas as pd
 import tollest as te
 from benchmarks.common import markdown
 from benchmarks.measuring import Store, fresh, peak_mib
-from tollest.simulation import draw_truth, simulate
+from tollest.simulation.worlds import draw_truth, simulate
 
 SEED = 20_261_127
 N_SOURCES, MEMORY = 8, "2GiB"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tollest.claims import Claims
-from tollest.simulation import Simulation, simulate
+from tollest.claims.table import Claims
+from tollest.simulation.worlds import Simulation, simulate
 
 
 def world(n_locations: int, n_sources: int, seed: int = 0) -> Simulation:

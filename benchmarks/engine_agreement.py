@@ -27,15 +27,16 @@ from scipy.stats import beta
 from benchmarks.common import problem
 from benchmarks.engine_grid import processor
 from tests.textbook import sample, textbook
-from tollest import _kernels, datasets
+from tollest import datasets
 from tollest._progress import Reporter
-from tollest.claims import Claims
+from tollest._sums import marginal
+from tollest.claims.table import Claims
 from tollest.engines import NUTS, NestedLaplace, ThetaDraws
 from tollest.engines._whitening import settled
 from tollest.engines.traces import FromTrace
-from tollest.model import Model, Posterior
-from tollest.simulation import simulate
-from tollest.tolls import TollMasses
+from tollest.estimation.masses import TollMasses
+from tollest.model.posterior import Model, Posterior
+from tollest.simulation.worlds import simulate
 
 PROBLEMS = "1x2,1x3,1x5,3x3,5x4,10x8,30x5,100x8,coast,1000x8,6x3/3,coast nested"
 TEXTBOOK = "1x2,1x3,1x5,3x3,5x4,10x8,30x5,coast"
@@ -147,10 +148,10 @@ def conditionals(posterior: Posterior, theta: np.ndarray, locations) -> Iterable
 def single_conditionals(posterior: Posterior, theta: np.ndarray, location: int) -> TollMasses:
     """Mass function of one location's toll; see `conditionals`."""
     pattern = int(posterior.patterns[location])
-    part = _kernels.shard(posterior.problem, pattern, pattern + 1)
+    part = marginal.shard(posterior.problem, pattern, pattern + 1)
     masses = np.zeros((len(theta), part.x.size))
     for i, row in enumerate(theta):
-        _kernels.add_toll_masses(part, posterior.parameters(row), 1.0, masses[i : i + 1])
+        marginal.add_toll_masses(part, posterior.parameters(row), 1.0, masses[i : i + 1])
     return TollMasses(*posterior.bins, masses)
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from benchmarks.common import problem, processor
 from tollest import datasets
 from tollest._progress import Reporter
-from tollest.claims import Claims
+from tollest.claims.table import Claims
 from tollest.engines import NestedLaplace, ThetaDraws
 from tollest.engines._base import LEAST_ESS, MOST_K, has_converged, most_rhat
-from tollest.model import Model
+from tollest.model.posterior import Model
 
 SIZES = "1x1,1x2,1x3,1x5,1x10,3x3,10x8,30x5,100x8,100x50,300x20,1000x8"
 OUTPUT = Path(__file__).with_name("engine_grid.md")

@@ -13,10 +13,10 @@ from numba import njit
 
 from benchmarks.common import markdown, world
 from benchmarks.measuring import Store, fresh
-from tollest import _kernels
-from tollest._mass import FAST, SUMS, exp
+from tollest._sums import marginal
+from tollest._sums.mass import FAST, SUMS, exp
 from tollest.engines._whitening import coarse, replace_support
-from tollest.model import Model
+from tollest.model.posterior import Model
 
 SIZES = (10_000, 100_000, 1_000_000)
 QUICK_SIZES = (300, 1000)
@@ -93,7 +93,7 @@ def measured(n_locations, n_sources, repeats, seed):
     posterior = replace_support(posterior, coarse(posterior))
     theta = at_truth(posterior, simulation.theta)
     problem = posterior.problem
-    low, high = _kernels.windows(problem, posterior.parameters(theta))
+    low, high = marginal.windows(problem, posterior.parameters(theta))
     rng = np.random.default_rng(seed)
     rows, work = rng.random((3, problem.x.size)), np.empty(problem.x.size)
     arguments = (-problem.x, rows, low, high, work)

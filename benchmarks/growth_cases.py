@@ -14,7 +14,7 @@ from benchmarks.common import problem
 from benchmarks.measuring import peak_mib
 from tollest.engines import NUTS
 from tollest.priors import Fixed, Priors, Source
-from tollest.simulation import draw_truth, simulate
+from tollest.simulation.worlds import draw_truth, simulate
 from tollest.support import Support
 
 _MOST = 10_000_000_000  # no claim is as large

@@ -17,9 +17,9 @@ from benchmarks.peers import REML, DerSimonianLaird, GaussianTruth, MedianLogT
 from benchmarks.scores import leave_source_out
 from tollest import datasets
 from tollest.calibration import leave_one_source_out
-from tollest.claims import Claims
+from tollest.claims.table import Claims
 from tollest.engines import NUTS, NestedLaplace
-from tollest.model import Model
+from tollest.model.posterior import Model
 from tollest.priors import Never, Priors
 from tollest.support import Support
 

@@ -20,8 +20,8 @@ from benchmarks.peers import PEERS
 from benchmarks.scores import coverage, interval_score, mean_log_width
 from tollest import noise
 from tollest.calibration import Design, calibrate, simulated
-from tollest.faults import Copying, Jitter, OffSource, Rounding
-from tollest.model import Model
+from tollest.model.posterior import Model
+from tollest.simulation.faults import Copying, Jitter, OffSource, Rounding
 from tollest.support import Support
 
 SIZE = {"n_locations": 30, "n_sources": 6}

@@ -7,9 +7,9 @@ import pandas as pd
 
 from benchmarks.common import markdown
 from benchmarks.measuring import Store, fresh, peak_mib
-from tollest.claims import Claims
+from tollest.claims.table import Claims
 from tollest.engines._whitening import coarse, replace_support
-from tollest.model import Model
+from tollest.model.posterior import Model
 
 SEED = 20_261_126
 N_PARTS = 10

@@ -18,8 +18,8 @@ from benchmarks.readings import (
     medians,
     quantile,
 )
-from tollest.claims import Claims
-from tollest.tolls import check_interval
+from tollest.claims.table import Claims
+from tollest.estimation.masses import check_interval
 
 
 def symmetric(

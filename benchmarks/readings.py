@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from tollest import _mass, noise
-from tollest.claims import KINDS, UNBOUNDED, Claims
+from tollest import noise
+from tollest._sums import mass
+from tollest.claims.table import KINDS, UNBOUNDED, Claims
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -87,10 +88,10 @@ class Predictive:
         with np.errstate(divide="ignore"):
             ends = [(edge - m) / s for edge in noise.edges(count, count, UNBOUNDED)[:2]]
             width = noise.edges(count, count, UNBOUNDED)[2] / s
-        codes = np.where(np.isinf(df), _mass.NORMAL, _mass.STUDENT_T)
+        codes = np.where(np.isinf(df), mass.NORMAL, mass.STUDENT_T)
         cells = zip(codes, np.where(np.isinf(df), 0.0, df), *ends, width, s, strict=True)
         return np.array([
-            _mass.mass_cell(code, d, a, b, w)[0] if scale > 0 else (0.0 if a < 0 < b else -np.inf)
+            mass.mass_cell(code, d, a, b, w)[0] if scale > 0 else (0.0 if a < 0 < b else -np.inf)
             for code, d, a, b, w, scale in cells
         ])  # fmt: skip
 

@@ -23,8 +23,8 @@ from tests.textbook import sample, textbook
 from tollest import estimate
 from tollest.engines import NUTS, NestedLaplace
 from tollest.engines.traces import FromTrace
-from tollest.estimation import DoubtfulEstimate, Estimate
-from tollest.model import Model
+from tollest.estimation.results import DoubtfulEstimate, Estimate
+from tollest.model.posterior import Model
 
 COMPARED = ("bias", "log_scatter")  # of every source
 LEVEL = 0.9

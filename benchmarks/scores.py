@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.readings import Floats, Integers, Peer, Readings
-from tollest.claims import KINDS, Claims
-from tollest.tolls import check_interval
+from tollest.claims.table import KINDS, Claims
+from tollest.estimation.masses import check_interval
 
 # Ends that differ by less than this on the log1p axis are the same number.
 _SAME = 1e-9

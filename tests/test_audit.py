@@ -11,14 +11,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 import tollest as te
 from tests import reference
 from tests.test_kernels import DENSE, frame, row
-from tollest import _kernels
+from tollest._sums import marginal
 from tollest.audit._evidence import Evidence
 from tollest.audit._weighed import Weighed
 from tollest.engines import ThetaDraws
-from tollest.estimation import Estimate
-from tollest.model import Model
-from tollest.simulation import draw_truth, simulate
-from tollest.tolls import TollMasses
+from tollest.estimation.masses import TollMasses
+from tollest.estimation.results import Estimate
+from tollest.model.posterior import Model
+from tollest.simulation.worlds import draw_truth, simulate
 
 SEED = 3
 
@@ -65,7 +65,7 @@ def cdfs(posterior, problem, pattern, thetas, k):
     out = []
     for theta in thetas:
         masses = np.zeros((problem.group.size, problem.x.size))
-        _kernels.add_toll_masses(problem, posterior.parameters(theta), 1.0, masses)
+        marginal.add_toll_masses(problem, posterior.parameters(theta), 1.0, masses)
         out.append(masses[pattern])
     return 1.0 - TollMasses(*posterior.bins, np.array(out)).at_least(k + 1)
 
@@ -207,7 +207,7 @@ BRUTE = [
 COUNTS = [(0, 12, 12, True), (1, 12, 12, True), (2, 20, 20, True)]
 
 
-def marginal(claims, floor):
+def log_marginal(claims, floor):
     location = reference.Location(list(claims), cap=CAP, floor=floor)
     return reference.log_marginal(location, THETA, range(CAP + 1))
 
@@ -231,8 +231,8 @@ def test_the_probability_of_a_repeat_is_that_of_bayes_rule():
 
     for j, (source, lower, upper, _) in enumerate(COUNTS):
         alone = [*COUNTS[:j], (source, lower, upper, False), *COUNTS[j + 1 :]]
-        own = math.log1p(-THETA.omega[source]) + marginal(alone, 9)
-        assert repeats[j] == pytest.approx(-math.expm1(own - marginal(COUNTS, 9)), abs=1e-7)
+        own = math.log1p(-THETA.omega[source]) + log_marginal(alone, 9)
+        assert repeats[j] == pytest.approx(-math.expm1(own - log_marginal(COUNTS, 9)), abs=1e-7)
 
 
 def test_only_counts_repeat():
@@ -249,9 +249,9 @@ def test_only_counts_repeat():
 def test_tails_of_counts_are_those_of_their_predictive_distribution(j):
     table = with_known_unknowns(BRUTE, 400).audit("Arden").table()
     others, (source, count, *_) = COUNTS[:j] + COUNTS[j + 1 :], COUNTS[j]
-    base = marginal(others, 9)
+    base = log_marginal(others, 9)
     probability = [
-        math.exp(marginal([*others, (source, y, y, True)], 9) - base) for y in range(count + 1)
+        math.exp(log_marginal([*others, (source, y, y, True)], 9) - base) for y in range(count + 1)
     ]
     middle = sum(probability[:-1]) + probability[-1] / 2
 
@@ -268,10 +268,10 @@ def test_tails_of_intervals_take_half_of_what_they_allow(kind, numbers, allowed)
     rows = [row("Arden", "press", kind, numbers, CAP), *BRUTE[:2]]
     rows.append(row("Brook", "press", "count", (3, 3)))
     table = with_known_unknowns(rows, 400).audit("Arden").table()
-    base = marginal(COUNTS[:2], 0)
+    base = log_marginal(COUNTS[:2], 0)
 
     def probability(lower, upper):
-        return math.exp(marginal([*COUNTS[:2], (2, lower, upper, False)], 0) - base)
+        return math.exp(log_marginal([*COUNTS[:2], (2, lower, upper, False)], 0) - base)
 
     below = probability(0, allowed[0] - 1) if allowed[0] else 0.0
     middle = below + probability(*allowed) / 2

@@ -6,11 +6,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
-from tollest import _standins, averages
-from tollest._standins import LEVELS, Level
 from tollest.engines._quadratic import marginal_prior
-from tollest.simulation import simulate
-from tollest.tolls import StoredMasses, TollMasses
+from tollest.estimation import averages, representatives
+from tollest.estimation.masses import StoredMasses, TollMasses
+from tollest.estimation.representatives import LEVELS, Level
+from tollest.simulation.worlds import simulate
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def settled(estimate, moving, n=200):
 
 def levels(posterior, thetas):
     points = [posterior.parameters(theta) for theta in thetas]
-    return _standins.Draws(posterior.problem, points).levels()[posterior.patterns]
+    return representatives.Draws(posterior.problem, points).levels()[posterior.patterns]
 
 
 def test_well_known_sources_need_few_draws_and_others_all(estimate):
@@ -119,7 +119,7 @@ def test_stand_ins_give_the_average_of_all_draws(estimate, stray, level):
     thetas[:, posterior.theta_names.index("common_bias")] = 0.05 * rng.normal(size=1000)
     of_each = [i for i, name in enumerate(posterior.theta_names) if name.startswith("bias[")]
     thetas[:, of_each] += stray * 0.05 * rng.normal(size=(1000, len(of_each)))
-    draws = _standins.Draws(posterior.problem, [posterior.parameters(t) for t in thetas])
+    draws = representatives.Draws(posterior.problem, [posterior.parameters(t) for t in thetas])
 
     whole = averages.average(posterior.problem, *draws.every())
 
@@ -128,7 +128,7 @@ def test_stand_ins_give_the_average_of_all_draws(estimate, stray, level):
         mean = weights @ np.array([np.concatenate(point) for point in points])
         assert_allclose(mean, np.concatenate(posterior.parameters(thetas.mean(axis=0))), atol=1e-9)
         off = np.cumsum(averages.average(posterior.problem, points, weights) - whole, axis=1)
-        assert np.abs(off).max() < 2 * _standins.OFF
+        assert np.abs(off).max() < 2 * representatives.OFF
 
 
 def test_where_stand_ins_disagree_all_draws_are_taken(monkeypatch):
@@ -169,11 +169,11 @@ def test_a_quadrature_has_the_first_moments():
     values = np.random.default_rng(2).standard_gamma(2.0, 300)
     values -= values.mean()
 
-    nodes, weights = _standins.quadrature(values, 4)
+    nodes, weights = representatives.quadrature(values, 4)
 
     for power in range(8):
         assert_allclose(weights @ nodes**power, np.mean(values**power), rtol=1e-9, atol=1e-12)
     assert np.all(weights > 0)
     # Two values need no more than two nodes, and one no more than one.
-    assert_allclose(_standins.quadrature(np.tile([-1.0, 1.0], 50), 8)[0], [-1.0, 1.0])
-    assert_allclose(_standins.quadrature(np.zeros(9), 8), ([0.0], [1.0]))
+    assert_allclose(representatives.quadrature(np.tile([-1.0, 1.0], 50), 8)[0], [-1.0, 1.0])
+    assert_allclose(representatives.quadrature(np.zeros(9), 8), ([0.0], [1.0]))

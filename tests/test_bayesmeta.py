@@ -22,9 +22,9 @@ from scipy import optimize, stats
 from scipy.interpolate import CubicSpline
 
 import tollest as te
-from tollest import _kernels
+from tollest._sums import marginal
+from tollest.estimation.masses import TollMasses
 from tollest.support import Support
-from tollest.tolls import TollMasses
 
 PINNED = json.loads((Path(__file__).parent / "pinned" / "bayesmeta.json").read_text())
 SETS, Q = PINNED["sets"], PINNED["q"]
@@ -171,7 +171,7 @@ class Grid:
         out = np.zeros((problem.group.size, problem.x.size))
         keep = weights > 1e-8
         for theta, weight in zip(self.thetas[keep], weights[keep], strict=True):
-            _kernels.add_toll_masses(problem, self.posterior.parameters(theta), weight, out)
+            marginal.add_toll_masses(problem, self.posterior.parameters(theta), weight, out)
         return TollMasses(*self.posterior.bins, out / out.sum(axis=1, keepdims=True))
 
     def toll_quantiles(self):

@@ -9,11 +9,11 @@ from numpy.testing import assert_allclose
 from tollest import calibration, noise, priors
 from tollest.calibration import Design, calibrate, leave_one_source_out, simulated
 from tollest.calibration._left_out import share_between
-from tollest.claims import Claims
+from tollest.claims.table import Claims
 from tollest.engines import NestedLaplace
-from tollest.faults import OffSource
-from tollest.model import Model
-from tollest.simulation import simulate
+from tollest.model.posterior import Model
+from tollest.simulation.faults import OffSource
+from tollest.simulation.worlds import simulate
 
 SMALL = Design(1, 3)
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from tollest import datasets, wording
-from tollest.claims import KINDS, UNBOUNDED, Claims, ClaimsError
+from tollest.claims.table import KINDS, UNBOUNDED, Claims, ClaimsError
 
 WAY_OUT = "Leave out a source that said nothing; a count of 0 says it reported no deaths."
 
@@ -1156,7 +1156,7 @@ def test_a_table_becomes_claims_or_is_refused(rows):
 
 def test_importing_claims_loads_no_dataframe_library():
     code = (
-        "import sys, tollest.claims; "
+        "import sys, tollest.claims.table; "
         "print([m for m in ('pandas', 'pyarrow', 'polars', 'scipy', 'narwhals') "
         "if m in sys.modules])"
     )

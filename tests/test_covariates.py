@@ -16,9 +16,9 @@ from tollest.calibration import Design
 from tollest.calibration._replicates import replicate
 from tollest.engines import NUTS, NestedLaplace
 from tollest.engines.pymc import to_pymc
-from tollest.model import Model
+from tollest.model.posterior import Model
 from tollest.report import provenance
-from tollest.simulation import draw_truth, simulate
+from tollest.simulation.worlds import draw_truth, simulate
 
 QUIET = Reporter(False)
 ROWS = [
@@ -138,9 +138,9 @@ def test_gradients_are_those_of_differences(posterior):
     _, gradient = posterior.log_density_and_gradient(theta)
     _, of_likelihood = posterior.log_likelihood_and_gradient(theta)
     prior = np.zeros_like(theta)
-    from tollest import _theta
+    from tollest.model import transforms
 
-    _theta.log_prior(posterior.layout, theta, prior)
+    transforms.log_prior(posterior.layout, theta, prior)
     assert_allclose(gradient, (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-6)
     assert_allclose(of_likelihood + prior, gradient, rtol=1e-9, atol=1e-9)
 

@@ -6,7 +6,7 @@ from importlib import resources
 import pytest
 
 from tollest import datasets
-from tollest.claims import Claims
+from tollest.claims.table import Claims
 
 NAMES = datasets.names()
 

@@ -11,13 +11,14 @@ from scipy import stats
 
 import tollest as te
 from tests.test_kernels import frame, row
-from tollest import _kernels, _tables, diagnostics, priors
-from tollest.counts import Counts
+from tollest import diagnostics, priors
+from tollest._sums import marginal, tables
+from tollest.claims.counts import Counts
 from tollest.diagnostics import leaving_out, prior_checks, replication
 from tollest.engines import ThetaDraws
-from tollest.estimation import Estimate
-from tollest.model import Model
-from tollest.simulation import draw_truth, simulate
+from tollest.estimation.results import Estimate
+from tollest.model.posterior import Model
+from tollest.simulation.worlds import draw_truth, simulate
 
 SEED = 1
 
@@ -127,10 +128,10 @@ def test_log_likelihoods_add_up_to_the_log_likelihood(repeat):
     for theta in estimate.theta.flat:
         parameters = estimate.posterior.parameters(theta)
         each = np.full(problem.group.size, np.nan)
-        _kernels.log_likelihoods(problem, parameters, each)
+        marginal.log_likelihoods(problem, parameters, each)
 
-        expected = _kernels.log_likelihood(
-            problem, parameters, False, _tables.Parameters(*map(np.zeros_like, parameters))
+        expected = marginal.log_likelihood(
+            problem, parameters, False, tables.Parameters(*map(np.zeros_like, parameters))
         )
         assert_allclose(each @ problem.multiplicity, expected, rtol=1e-12)
 
@@ -153,8 +154,8 @@ def test_leaving_a_source_out_is_the_table_without_its_claims():
             np.empty(left.group.size),
             np.empty(without.posterior.problem.group.size),
         )
-        _kernels.log_likelihoods(left, whole, actual)
-        _kernels.log_likelihoods(without.posterior.problem, part, expected)
+        marginal.log_likelihoods(left, whole, actual)
+        marginal.log_likelihoods(without.posterior.problem, part, expected)
         assert_allclose(
             actual[full.posterior.patterns], expected[without.posterior.patterns], rtol=1e-9
         )

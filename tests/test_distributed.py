@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal
 
 import tollest as te
-from tollest.simulation import draw_truth, simulate
+from tollest.simulation.worlds import draw_truth, simulate
 
 pytest.importorskip("distributed")
 

@@ -6,10 +6,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from tollest import _theta, datasets
+from tollest import datasets
 from tollest._progress import Reporter
 from tollest.calibration import Design, simulated
-from tollest.claims import Claims
+from tollest.claims.table import Claims
 from tollest.engines import (
     NUTS,
     NestedLaplace,
@@ -23,9 +23,10 @@ from tollest.engines._proposals import Proposal
 from tollest.engines._weights import smoothed, systematic
 from tollest.engines._whitening import Whitening
 from tollest.engines.nuts import convergence
-from tollest.estimation import DoubtfulEstimate, estimate
-from tollest.model import Model
-from tollest.simulation import simulate
+from tollest.estimation.results import DoubtfulEstimate, estimate
+from tollest.model import transforms
+from tollest.model.posterior import Model
+from tollest.simulation.worlds import simulate
 from tollest.support import Support
 
 QUIET = Reporter(False)
@@ -84,7 +85,7 @@ def test_threads_do_not_change_the_draws(claims, monkeypatch):
     posterior = Model().given(claims)
     several = NestedLaplace().run(posterior, np.random.default_rng(7), QUIET)
 
-    monkeypatch.setattr("tollest.passes.os.cpu_count", lambda: 1)
+    monkeypatch.setattr("tollest._sums.shards.os.cpu_count", lambda: 1)
     single = NestedLaplace().run(posterior, np.random.default_rng(7), QUIET)
 
     assert_array_equal(several.theta, single.theta)
@@ -340,7 +341,7 @@ def test_along_log_odds_the_quadratic_is_of_repeats(n_repeats, n):
     # What it has to do with the other entry is nothing.
     other = np.diag([curvature, 4.0]), np.array([slope, 0.0])
 
-    values = _theta.quadratics(centre, other[1], other[0], np.array([0]), thetas)
+    values = transforms.quadratics(centre, other[1], other[0], np.array([0]), thetas)
 
     assert_allclose(values, likelihood(at) - likelihood(-1.0), atol=1e-7 * n)
 
@@ -352,15 +353,15 @@ def test_the_quadratic_of_repeats_has_the_gradient_of_its_differences_and_only_f
     odds, gradient, unused = np.array([1, 2]), np.empty(4), np.empty(4)
 
     for theta in centre + np.array([[0.0] * 4, [1e-7] * 4, *3.0 * rng.standard_normal((5, 4))]):
-        _theta.quadratic(centre, slope, curvature, odds, theta, gradient)
+        transforms.quadratic(centre, slope, curvature, odds, theta, gradient)
         for j, step in enumerate(1e-5 * np.eye(4)):
             up, down = (
-                _theta.quadratic(centre, slope, curvature, odds, theta + sign * step, unused)
+                transforms.quadratic(centre, slope, curvature, odds, theta + sign * step, unused)
                 for sign in (1, -1)
             )
             assert_allclose(gradient[j], (up - down) / 2e-5, atol=1e-4)
     far = centre + 40.0 * rng.standard_normal((50, 4))
-    assert (_theta.quadratics(centre, slope, curvature, odds, far) < 0.0).all()
+    assert (transforms.quadratics(centre, slope, curvature, odds, far) < 0.0).all()
 
 
 def test_chains_leave_a_support_that_does_not_fit():

@@ -5,8 +5,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
 from tollest.engines import NUTS
+from tollest.estimation.totals import labelled
 from tollest.support import Support
-from tollest.totals import labelled
 
 ROWS = [
     ("Arden", "clinic", "documented", 11),
@@ -216,7 +216,7 @@ def test_names_of_sources_are_names_alone():
         ({"claims": table_of(ROWS)}, TypeError,
          "claims is a DataFrame; use Claims.from_table(table) or Claims.read(path)."),
         ({"model": te.Model}, TypeError,
-         "model is <class 'tollest.model.Model'>; give a Model, such as Model()."),
+         "model is <class 'tollest.model.posterior.Model'>; give a Model, such as Model()."),
         ({"engine": "nuts"}, TypeError,
          "engine is 'nuts'; give an engine, such as engines.NUTS()."),
         ({"engine": NUTS}, TypeError,
@@ -290,7 +290,7 @@ def test_an_estimate_saved_and_loaded_is_the_same(villages, tmp_path):
     assert repr(loaded) == repr(villages)
 
 
-@pytest.mark.filterwarnings("ignore::tollest.estimation.DoubtfulEstimate")
+@pytest.mark.filterwarnings("ignore::tollest.estimation.results.DoubtfulEstimate")
 def test_every_field_of_a_model_survives_saving(tmp_path):
     priors = te.priors.Priors(
         mu=te.priors.Fixed(3.0),
@@ -393,7 +393,7 @@ def test_draws_are_the_same_whether_made_with_the_masses_or_later(monkeypatch):
     together = te.estimate(claims, rng=1, progress=False)
     drawn = together.draws()
 
-    monkeypatch.setattr("tollest.estimation._FEW", 0)
+    monkeypatch.setattr("tollest.estimation.results._FEW", 0)
     apart = te.Estimate(together.posterior, together.theta, together.entropy)
 
     assert_array_equal(apart.draws(), drawn)

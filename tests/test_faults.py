@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from tollest.faults import Copying, Jitter, OffSource, Rounding, Said
-from tollest.simulation import simulate
+from tollest.simulation.faults import Copying, Jitter, OffSource, Rounding, Said
+from tollest.simulation.worlds import simulate
 
 
 def said(n=4000, n_sources=4):

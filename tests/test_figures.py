@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tollest import noise
-from tollest.figures import Figure, Speakers, log_mass, log_mass_up_to
+from tollest.model.circulation import Figure, Speakers, log_mass, log_mass_up_to
 
 TOLL, BIAS, SCATTER, OMEGA = 12, (0.1, -0.2, 0.0), (0.1, 0.3, 0.2), (0.7, 0.2, 0.5)
 COUNTS = np.array([11, 14, 11])

@@ -6,7 +6,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
-from tollest import _kernels, _moves
+from tollest import _moves
+from tollest._sums import marginal
 from tollest.engines import NUTS
 from tollest.priors import Fixed, Never, Normal, Pooled, Priors, Source
 
@@ -73,7 +74,7 @@ def moments_of(posterior, thetas):
     mean, square = [], []
     for theta in thetas:
         masses = np.zeros((posterior.problem.group.size, x.size))
-        _kernels.add_toll_masses(posterior.problem, posterior.parameters(theta), 1.0, masses)
+        marginal.add_toll_masses(posterior.problem, posterior.parameters(theta), 1.0, masses)
         mean.append(masses[posterior.patterns] @ x)
         square.append(masses[posterior.patterns] @ x**2)
     return np.array(mean), np.array(square)

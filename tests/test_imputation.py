@@ -13,7 +13,7 @@ from scipy import stats
 
 import tollest as te
 from tollest.engines import ThetaDraws
-from tollest.estimation import Estimate
+from tollest.estimation.results import Estimate
 
 SEED = 20_240_601
 

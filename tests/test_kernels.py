@@ -12,10 +12,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from tests import reference
 from tests.contracts import EPSILON, check_gradient
-from tollest import _kernels, _mass, _windows, noise
-from tollest._tables import Parameters
-from tollest.claims import Claims
-from tollest.model import Model
+from tollest import noise
+from tollest._sums import marginal, mass, windows
+from tollest._sums.tables import Parameters
+from tollest.claims.table import Claims
+from tollest.model.posterior import Model
 from tollest.noise import Logistic, Normal, StudentT
 from tollest.priors import Never, Priors
 from tollest.support import Support
@@ -135,12 +136,12 @@ def like(parameters):
 
 
 def log_likelihood(problem, parameters):
-    return _kernels.log_likelihood(problem, parameters, False, like(parameters))
+    return marginal.log_likelihood(problem, parameters, False, like(parameters))
 
 
 def toll_masses(problem, parameters):
     masses = np.zeros((problem.group.size, problem.x.size))
-    _kernels.add_toll_masses(problem, parameters, 1.0, masses)
+    marginal.add_toll_masses(problem, parameters, 1.0, masses)
     return masses
 
 
@@ -186,10 +187,10 @@ def check_against_reference(posterior, locations, values, family, toll_family, l
 
     rounding = rounding_of(parameters, family)
     assert_allclose(actual, sum(logs), rtol=1e-10, atol=1e-12 + rounding)
-    for mass, expected in zip(masses, tolls, strict=True):
+    for one, expected in zip(masses, tolls, strict=True):
         # What lies far below the peak is left out.
-        assert_allclose(mass[: expected.size], expected, rtol=1e-10 + rounding, atol=1e-13)
-        assert_allclose(mass.sum(), 1.0, rtol=1e-13)
+        assert_allclose(one[: expected.size], expected, rtol=1e-10 + rounding, atol=1e-13)
+        assert_allclose(one.sum(), 1.0, rtol=1e-13)
         assert mass[expected.size :].sum() < 1e-10
     return problem, parameters
 
@@ -237,7 +238,7 @@ def test_gradient_matches_differences(two, values, family, toll_family):
     parameters = parameters_of(values, claims)
     gradients = like(parameters)
 
-    value = _kernels.log_likelihood(problem, parameters, True, gradients)
+    value = marginal.log_likelihood(problem, parameters, True, gradients)
 
     # Without a gradient the terms are summed in another order.
     assert_allclose(value, log_likelihood(problem, parameters), rtol=1e-13, atol=1e-13)
@@ -309,7 +310,7 @@ def test_any_number_of_figures_shared_by_any_number_of_sources(family, counts):
     problem = Model(noise=FAMILIES[family], support=Support(dense=DENSE)).given(claims).problem
     gradients = like(parameters)
 
-    value = _kernels.log_likelihood(problem, parameters, True, gradients)
+    value = marginal.log_likelihood(problem, parameters, True, gradients)
 
     stated = [(i, n, n, True) for i, n in enumerate(counts)] + [(len(SOURCES), 5, None, False)]
     location = reference.Location(stated, cap=25)
@@ -374,7 +375,7 @@ def test_extreme_parameters_give_finite_values_and_gradients(family, logit, scat
     parameters = parameters_of(values, posterior.claims)
     gradients = like(parameters)
 
-    value = _kernels.log_likelihood(posterior.problem, parameters, True, gradients)
+    value = marginal.log_likelihood(posterior.problem, parameters, True, gradients)
     masses = toll_masses(posterior.problem, parameters)
 
     assert np.isfinite(value)
@@ -513,8 +514,8 @@ def test_copies_of_a_location_count_as_often_as_they_occur(copies):
     parameters = parameters_of(PLAIN, one.claims)
     of_one, of_many = like(parameters), like(parameters)
 
-    value = _kernels.log_likelihood(one.problem, parameters, True, of_one)
-    total = _kernels.log_likelihood(many.problem, parameters, True, of_many)
+    value = marginal.log_likelihood(one.problem, parameters, True, of_one)
+    total = marginal.log_likelihood(many.problem, parameters, True, of_many)
 
     assert many.problem.multiplicity.tolist() == [copies]
     assert many.patterns.tolist() == [0] * copies
@@ -559,7 +560,7 @@ def test_drawn_tolls_follow_their_masses():
     pattern = np.tile(posterior.patterns, n_draws)
     uniform = np.random.default_rng(3).random(pattern.size)
 
-    index, within = _kernels.draw_bins(posterior.problem, parameters, pattern, uniform)
+    index, within = marginal.draw_bins(posterior.problem, parameters, pattern, uniform)
 
     for p in posterior.patterns:
         drawn = np.bincount(index[pattern == p], minlength=masses.shape[1]) / n_draws
@@ -575,7 +576,7 @@ def log_joints(problem, parameters):
 
     def log_mass(lower, upper, width, centre, scale):
         cells = [
-            _mass.mass_cell(0, 0.0, (a - c) / scale, (b - c) / scale, w / scale)[0]
+            mass.mass_cell(0, 0.0, (a - c) / scale, (b - c) / scale, w / scale)[0]
             for a, b, w, c in zip(*np.broadcast_arrays(lower, upper, width, centre), strict=True)
         ]
         return np.array(cells)
@@ -632,7 +633,7 @@ def test_less_than_a_trifle_is_outside_the_windows(seed):
         posterior.claims,
     )
 
-    low, high = _windows.windows(posterior.problem, parameters)
+    low, high = windows.windows(posterior.problem, parameters)
 
     for p, logs in enumerate(log_joints(posterior.problem, parameters)):
         mass = np.exp(logs - logs.max())

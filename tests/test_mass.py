@@ -10,7 +10,8 @@ from scipy import special, stats
 
 from tests import reference
 from tests.contracts import EPSILON, check_gradient
-from tollest import _mass, noise
+from tollest import noise
+from tollest._sums import mass
 
 CODES = {"logistic": (0, 0.0), "normal": (1, 0.0), "student_t": (2, 4.0)}
 OPEN = np.iinfo(np.int64).max
@@ -18,14 +19,14 @@ OPEN = np.iinfo(np.int64).max
 
 def cell(family, lower, upper, m, s):
     a, b, w = noise.edges(np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN)
-    return _mass.mass_cell(*CODES[family], (a[0] - m) / s, (b[0] - m) / s, w[0] / s)
+    return mass.mass_cell(*CODES[family], (a[0] - m) / s, (b[0] - m) / s, w[0] / s)
 
 
 def test_exp_is_accurate_to_two_units_in_the_last_place():
     x = np.concatenate([np.linspace(-700, 700, 3001), np.geomspace(1e-300, 1, 500)])
     x = np.concatenate([x, -x])
 
-    actual = np.array([_mass.exp(v) for v in x])
+    actual = np.array([mass.exp(v) for v in x])
 
     with localcontext(prec=40):
         error = [
@@ -36,16 +37,16 @@ def test_exp_is_accurate_to_two_units_in_the_last_place():
 
 
 def test_exp_is_clamped_where_it_would_leave_the_normal_floats():
-    assert _mass.exp(-1e9) == _mass.exp(-708.0) > 0
-    assert _mass.exp(1e9) == _mass.exp(709.0) < np.inf
-    assert _mass.exp(0.0) == 1.0
+    assert mass.exp(-1e9) == mass.exp(-708.0) > 0
+    assert mass.exp(1e9) == mass.exp(709.0) < np.inf
+    assert mass.exp(0.0) == 1.0
 
 
 def test_log_is_accurate_to_two_units_in_the_last_place():
     rng = np.random.default_rng(5)
     x = np.concatenate([np.exp(rng.uniform(-700, 700, 3000)), 1 + rng.uniform(-0.3, 0.4, 1000)])
 
-    actual = np.array([_mass.log(v) for v in x])
+    actual = np.array([mass.log(v) for v in x])
 
     with localcontext(prec=40):
         error = [
@@ -53,7 +54,7 @@ def test_log_is_accurate_to_two_units_in_the_last_place():
             for a, v in zip(actual, x, strict=True)
         ]
     assert np.max(np.abs(error)) < 4e-16
-    assert _mass.log(1.0) == 0.0
+    assert mass.log(1.0) == 0.0
 
 
 @pytest.mark.parametrize("family", list(CODES))
@@ -89,8 +90,8 @@ def test_masses_in_far_tails_are_finite(family):
 @pytest.mark.parametrize("df", [1.0, 2.5, 30.0, 200.0])
 @pytest.mark.parametrize("z", [-300.0, -4.0, 0.0, 0.3, 6.0, 300.0])
 def test_student_half_lines_agree_with_scipy(df, z):
-    above, _, _ = _mass.mass_cell(_mass.STUDENT_T, df, z, np.inf, np.inf)
-    below, _, _ = _mass.mass_cell(_mass.STUDENT_T, df, -np.inf, z, np.inf)
+    above, _, _ = mass.mass_cell(mass.STUDENT_T, df, z, np.inf, np.inf)
+    below, _, _ = mass.mass_cell(mass.STUDENT_T, df, -np.inf, z, np.inf)
 
     assert_allclose(above, stats.t(df).logsf(z), rtol=1e-11, atol=1e-15)
     assert_allclose(below, stats.t(df).logcdf(z), rtol=1e-11, atol=1e-15)
@@ -108,7 +109,7 @@ def test_student_intervals_agree_with_quadrature(df, middle, w):
     peak = log_density.max()
     expected = peak + np.log(np.sum(np.exp(log_density - peak) @ weights) * w / 400)
 
-    actual, _, _ = _mass.mass_cell(_mass.STUDENT_T, df, lower, upper, w)
+    actual, _, _ = mass.mass_cell(mass.STUDENT_T, df, lower, upper, w)
 
     # Logs of gamma functions cancel to some units of the last digit of a thousand.
     assert_allclose(actual, expected, rtol=1e-11, atol=1e-11)
@@ -117,7 +118,7 @@ def test_student_intervals_agree_with_quadrature(df, middle, w):
 @pytest.mark.parametrize("df", [30.0, 200.0, 1e4])
 @pytest.mark.parametrize("upper", [2e3, np.inf])
 def test_student_masses_below_the_smallest_float_are_finite(df, upper):
-    values = _mass.mass_cell(_mass.STUDENT_T, df, 1e3, upper, upper - 1e3)
+    values = mass.mass_cell(mass.STUDENT_T, df, 1e3, upper, upper - 1e3)
 
     # The tail falls as z ** -df, so its slopes by m and by log s are these.
     assert values[0] < -100
@@ -126,9 +127,9 @@ def test_student_masses_below_the_smallest_float_are_finite(df, upper):
 
 @pytest.mark.parametrize("z", [-30.0, -2.0, 0.0, 2.0, 30.0])
 def test_normal_and_logistic_half_lines_agree_with_scipy(z):
-    for code, log_cdf in [(_mass.NORMAL, special.log_ndtr), (_mass.LOGISTIC, special.log_expit)]:
-        above, _, _ = _mass.mass_cell(code, 0.0, z, np.inf, np.inf)
-        below, _, _ = _mass.mass_cell(code, 0.0, -np.inf, z, np.inf)
+    for code, log_cdf in [(mass.NORMAL, special.log_ndtr), (mass.LOGISTIC, special.log_expit)]:
+        above, _, _ = mass.mass_cell(code, 0.0, z, np.inf, np.inf)
+        below, _, _ = mass.mass_cell(code, 0.0, -np.inf, z, np.inf)
 
         assert_allclose(above, log_cdf(-z), rtol=1e-13, atol=1e-15)
         assert_allclose(below, log_cdf(z), rtol=1e-13, atol=1e-15)
@@ -156,7 +157,7 @@ def test_rows_are_made_of_cells(family, lower, upper):
     a, b, w = noise.edges(np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN)
     rows = np.empty((3, x.size))
 
-    _mass.claim_row(*code, x, m, s, a[0], b[0], w[0], *rows)
+    mass.claim_row(*code, x, m, s, a[0], b[0], w[0], *rows)
 
     cells = np.array([cell(family, lower, upper, v + m, s) for v in x]).T
     # Masses, not logs: a log of -300 keeps no more digits than these.
@@ -173,11 +174,11 @@ def test_rows_by_shared_powers_are_made_of_cells(lower, upper, s):
     middle, power = 0.5 * x[-1], np.empty(x.size)
     rows, only = np.full((2, x.size), np.nan), np.full((1, x.size), np.nan)
 
-    _mass.powers(x, middle, s, power)
+    mass.powers(x, middle, s, power)
     start = math.exp((a[0] - m - middle) / s)
-    _mass.narrow_rows(power, 0, x.size, start, s, w[0] / s, 1.0, rows, 0)
-    _mass.narrow_masses(power, 0, x.size, start, w[0] / s, 3.0, only, 0)
-    edge, less, more = _mass.by_log_scale(_mass.LOGISTIC, m, s, a[0], b[0], w[0])
+    mass.narrow_rows(power, 0, x.size, start, s, w[0] / s, 1.0, rows, 0)
+    mass.narrow_masses(power, 0, x.size, start, w[0] / s, 3.0, only, 0)
+    edge, less, more = mass.by_log_scale(mass.LOGISTIC, m, s, a[0], b[0], w[0])
     d_log_s = (edge - x) * rows[1] - less + more * rows[0]
 
     cells = np.array([cell("logistic", lower, upper, v + m, s) for v in x]).T
@@ -196,7 +197,7 @@ def test_derivative_by_log_scale_follows_from_mass_and_slope(lower, upper, s):
     a, b, w = noise.edges(np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN)
     cells = np.array([cell("logistic", lower, upper, v + m, s) for v in x]).T
 
-    edge, less, more = _mass.by_log_scale(_mass.LOGISTIC, m, s, a[0], b[0], w[0])
+    edge, less, more = mass.by_log_scale(mass.LOGISTIC, m, s, a[0], b[0], w[0])
 
     d_log_s = (edge - x) * cells[1] / s - less + more * np.exp(cells[0])
     assert_allclose(d_log_s, cells[2], rtol=1e-10, atol=1e-10)
@@ -210,7 +211,7 @@ def test_bins_are_made_of_cells(family, first):
     edges = noise.edges(np.array(first), np.array([*last[:-1], OPEN]), OPEN)
     rows = np.empty((3, len(first)))
 
-    _mass.bin_row(*code, *edges, m, s, *rows)
+    mass.bin_row(*code, *edges, m, s, *rows)
 
     cells = np.array([cell(family, *n, m, s) for n in zip(first, last, strict=True)]).T
     # Masses, not logs: a log of -300 keeps no more digits than these.

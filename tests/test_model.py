@@ -12,10 +12,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from tests.contracts import check_gradient
-from tollest import _kernels, noise
-from tollest._theta import Coordinates
-from tollest.claims import Claims
-from tollest.model import Model
+from tollest import noise
+from tollest._sums import marginal
+from tollest.claims.table import Claims
+from tollest.model.posterior import Model
+from tollest.model.transforms import Coordinates
 from tollest.noise import Logistic, StudentT
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.support import Support
@@ -252,7 +253,7 @@ def test_log_density_is_prior_times_likelihood(posterior):
     theta = a_theta(posterior, 3)
     parameters = posterior.parameters(theta)
 
-    likelihood = _kernels.log_likelihood(posterior.problem, parameters, False, parameters)
+    likelihood = marginal.log_likelihood(posterior.problem, parameters, False, parameters)
 
     expected = posterior.log_prior(theta) + likelihood
     assert_allclose(posterior.log_density(theta), expected, rtol=1e-14)
@@ -410,9 +411,9 @@ def test_shards_add_up(table, n_shards):
             )
             # The support is the whole's: a shard's own may end where its claims do.
             problem = renumbered(part, whole)
-            total += _kernels.log_likelihood(problem, own, False, own)
+            total += marginal.log_likelihood(problem, own, False, own)
 
-    expected = _kernels.log_likelihood(whole.problem, parameters, False, parameters)
+    expected = marginal.log_likelihood(whole.problem, parameters, False, parameters)
 
     assert_allclose(total, expected, rtol=1e-12)
 

@@ -11,14 +11,17 @@ from scipy import stats
 import tollest as te
 from tests import reference
 from tests.contracts import check_gradient
-from tollest import _messages, nesting, simulation
-from tollest._tables import Parameters
-from tollest.claims import Claims
-from tollest.estimation import _is_top
-from tollest.model import Posterior
+from tollest._sums import propagation
+from tollest._sums.tables import Parameters
+from tollest.claims.table import Claims
+from tollest.estimation.masses import TollMasses
+from tollest.estimation.results import _is_top
+from tollest.model import trees
+from tollest.model.patterns import Frame, Patterns
+from tollest.model.posterior import Posterior
+from tollest.model.trees import Trees
 from tollest.noise import Logistic, Normal
-from tollest.patterns import Frame, Patterns
-from tollest.tolls import TollMasses
+from tollest.simulation import worlds
 
 SOURCES = ("agency", "clinic", "press")
 DENSE = 64
@@ -95,13 +98,13 @@ def world(seed, n_places=5, n_terms=5):
 
 
 def compiled(claims, dense=DENSE, toll=None):
-    trees = nesting.Trees.of(claims)
+    those = Trees.of(claims)
     frame = Frame.of(claims)
     grouped = Patterns.of(claims, frame, repeats=True)
-    problem, forest = nesting.problem_of(
-        trees, claims, grouped, frame, Logistic(), toll or Normal(), dense
+    problem, forest = trees.problem_of(
+        those, claims, grouped, frame, Logistic(), toll or Normal(), dense
     )
-    return trees, problem, forest
+    return those, problem, forest
 
 
 def parameters(claims, theta=THETA):
@@ -118,7 +121,7 @@ def evaluate(problem, forest, parameters):
     gradients = Parameters(*(np.zeros_like(array) for array in parameters))
     n_nodes, n_points = forest.left.size, problem.x.size
     masses = np.zeros((n_nodes, n_points))
-    value = _messages.evaluate(
+    value = propagation.evaluate(
         problem,
         forest,
         parameters,
@@ -136,14 +139,14 @@ def evaluate(problem, forest, parameters):
 @pytest.mark.parametrize("seed", range(12))
 def test_tolls_of_a_tree_are_those_of_all_combinations(seed):
     claims, (places, parent, complete) = world(seed)
-    trees, problem, forest = compiled(claims)
+    those, problem, forest = compiled(claims)
 
     value, _, masses = evaluate(problem, forest, parameters(claims))
 
     expected, by_name = reference.wholes(places, parent, complete, THETA, MOST)
     assert value == pytest.approx(expected, abs=1e-8)
     for name, mass in by_name.items():
-        node = trees.node[claims.locations.index(name)]
+        node = those.node[claims.locations.index(name)]
         n = min(mass.size, DENSE)
         assert_allclose(masses[node, :n], mass[:n], atol=1e-9)
         assert masses[node].sum() == pytest.approx(1.0)
@@ -194,10 +197,10 @@ def coast(whole, parts, kind="count", complete=("Coast",)):
 
 
 def marginals(claims, dense=DENSE, theta=THETA):
-    trees, problem, forest = compiled(claims, dense, Logistic())
+    those, problem, forest = compiled(claims, dense, Logistic())
     _, _, masses = evaluate(problem, forest, parameters(claims, theta))
     numbers = np.expm1(problem.x)
-    return {claims.locations[p]: masses[v] for p, v in trees.node.items()}, numbers
+    return {claims.locations[p]: masses[v] for p, v in those.node.items()}, numbers
 
 
 WIDE = reference.Theta(
@@ -394,7 +397,7 @@ def test_threads_change_nothing(monkeypatch):
 def test_windows_leave_nothing_out(claims):
     posterior = te.Model().given(claims)
     nested = posterior.nested
-    longer = nesting._with_sums(posterior.parameters(np.zeros(posterior.n_theta)))
+    longer = trees._with_sums(posterior.parameters(np.zeros(posterior.n_theta)))
     low, high = nested._windows(longer)
 
     value, gradients, masses = evaluate(nested.problem, nested.forest, longer)
@@ -434,14 +437,14 @@ def test_a_page_of_wholes_and_parts(estimate, tmp_path):
 @pytest.fixture(scope="module")
 def ranks():
     """Ranks of true tolls of places, wholes and the largest whole, theta being known."""
-    truth = simulation.Truth(
+    truth = worlds.Truth(
         mu=2.0, tau=0.7, bias=np.array([0.1, -0.2, 0.0]), scatter=np.array([0.1, 0.2, 0.4]),
         repeat=np.array([0.6, 0.3, 0.1]), figure_scatter=0.2, common_bias=0.05,
     )  # fmt: skip
     known = {"mu": truth.mu, "log_tau": np.log(truth.tau), "common_bias": truth.common_bias}
     known["log_figure_scatter"] = np.log(truth.figure_scatter)
     logit = np.log(truth.repeat / (1.0 - truth.repeat))
-    for i, name in enumerate(simulation.source_names(3)):
+    for i, name in enumerate(worlds.source_names(3)):
         known |= {
             f"bias[{name}]": truth.bias[i], f"log_scatter[{name}]": np.log(truth.scatter[i]),
             f"logit_repeat[{name}]": logit[i],
@@ -449,7 +452,7 @@ def ranks():
     out, drawn = [], []
     for seed in range(250):
         rng = np.random.default_rng(seed)
-        world = simulation.simulate(6, 3, parts=3, truth=truth, rng=rng)
+        world = worlds.simulate(6, 3, parts=3, truth=truth, rng=rng)
         posterior = te.Model().given(world.claims)
         point = posterior.parameters(
             np.array([known.get(name, 0.0) for name in posterior.theta_names])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tollest import _octaves
+from tollest._sums import convolution
 
 DENSE = (8, 16, 64)
 
@@ -15,7 +15,7 @@ def masses(rng, size, share):
 
 def pairs(dense, rng, largest=3000):
     """Masses of two tolls whose sums lie on the grid: full, sparse, apart and in one point."""
-    numbers = _octaves.points(dense, 2 * largest)
+    numbers = convolution.points(dense, 2 * largest)
     inside = numbers <= numbers[-1] // 2
     for share in (1.0, 0.3, 0.02):
         a, b = masses(rng, numbers.size, share), masses(rng, numbers.size, share)
@@ -32,20 +32,20 @@ def pairs(dense, rng, largest=3000):
 
 def convolved(dense, a, b):
     out = np.empty(a.size)
-    _octaves.convolve(dense, a, b, out)
+    convolution.convolve(dense, a, b, out)
     return out
 
 
 @pytest.mark.parametrize("dense", DENSE)
 def test_points_are_whole_numbers_then_every_second_fourth_and_so_on(dense):
-    numbers = _octaves.points(dense, 10_000)
+    numbers = convolution.points(dense, 10_000)
     step = np.diff(numbers)
 
     assert_array_equal(numbers[:dense], np.arange(dense))
     assert numbers[-1] >= 10_000
     assert np.all(np.isin(step, 2 ** np.arange(20)))
     assert np.all(step[dense:] <= 2 * numbers[dense:-1] / dense)
-    begin, end = _octaves.edges(numbers)
+    begin, end = convolution.edges(numbers)
     assert_array_equal(begin[1:], end[:-1])
     assert np.all((begin < numbers) & (numbers < end))
 
@@ -75,7 +75,7 @@ def test_sums_are_spread_by_no_more_than_is_said(dense):
 @pytest.mark.parametrize("dense", DENSE)
 def test_sums_below_the_first_octave_are_those_of_whole_numbers(dense):
     rng = np.random.default_rng(3)
-    numbers = _octaves.points(dense, 10 * dense)
+    numbers = convolution.points(dense, 10 * dense)
     a, b = rng.random(numbers.size), rng.random(numbers.size)
 
     out = convolved(dense, a, b)
@@ -84,7 +84,7 @@ def test_sums_below_the_first_octave_are_those_of_whole_numbers(dense):
 
 
 def test_what_lies_beyond_the_grid_is_at_its_last_point():
-    numbers = _octaves.points(8, 100)
+    numbers = convolution.points(8, 100)
     a = np.zeros(numbers.size)
     a[-1] = 1.0
 
@@ -92,12 +92,12 @@ def test_what_lies_beyond_the_grid_is_at_its_last_point():
 
 
 def test_nothing_and_something_are_nothing():
-    numbers = _octaves.points(8, 100)
+    numbers = convolution.points(8, 100)
     a = np.ones(numbers.size)
     slope, of_a, of_b = np.ones(numbers.size), np.ones(numbers.size), np.ones(numbers.size)
 
     assert not convolved(8, a, 0.0 * a).any()
-    _octaves.add_slopes(8, a, 0.0 * a, slope, of_a, of_b)
+    convolution.add_slopes(8, a, 0.0 * a, slope, of_a, of_b)
     assert not of_a.any()
     assert not of_b.any()
 
@@ -108,7 +108,7 @@ def test_slopes_are_those_of_a_function_that_is_linear_in_each_addend(dense):
     for numbers, a, b in pairs(dense, rng):
         slope = rng.standard_normal(numbers.size)
         of_a, of_b = np.empty(numbers.size), np.empty(numbers.size)
-        _octaves.add_slopes(dense, a, b, slope, of_a, of_b)
+        convolution.add_slopes(dense, a, b, slope, of_a, of_b)
 
         value = slope @ convolved(dense, a, b)
         size = np.abs(slope) @ convolved(dense, a, b)
@@ -125,7 +125,7 @@ def test_slopes_are_those_of_a_function_that_is_linear_in_each_addend(dense):
 def test_the_far_tail_of_a_sum_is_as_exact_as_its_middle(depth):
     # Geometric masses: those of the sum are known, down to what a float can hold.
     dense, n = 256, np.arange(256)
-    numbers = _octaves.points(dense, 600)
+    numbers = convolution.points(dense, 600)
     a = np.zeros(numbers.size)
     a[:dense] = depth ** (n / 255.0)
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tollest import _kernels, passes
-from tollest._tables import Parameters
-from tollest.model import Model, Posterior
-from tollest.patterns import Frame
-from tollest.simulation import simulate
+from tollest._sums import marginal, shards
+from tollest._sums.tables import Parameters
+from tollest._sums.threads import threaded
+from tollest.model.patterns import Frame
+from tollest.model.posterior import Model, Posterior
+from tollest.simulation.worlds import simulate
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +35,16 @@ def zeros(point):
 @pytest.mark.parametrize("size", [1, 7, 150])
 def test_shards_add_up_to_the_whole(posterior, thetas, size):
     points = [posterior.parameters(theta) for theta in thetas]
-    parts = passes.shards(posterior.problem, size)
+    parts = shards.shards(posterior.problem, size)
 
-    sums = passes.add(passes.run(part, points, True, False) for part in parts)
+    sums = shards.add(shards.run(part, points, True, False) for part in parts)
 
     # Of equal cost, not of equally many patterns.
     assert len(parts) > 1
     assert sum(part.group.size for part in parts) == posterior.problem.group.size
     for point, value, gradient in zip(points, sums.values, sums.gradients, strict=True):
         expected = zeros(point)
-        whole = _kernels.log_likelihood(posterior.problem, point, True, expected)
+        whole = marginal.log_likelihood(posterior.problem, point, True, expected)
         assert_allclose(value, whole, rtol=1e-12)
         flat = np.concatenate(expected)
         assert_allclose(gradient, flat, rtol=1e-9, atol=1e-9 * np.abs(flat).max())
@@ -52,12 +53,12 @@ def test_shards_add_up_to_the_whole(posterior, thetas, size):
 def test_chosen_patterns_are_summed_as_they_were(posterior, thetas):
     point, chosen = posterior.parameters(thetas[0]), np.array([3, 11, 12, 90])
     each = np.empty(posterior.problem.group.size)
-    _kernels.log_likelihoods(posterior.problem, point, each)
+    marginal.log_likelihoods(posterior.problem, point, each)
 
-    part = passes.chosen(posterior.problem, chosen)
+    part = shards.chosen(posterior.problem, chosen)
 
     of_part = np.empty(chosen.size)
-    _kernels.log_likelihoods(part, point, of_part)
+    marginal.log_likelihoods(part, point, of_part)
     assert_allclose(of_part, each[chosen], rtol=1e-12)
     assert part.claim_lower.size == np.unique(part.members).size
 
@@ -65,30 +66,30 @@ def test_chosen_patterns_are_summed_as_they_were(posterior, thetas):
 def test_curvature_is_the_sum_of_outer_products_of_locations_gradients(posterior, thetas):
     point, problem = posterior.parameters(thetas[0]), posterior.problem
 
-    sums = passes.run(problem, [point], True, True)
+    sums = shards.run(problem, [point], True, True)
 
     expected = 0.0
     for p in range(problem.group.size):
         own = zeros(point)
-        one = _kernels.shard(problem, p, p + 1)._replace(multiplicity=np.ones(1))
-        _kernels.log_likelihood(one, point, True, own)
+        one = marginal.shard(problem, p, p + 1)._replace(multiplicity=np.ones(1))
+        marginal.log_likelihood(one, point, True, own)
         flat = np.concatenate(own)
         expected = expected + problem.multiplicity[p] * np.outer(flat, flat)
     scale = np.abs(expected).max()
     assert_allclose(sums.curvature, expected, rtol=1e-9, atol=1e-12 * scale)
-    plain = passes.run(problem, [point], True, False)
+    plain = shards.run(problem, [point], True, False)
     assert_allclose(sums.values, plain.values, rtol=1e-13)
     assert_allclose(sums.gradients, plain.gradients, rtol=1e-9, atol=1e-9)
 
 
 def test_threads_do_not_change_a_digit(posterior, thetas, monkeypatch):
-    monkeypatch.setattr(passes, "SHARD", 40)
-    shards = passes.shards(posterior.problem, 40)
+    monkeypatch.setattr(shards, "SHARD", 40)
+    cut = shards.shards(posterior.problem, 40)
 
     def sums(threads):
         points = [posterior.parameters(theta) for theta in thetas]
-        parts = passes.threaded(lambda s: passes.run(s, points, True, True), shards, threads)
-        return passes.add(parts)
+        parts = threaded(lambda s: shards.run(s, points, True, True), cut, threads)
+        return shards.add(parts)
 
     one, two, five = sums(1), sums(2), sums(5)
 
@@ -99,7 +100,7 @@ def test_threads_do_not_change_a_digit(posterior, thetas, monkeypatch):
 
 def test_many_patterns_have_the_density_of_few(posterior, thetas):
     sharded = Posterior(posterior.model, posterior.claims)
-    vars(sharded)["_shards"] = passes.shards(sharded.problem, 50)
+    vars(sharded)["_shards"] = shards.shards(sharded.problem, 50)
 
     value, gradient = sharded.log_density_and_gradient(thetas[1])
 
@@ -127,14 +128,14 @@ def test_parts_of_claims_that_share_a_frame_add_up(posterior, thetas):
 
 def test_threads_are_as_many_as_processors(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    assert list(passes.threaded(lambda i: i * i, [1, 2, 3])) == [1, 4, 9]
+    assert list(threaded(lambda i: i * i, [1, 2, 3])) == [1, 4, 9]
 
 
 def test_work_shared_out_from_within_shared_work_does_not_wait_for_itself():
     def outer(i):
-        return sum(passes.threaded(lambda j: i * j, [1, 2, 3], 2))
+        return sum(threaded(lambda j: i * j, [1, 2, 3], 2))
 
-    assert list(passes.threaded(outer, [1, 2, 3, 4], 2)) == [6, 12, 18, 24]
+    assert list(threaded(outer, [1, 2, 3, 4], 2)) == [6, 12, 18, 24]
 
 
 def test_an_error_in_a_thread_is_raised():
@@ -142,8 +143,8 @@ def test_an_error_in_a_thread_is_raised():
         return 1 / i
 
     with pytest.raises(ZeroDivisionError):
-        list(passes.threaded(divided, [1, 0, 2], 2))
-    assert list(passes.threaded(divided, [1, 2], 2)) == [1.0, 0.5]
+        list(threaded(divided, [1, 0, 2], 2))
+    assert list(threaded(divided, [1, 2], 2)) == [1.0, 0.5]
 
 
 def test_the_thread_that_asks_works_while_others_are_busy():
@@ -157,7 +158,7 @@ def test_the_thread_that_asks_works_while_others_are_busy():
             release.set()
         return i * i
 
-    assert list(passes.threaded(one, [0, 1, 2, 3, 4], 2)) == [0, 1, 4, 9, 16]
+    assert list(threaded(one, [0, 1, 2, 3, 4], 2)) == [0, 1, 4, 9, 16]
     assert len(makers) == 5
     assert threading.main_thread() in makers
 
@@ -172,11 +173,11 @@ def test_what_nobody_waits_for_any_longer_is_not_begun():
         time.sleep(0.001)
         return i
 
-    results = passes.threaded(one, list(range(1000)), 2)
+    results = threaded(one, list(range(1000)), 2)
     assert next(results) == 0
     results.close()
     closed.set()
 
     # The pool's thread comes to what was asked later, so it has left the first behind.
-    assert list(passes.threaded(one, [1001, 1002], 2)) == [1001, 1002]
+    assert list(threaded(one, [1001, 1002], 2)) == [1001, 1002]
     assert len(begun) < 500

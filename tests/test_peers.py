@@ -22,8 +22,8 @@ from benchmarks.peers import (
 from benchmarks.readings import Predictive, Readings
 from benchmarks.scores import coverage, interval_score, leave_source_out, mean_log_width
 from tollest import noise
-from tollest.claims import Claims
-from tollest.simulation import draw_truth, simulate
+from tollest.claims.table import Claims
+from tollest.simulation.worlds import draw_truth, simulate
 
 DISTRIBUTIONS = (MedianLogT(), DerSimonianLaird(), REML(), GaussianTruth())
 

@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose
 
 import tollest as te
 from tollest import priors
-from tollest.model import Model
-from tollest.periods import ToDate
+from tollest.claims.periods import ToDate
+from tollest.model.posterior import Model
 from tollest.report import provenance
 
 WEEKS = "Arden, 2022-02-28 to 2022-03-06"

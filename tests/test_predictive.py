@@ -8,14 +8,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tollest import noise
-from tollest.claims import Claims
-from tollest.counts import Counts
+from tollest.claims.counts import Counts
+from tollest.claims.table import Claims
+from tollest.diagnostics.predictive import replicates
 from tollest.engines import ThetaDraws
-from tollest.estimation import Estimate
-from tollest.model import Model
-from tollest.predictive import replicates
+from tollest.estimation.results import Estimate
+from tollest.model.posterior import Model
 from tollest.priors import Never, Priors
-from tollest.simulation import simulate
+from tollest.simulation.worlds import simulate
 
 TOLL = 12
 KNOWN = {

@@ -13,13 +13,13 @@ from tests.contracts import check_gradient
 from tests.textbook import textbook
 from tollest import priors
 from tollest._progress import Reporter
-from tollest.claims import Claims
+from tollest.claims.table import Claims
 from tollest.engines import NestedLaplace
 from tollest.engines.pymc import _op, to_pymc
 from tollest.engines.traces import FromTrace, PyMC
-from tollest.estimation import DoubtfulEstimate, Estimate, estimate
-from tollest.model import Model
-from tollest.simulation import simulate
+from tollest.estimation.results import DoubtfulEstimate, Estimate, estimate
+from tollest.model.posterior import Model
+from tollest.simulation.worlds import simulate
 from tollest.support import Support
 
 QUIET = Reporter(False)

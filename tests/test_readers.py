@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from tollest import _files, readers
-from tollest.claims import UNBOUNDED, Claims, ClaimsError
+from tollest import readers
+from tollest.claims import files
+from tollest.claims.table import UNBOUNDED, Claims, ClaimsError
 from tollest.wording import WORDS
 
 # Made up after the headers and the ways of writing of the published files; nobody's names.
@@ -567,17 +568,17 @@ def test_a_stray_quotation_mark_swallows_no_rows(tmp_path, ibc, line, what):
 
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 1 << 24])
 def test_quotation_marks_that_are_right_are_left_alone(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(_files, "_BLOCK", block)
+    monkeypatch.setattr(files, "_BLOCK", block)
     cells = ['a ""b"" c', '""', '""""', "x\r\ny", ",", ""]
     text = "".join(f'"{cell}",7,"{cell}"\r\n' for cell in cells)
     text = "\ufeffnote,village,press\r\n" + text.replace(",7,", ',"7",')
 
-    _files._check_quotes(_files._File(written(tmp_path, text), 0))
-    wrong = _files._File(written(tmp_path, text.replace('a ""b""', 'a "b""')), 0)
+    files._check_quotes(files._File(written(tmp_path, text), 0))
+    wrong = files._File(written(tmp_path, text.replace('a ""b""', 'a "b""')), 0)
     with pytest.raises(ClaimsError, match="line 2 has a quotation mark within a cell"):
-        _files._check_quotes(wrong)
+        files._check_quotes(wrong)
     with pytest.raises(ClaimsError, match=r"line 10 has a quotation mark that is never closed"):
-        _files._check_quotes(_files._File(written(tmp_path, text + '"'), 0))
+        files._check_quotes(files._File(written(tmp_path, text + '"'), 0))
 
 
 @pytest.mark.parametrize(

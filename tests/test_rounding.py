@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollest.rounding import Rounded, rounded
+from tollest._rounding import Rounded, rounded
 
 MOST = 10**13
 

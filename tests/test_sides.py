@@ -16,8 +16,8 @@ from tollest.calibration._replicates import replicate
 from tollest.diagnostics import loo_by_source
 from tollest.engines import NUTS, NestedLaplace, _whitening
 from tollest.engines.pymc import held_name, on_theta_scale, to_pymc
-from tollest.model import Model
-from tollest.simulation import draw_truth, simulate
+from tollest.model.posterior import Model
+from tollest.simulation.worlds import draw_truth, simulate
 
 QUIET = Reporter(False)
 ROWS = [
@@ -167,11 +167,11 @@ def test_gradients_of_the_likelihood_add_up_over_sides(posterior):
 
 def _squares(posterior, theta):
     """Sum of squares of each location's gradient."""
-    from tollest import passes
+    from tollest._sums import shards
 
     out = 0.0
     for pattern in range(posterior.problem.group.size):
-        chosen = passes.chosen(posterior.problem, np.array([pattern]))
+        chosen = shards.chosen(posterior.problem, np.array([pattern]))
         like = posterior._summed([chosen], None)
         _, slopes, _ = like.log_likelihoods(theta[None], gradient=True)
         weight = posterior.problem.multiplicity[pattern]

@@ -3,10 +3,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from tollest.model import Model
+from tollest.model.posterior import Model
 from tollest.noise import Normal
 from tollest.priors import Priors
-from tollest.simulation import Truth, draw_truth, draw_unknowns, simulate, truth_of
+from tollest.simulation.worlds import Truth, draw_truth, draw_unknowns, simulate, truth_of
 
 
 def truth(**changes):

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tollest import _mass, noise
-from tollest.claims import Claims
-from tollest.model import Model
+from tollest import noise
+from tollest.claims.table import Claims
+from tollest.model.posterior import Model
 from tollest.noise import Logistic, Normal, StudentT
 from tollest.support import LANES, MOST, Support
 
@@ -63,7 +63,7 @@ def test_prior_masses_over_bins_sum_to_one(family, mu, tau):
     edges = noise.edges(first, np.append(last[:-1], unbounded), unbounded)
     mass, d_mu, d_log_tau = np.empty((3, first.size))
 
-    _mass.bin_row(*noise.code(family), *edges, mu, tau, mass, d_mu, d_log_tau)
+    mass.bin_row(*noise.code(family), *edges, mu, tau, mass, d_mu, d_log_tau)
 
     singles = noise.mass(first[:-1], last[:-1], mu, tau, family)
     beyond = noise.mass(int(first[-1]), None, mu, tau, family)

@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
 
 import tollest as te
-from tollest import rounding
+from tollest import _rounding
 from tollest.engines import ThetaDraws
 from tollest.report import escapes, read_csv
 from tollest.report.labels import label, width
@@ -83,7 +83,7 @@ def test_every_form_names_level_kind_method_and_rule(villages):
     for name, form in forms(villages.report.table(ci_prob=0.8, ci_kind="hdi")).items():
         text = form.replace("{}", "").replace("\\", "")
         assert "80 % highest-density credible interval" in text, name
-        assert rounding.RULE in text, name
+        assert _rounding.RULE in text, name
         assert villages.theta.summary in text, name
         assert "Documented" in text, name
 

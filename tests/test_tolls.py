@@ -3,8 +3,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from tollest.estimation.masses import TollMasses, several_quantiles, whole
 from tollest.support import Support
-from tollest.tolls import TollMasses, several_quantiles, whole
 
 
 def lognormal_on(support, sd, mean=8.517193191416238):

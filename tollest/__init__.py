@@ -16,20 +16,19 @@ if TYPE_CHECKING:
         datasets,
         diagnostics,
         engines,
-        faults,
         noise,
         plots,
         priors,
         readers,
         simulation,
     )
-    from tollest._as_of import as_of
-    from tollest._sensitivity import Sensitivity, sensitivity, usual_alternatives
     from tollest.claims import Claims, ClaimsError
+    from tollest.claims.periods import ToDate
+    from tollest.diagnostics.sensitivity import Sensitivity, sensitivity, usual_alternatives
     from tollest.estimation import DoubtfulEstimate, Estimate, estimate
-    from tollest.imputation import pool
+    from tollest.estimation.as_of import as_of
+    from tollest.estimation.imputation import pool
     from tollest.model import Model
-    from tollest.periods import ToDate
 
 __all__ = [
     "Claims",
@@ -46,7 +45,6 @@ __all__ = [
     "distributed",
     "engines",
     "estimate",
-    "faults",
     "noise",
     "plots",
     "pool",
@@ -59,18 +57,18 @@ __all__ = [
 
 # Compilers and solvers take seconds to import; a name brings in its module when first used.
 _HOMES = {
-    "Claims": "claims",
-    "ClaimsError": "claims",
-    "DoubtfulEstimate": "estimation",
-    "Estimate": "estimation",
-    "Model": "model",
-    "Sensitivity": "_sensitivity",
-    "ToDate": "periods",
-    "as_of": "_as_of",
-    "estimate": "estimation",
-    "pool": "imputation",
-    "sensitivity": "_sensitivity",
-    "usual_alternatives": "_sensitivity",
+    "Claims": "claims.table",
+    "ClaimsError": "claims.table",
+    "DoubtfulEstimate": "estimation.results",
+    "Estimate": "estimation.results",
+    "Model": "model.posterior",
+    "Sensitivity": "diagnostics.sensitivity",
+    "ToDate": "claims.periods",
+    "as_of": "estimation.as_of",
+    "estimate": "estimation.results",
+    "pool": "estimation.imputation",
+    "sensitivity": "diagnostics.sensitivity",
+    "usual_alternatives": "diagnostics.sensitivity",
 }
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest.claims import KINDS, UNBOUNDED, Claims
+from tollest.claims.table import KINDS, UNBOUNDED, Claims
 
 if TYPE_CHECKING:
     import pandas as pd

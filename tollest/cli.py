@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from tollest import archive, readers
-from tollest.claims import Claims
-from tollest.estimation import DoubtfulEstimate, estimate
-from tollest.tolls import check_interval
+from tollest import readers
+from tollest.claims.table import Claims
+from tollest.estimation import archive
+from tollest.estimation.masses import check_interval
+from tollest.estimation.results import DoubtfulEstimate, estimate
 
 UNUSABLE, DOUBTFUL = 1, 3
 

@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import habits, passes
-from tollest._cells import Problem as Fault
 from tollest._progress import Reporter
-from tollest._tables import Parameters, Problem
-from tollest.claims import Claims, ClaimsError
+from tollest._sums import shards
+from tollest._sums.tables import Parameters, Problem
+from tollest.claims.cells import Problem as Fault
+from tollest.claims.table import Claims, ClaimsError
 from tollest.engines import ThetaDraws, _quadratic, _whitening
 from tollest.engines.laplace import ENOUGH, THINNED
-from tollest.estimation import Estimate
-from tollest.model import Likelihood, Model, Posterior
-from tollest.patterns import Frame
+from tollest.estimation import habits
+from tollest.estimation.results import Estimate
+from tollest.estimation.totals import Totals
+from tollest.model.patterns import Frame
+from tollest.model.posterior import Likelihood, Model, Posterior
 from tollest.priors import Never
 from tollest.support import Support
-from tollest.totals import Totals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -271,9 +272,9 @@ class Shards:
         if self.client is None:
             problems = [_problems(*job) for job in jobs]
 
-            def run(points: list[Parameters], gradient: bool, curvature: bool) -> passes.Sums:
+            def run(points: list[Parameters], gradient: bool, curvature: bool) -> shards.Sums:
                 parts = [_run(problem, points, gradient, curvature) for problem in problems]
-                total: passes.Sums = _tree(parts, _added)
+                total: shards.Sums = _tree(parts, _added)
                 return total
 
             return Likelihood(like.entries, like.layout, like.n_informing, run)
@@ -281,7 +282,7 @@ class Shards:
         # Kept where they were made; what is lost with a worker is made again from its file.
         futures = [client.submit(_problems, *job, pure=False) for job in jobs]
 
-        def run_there(points: list[Parameters], gradient: bool, curvature: bool) -> passes.Sums:
+        def run_there(points: list[Parameters], gradient: bool, curvature: bool) -> shards.Sums:
             parts = [
                 client.submit(_run, future, points, gradient, curvature, pure=False)
                 for future in futures
@@ -292,9 +293,9 @@ class Shards:
         return Likelihood(like.entries, like.layout, like.n_informing, run_there)
 
 
-def _result(future: Any) -> passes.Sums:  # noqa: ANN401 - a future of Dask's
+def _result(future: Any) -> shards.Sums:  # noqa: ANN401 - a future of Dask's
     try:
-        found: passes.Sums = future.result()
+        found: shards.Sums = future.result()
     except CancelledError:
         raise RuntimeError("the cluster was closed while it computed") from None
     return found
@@ -358,18 +359,18 @@ def _named(path: str, columns: dict[str, str], hashes: NDArray[np.uint64]) -> li
 
 
 def _problems(path: str, columns: dict[str, str], model: Model, frame: Frame) -> list[Problem]:
-    return passes.shards(_posterior(path, columns, model, frame).problem)
+    return shards.shards(_posterior(path, columns, model, frame).problem)
 
 
 def _run(
     problems: list[Problem], points: list[Parameters], gradient: bool, curvature: bool
-) -> passes.Sums:
+) -> shards.Sums:
     # One after the other: Dask says how many tasks a worker has at a time.
-    return passes.add(passes.run(problem, points, gradient, curvature) for problem in problems)
+    return shards.add(shards.run(problem, points, gradient, curvature) for problem in problems)
 
 
-def _added(parts: list[passes.Sums]) -> passes.Sums:
-    return passes.add(parts)
+def _added(parts: list[shards.Sums]) -> shards.Sums:
+    return shards.add(parts)
 
 
 def _part(

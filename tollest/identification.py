@@ -32,13 +32,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _kernels, _text
 from tollest import _moves as moves
+from tollest import _text
+from tollest._sums import marginal
+from tollest._sums.threads import threaded
 from tollest.engines import ThetaDraws
-from tollest.model import Posterior
-from tollest.passes import threaded
+from tollest.estimation.totals import Totals
+from tollest.model.posterior import Posterior
 from tollest.priors import Fixed, HalfNormal, Normal, Source
-from tollest.totals import Totals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,7 +274,7 @@ def _conditional_moments(
 
     Both have the shape (n_used, stop - start).
     """
-    part = _kernels.shard(posterior.problem, start, stop)
+    part = marginal.shard(posterior.problem, start, stop)
     x = 0.5 * np.add(*(np.log1p(ends) for ends in posterior.bins))
     powers = np.column_stack([x, x**2])
 
@@ -282,7 +283,7 @@ def _conditional_moments(
         out = np.empty((len(chunk), stop - start, 2))
         for theta, moments in zip(chunk, out, strict=True):
             masses[:] = 0.0
-            _kernels.add_toll_masses(part, posterior.parameters(theta), 1.0, masses)
+            marginal.add_toll_masses(part, posterior.parameters(theta), 1.0, masses)
             np.matmul(masses, powers, out=moments)
         return out
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _mass
+from tollest._sums.mass import LOGISTIC, NORMAL, STUDENT_T, mass_cell
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,11 @@ def code(family: Family) -> tuple[int, float]:
     """Family as the arithmetic knows it: a code, and degrees of freedom."""
     match family:
         case Logistic():
-            return _mass.LOGISTIC, 0.0
+            return LOGISTIC, 0.0
         case Normal():
-            return _mass.NORMAL, 0.0
+            return NORMAL, 0.0
         case StudentT(df):
-            return _mass.STUDENT_T, df
+            return STUDENT_T, df
     raise TypeError(f"{family!r} is no noise family; use Logistic(), Normal() or StudentT(df).")
 
 
@@ -184,7 +184,7 @@ def mass(
     which, df = code(family or Logistic())
     lower_edge, upper_edge, width = edges(low.ravel(), high.ravel(), int(unbounded))
     logs = [
-        _mass.mass_cell(which, df, (a - m) / s, (b - m) / s, w / s)[0]
+        mass_cell(which, df, (a - m) / s, (b - m) / s, w / s)[0]
         for a, b, w in zip(lower_edge, upper_edge, width, strict=True)
     ]
     return np.exp(np.array(logs)).reshape(low.shape)

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest.audit import Audit
-from tollest.claims import Claims
+from tollest.claims.table import Claims
 from tollest.engines import AbstractEngine, ThetaDraws
+from tollest.estimation.totals import Totals
 from tollest.identification import Identification
-from tollest.model import Model, Posterior
-from tollest.totals import Totals
+from tollest.model.posterior import Model, Posterior
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,12 +6,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import passes
-from tollest._rows import DOCUMENTED, VERIFIED
-from tollest._tables import Problem
-from tollest.claims import _EVIDENCE, KINDS, UNBOUNDED, Claims
-from tollest.model import Posterior
-from tollest.patterns import positions
+from tollest._sums import shards
+from tollest._sums.tables import Problem
+from tollest.claims.rows import DOCUMENTED, VERIFIED
+from tollest.claims.table import _EVIDENCE, KINDS, UNBOUNDED, Claims
+from tollest.model.patterns import positions
+from tollest.model.posterior import Posterior
 from tollest.priors import Never
 
 Integers = NDArray[np.int64]
@@ -102,7 +102,7 @@ class Evidence:
     def problem(self) -> Problem:
         """A pattern for each case."""
         pattern = self.posterior.patterns[self.place : self.place + 1]
-        whole = passes.chosen(self.posterior.problem, pattern)
+        whole = shards.chosen(self.posterior.problem, pattern)
         # A source has one claim in evidence that may err on a location.
         voice = whole.claim_voice[whole.members]
         lacking = np.concatenate([[-1], self.who, np.full(self.certain.size, -1)])

@@ -10,11 +10,11 @@ from tollest._progress import Reporter
 from tollest.audit._evidence import Evidence
 from tollest.audit._result import ENDS, Audit
 from tollest.audit._weighed import Weighed
-from tollest.claims import ClaimsError
+from tollest.claims.table import ClaimsError
 from tollest.engines import AbstractEngine, FromTrace, ThetaDraws
 from tollest.engines._base import MOST_K
-from tollest.model import Posterior
-from tollest.tolls import check_interval
+from tollest.estimation.masses import check_interval
+from tollest.model.posterior import Posterior
 
 if TYPE_CHECKING:
     import pandas as pd

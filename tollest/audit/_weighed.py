@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 
-from tollest import _kernels, passes
-from tollest._rows import VERIFIED
-from tollest._tables import Parameters
+from tollest._sums import marginal
+from tollest._sums.tables import Parameters
+from tollest._sums.threads import threaded
 from tollest.audit._evidence import Evidence
-from tollest.claims import UNBOUNDED
+from tollest.claims.rows import VERIFIED
+from tollest.claims.table import UNBOUNDED
 from tollest.engines import _weights
-from tollest.figures import Figure, Speakers, log_mass_up_to
-from tollest.tolls import TollMasses
+from tollest.estimation.masses import TollMasses
+from tollest.model.circulation import Figure, Speakers, log_mass_up_to
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -69,12 +70,12 @@ class Weighed:
         def fill(i: int) -> None:
             # The middle of each stratum, turned a little from draw to draw.
             at = (np.arange(_TOLLS) + (0.5 + i * _GOLDEN) % 1.0) / _TOLLS
-            _kernels.tolls(
+            marginal.tolls(
                 problem, points[i], 0.0, np.empty((0, 0)), pattern, order,
                 np.tile(at, n_cases), index[i], within.copy(), logs[i],
             )  # fmt: skip
 
-        for _ in passes.threaded(fill, list(range(n_used))):
+        for _ in threaded(fill, list(range(n_used))):
             pass
         return logs, index.reshape(n_used, n_cases, _TOLLS)
 
@@ -119,12 +120,12 @@ class Weighed:
             out, one = np.zeros(shape), np.empty(shape)
             for i in range(start, min(start + _CHUNK, len(self.used))):
                 one[:] = 0.0
-                _kernels.add_toll_masses(problem, self.points[i], 1.0, one)
+                marginal.add_toll_masses(problem, self.points[i], 1.0, one)
                 out += weights[i][:, None] * one
             return out
 
         out = np.zeros(shape)
-        for part in passes.threaded(of_chunk, list(range(0, len(self.used), _CHUNK))):
+        for part in threaded(of_chunk, list(range(0, len(self.used), _CHUNK))):
             out += part
         return TollMasses(*self.evidence.posterior.bins, out)
 
@@ -135,15 +136,15 @@ class Weighed:
         is the probability that it does, given its claims, less that before them.
         """
         evidence = self.evidence
-        one, who = _kernels.shard(evidence.problem, 0, 1), evidence.who
+        one, who = marginal.shard(evidence.problem, 0, 1), evidence.who
         repeat = expit(np.array([point.logit_repeat[who] for point in self.points]))
 
         def fill(i: int) -> None:
             gradients = Parameters(*map(np.zeros_like, self.points[i]))
-            _kernels.log_likelihood(one, self.points[i], True, gradients)
+            marginal.log_likelihood(one, self.points[i], True, gradients)
             repeat[i] += gradients.logit_repeat[who]
 
-        for _ in passes.threaded(fill, list(range(len(self.used)))):
+        for _ in threaded(fill, list(range(len(self.used)))):
             pass
         return np.where(evidence.can_repeat, repeat.mean(axis=0).clip(0.0, 1.0), 0.0)
 

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _text, habits
+from tollest import _text
 from tollest._progress import Reporter
-from tollest._tables import Parameters
-from tollest.claims import KINDS, Claims
+from tollest._sums.tables import Parameters
+from tollest.claims.table import KINDS, Claims
 from tollest.engines import AbstractEngine
-from tollest.estimation import DoubtfulEstimate, Estimate, estimate
-from tollest.figures import Figure, Speakers, log_mass, log_mass_up_to
-from tollest.model import Model
-from tollest.patterns import positions
+from tollest.estimation import habits
+from tollest.estimation.masses import whole
+from tollest.estimation.results import DoubtfulEstimate, Estimate, estimate
+from tollest.model.circulation import Figure, Speakers, log_mass, log_mass_up_to
+from tollest.model.patterns import positions
+from tollest.model.posterior import Model
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Source
-from tollest.tolls import whole
 
 if TYPE_CHECKING:
     import pandas as pd

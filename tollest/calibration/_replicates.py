@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest.engines import AbstractEngine
-from tollest.estimation import DoubtfulEstimate, estimate
-from tollest.faults import Fault
-from tollest.model import Model
+from tollest.estimation.results import DoubtfulEstimate, estimate
+from tollest.model.posterior import Model
 from tollest.noise import Family
-from tollest.simulation import (
+from tollest.simulation.faults import Fault
+from tollest.simulation.worlds import (
     Simulation,
     covariate_names,
     draw_unknowns,
@@ -33,7 +33,7 @@ class Design:
     n_locations, n_sources : int
         Numbers of locations and of sources.
     claims_per_location : float
-        Mean number of claims on a location; see `tollest.simulation.simulate`.
+        Mean number of claims on a location; see `tollest.simulation.worlds.simulate`.
     cap : int
         The most a toll can be, which the claims say too: priors are wide, and a toll of a
         thousand million would be simulated now and then.
@@ -46,7 +46,7 @@ class Design:
     covariates : int
         How many covariates the tolls depend on.
     faults : tuple of Fault
-        What becomes of the claims before they reach the table; see `tollest.faults`.
+        What becomes of the claims before they reach the table; see `tollest.simulation.faults`.
     """
 
     n_locations: int

@@ -16,7 +16,7 @@ from tollest import _ecdf
 from tollest._progress import Reporter
 from tollest.calibration._replicates import LEVELS, Design, Replicate, replicate
 from tollest.engines import AbstractEngine
-from tollest.model import Model
+from tollest.model.posterior import Model
 
 if TYPE_CHECKING:
     import pandas as pd

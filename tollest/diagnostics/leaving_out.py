@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _kernels, _tables, _text
-from tollest.estimation import Estimate
-from tollest.passes import threaded
+from tollest import _text
+from tollest._sums import marginal, tables
+from tollest._sums.threads import threaded
+from tollest.estimation.results import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +193,7 @@ def loo_by_source(estimate: Estimate) -> Loo:
     )
 
 
-def log_likelihoods(estimate: Estimate, problem: _tables.Problem) -> Floats:
+def log_likelihoods(estimate: Estimate, problem: tables.Problem) -> Floats:
     """Log marginal likelihood of each pattern at each draw of theta.
 
     Parameters
@@ -210,14 +211,14 @@ def log_likelihoods(estimate: Estimate, problem: _tables.Problem) -> Floats:
     out = np.empty((len(flat), problem.group.size))
 
     def fill(i: int) -> None:
-        _kernels.log_likelihoods(problem, estimate.posterior.parameters(flat[i]), out[i])
+        marginal.log_likelihoods(problem, estimate.posterior.parameters(flat[i]), out[i])
 
     for _ in threaded(fill, list(range(len(flat)))):
         pass
     return out
 
 
-def _taken(problem: _tables.Problem, patterns: Integers) -> _tables.Problem:
+def _taken(problem: tables.Problem, patterns: Integers) -> tables.Problem:
     """Take some of the patterns as a problem of their own."""
     size = np.diff(problem.offsets)
     chosen = np.zeros(size.size, np.bool_)
@@ -233,7 +234,7 @@ def _taken(problem: _tables.Problem, patterns: Integers) -> _tables.Problem:
     )
 
 
-def _without(problem: _tables.Problem, voices: Integers) -> _tables.Problem:
+def _without(problem: tables.Problem, voices: Integers) -> tables.Problem:
     """Take the claims of one source, whichever side it speaks of, out of all patterns."""
     keep = ~np.isin(problem.claim_voice[problem.members], voices)
     kept = np.concatenate([[0], np.cumsum(keep)])

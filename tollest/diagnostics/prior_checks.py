@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, erfc, log_ndtr, ndtri, ndtri_exp
 
-from tollest.estimation import Estimate
-from tollest.model import Entry
-from tollest.totals import labelled
+from tollest.estimation.results import Estimate
+from tollest.estimation.totals import labelled
+from tollest.model.posterior import Entry
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest.counts import Counts
-from tollest.estimation import Estimate
-from tollest.predictive import replicates
-from tollest.tolls import check_interval
+from tollest.claims.counts import Counts
+from tollest.diagnostics.predictive import replicates
+from tollest.estimation.masses import check_interval
+from tollest.estimation.results import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest._progress import Reporter
-from tollest.model import Posterior
+from tollest.model.posterior import Posterior
 
 # Vehtari et al. (2021), https://doi.org/10.1214/20-BA1221, for R-hat; the least ESS at which
 # the ends of a 90 % interval are known to a few per cent of its width.

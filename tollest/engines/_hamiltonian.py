@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from tollest._progress import Reporter
 from tollest.engines._whitening import Whitening
-from tollest.model import Posterior
+from tollest.model.posterior import Posterior
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from scipy.special import gammaln, logsumexp
 
 from tollest.engines import _whitening
 from tollest.engines._whitening import Whitening
-from tollest.model import Posterior
+from tollest.model.posterior import Posterior
 
 Floats = NDArray[np.float64]
 

@@ -22,14 +22,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _theta
 from tollest._progress import Reporter
-from tollest._theta import Coordinates, Layout
 from tollest.engines import _weights, _whitening
 from tollest.engines._base import ThetaDraws
 from tollest.engines._whitening import Whitening
 from tollest.engines.nuts import NUTS
-from tollest.model import Entry, Likelihood
+from tollest.model import transforms
+from tollest.model.posterior import Entry, Likelihood
+from tollest.model.transforms import Coordinates, Layout
 from tollest.support import Support
 
 Floats = NDArray[np.float64]
@@ -85,14 +85,14 @@ class Quadratic:
     def log_likelihood(self, theta: Floats) -> Floats:
         """Value at each row of `theta`, shape (n_points,)."""
         thetas = np.ascontiguousarray(theta)
-        return self.value + _theta.quadratics(
+        return self.value + transforms.quadratics(
             self.centre, self.slope, self.curvature, self.odds, thetas
         )
 
     def log_likelihood_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
         """Value at `theta`, shape (n_theta,), and its gradient."""
         gradient = np.empty_like(theta)
-        value = _theta.quadratic(
+        value = transforms.quadratic(
             self.centre, self.slope, self.curvature, self.odds, theta, gradient
         )
         return self.value + value, gradient
@@ -102,7 +102,7 @@ class Quadratic:
     ) -> tuple[float, Floats]:
         """Log density in the coordinates `u` and its gradient, shape (n_theta,)."""
         out = np.empty(u.size)
-        value = _theta.quadratic_density(
+        value = transforms.quadratic_density(
             self.layout, coordinates, np.ascontiguousarray(u), self.centre, self.slope,
             self.curvature, self.odds, out,
         )  # fmt: skip
@@ -110,11 +110,11 @@ class Quadratic:
 
     def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
         """Images of `u`, shape (n_draws, n_theta)."""
-        return _theta.to_thetas(self.layout, coordinates, u)
+        return transforms.to_thetas(self.layout, coordinates, u)
 
     def to_u(self, coordinates: Coordinates, theta: Floats) -> Floats:
         """Coordinates of `theta`, shape (n_draws, n_theta)."""
-        return _theta.to_us(self.layout, coordinates, theta)
+        return transforms.to_us(self.layout, coordinates, theta)
 
 
 def at(likelihood: Likelihood, theta: Floats) -> Quadratic:
@@ -249,7 +249,7 @@ def _is_settled(
     slope: Floats,
 ) -> bool:  # fmt: skip
     """Whether a support, with this slope at `theta`, is as good as one of twice the points."""
-    parameters = _theta.unpack(quadratic.layout, theta)
+    parameters = transforms.unpack(quadratic.layout, theta)
     if support.width > 2.0 * _whitening.smallest_scatter(parameters):
         return False
     _, slopes, _ = on(support.doubled()).log_likelihoods(theta[None], gradient=True)

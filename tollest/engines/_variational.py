@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest._progress import Reporter
+from tollest._sums.threads import threaded
 from tollest.engines import _whitening
 from tollest.engines._base import ThetaDraws
 from tollest.engines._whitening import Density, Whitening
-from tollest.model import Posterior
-from tollest.passes import threaded
+from tollest.model.posterior import Posterior
 
 Floats = NDArray[np.float64]
 

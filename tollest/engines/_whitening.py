@@ -1,6 +1,6 @@
 r"""Coordinates in which the posterior of theta is close to a standard normal.
 
-First the partially centred coordinates of `tollest._theta`, with weights taken from the
+First the partially centred coordinates of `tollest.model.transforms`, with weights taken from the
 claims' curvature at the mode or from the spread of draws; then an affine map by the mode and
 the inverse root of the Hessian, or by the mean and covariance of draws.
 """
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from tollest import _kernels, passes
-from tollest._tables import Parameters
-from tollest._theta import Coordinates, Layout
-from tollest.model import Entry, Posterior
-from tollest.passes import threaded
+from tollest._sums import marginal, shards
+from tollest._sums.tables import Parameters
+from tollest._sums.threads import threaded
+from tollest.model.posterior import Entry, Posterior
+from tollest.model.transforms import Coordinates, Layout
 from tollest.support import Support
 
 Floats = NDArray[np.float64]
@@ -125,10 +125,10 @@ def settled_for_tolls(posterior: Posterior, theta: Floats) -> Posterior:
     smallest = smallest_scatter(parameters)
 
     def logs(on: Posterior) -> Floats:
-        part = passes.chosen(on.problem, chosen)
+        part = shards.chosen(on.problem, chosen)
         out = np.empty(chosen.size)
         if chosen.size:
-            _kernels.log_likelihoods(part, parameters, out)
+            marginal.log_likelihoods(part, parameters, out)
         return np.append(out, on.nested.sums([parameters], False).values) if on.nested else out
 
     size = posterior.problem.group.size

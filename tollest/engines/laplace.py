@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from tollest._progress import Reporter
-from tollest._theta import Coordinates
 from tollest.engines import (
     _hamiltonian,
     _proposals,
@@ -20,7 +19,8 @@ from tollest.engines._base import LEAST_ESS, MOST_K, AbstractEngine, ThetaDraws
 from tollest.engines._proposals import Proposal
 from tollest.engines._whitening import Whitening
 from tollest.engines.nuts import NUTS
-from tollest.model import Likelihood, Posterior
+from tollest.model.posterior import Likelihood, Posterior
+from tollest.model.transforms import Coordinates
 from tollest.support import Support
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from tollest._progress import Reporter
 from tollest.engines import _variational, _whitening
 from tollest.engines._base import ThetaDraws, has_converged
 from tollest.engines._whitening import Density, Whitening
-from tollest.model import Posterior
+from tollest.model.posterior import Posterior
 
 Floats = NDArray[np.float64]
 

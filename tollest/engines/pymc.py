@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tollest.model import Entry, Posterior
+from tollest.model.posterior import Entry, Posterior
 
 if TYPE_CHECKING:
     import pymc

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._rounding import Rounded
+from tollest.estimation.masses import whole
 from tollest.plots import _canvas, _key, _marks, _words
 from tollest.plots._canvas import INK, POSTERIOR, SMALL
 from tollest.plots._key import Sample
-from tollest.rounding import Rounded
 from tollest.subject import Subject
-from tollest.tolls import whole
 
 if TYPE_CHECKING:
     import pandas as pd

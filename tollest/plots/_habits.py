@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
 from tollest import _text
-from tollest.model import Entry
+from tollest.estimation.masses import whole
+from tollest.model.posterior import Entry
 from tollest.plots import _canvas, _key, _words
 from tollest.plots._canvas import INK, POSTERIOR, SHADE
 from tollest.plots._key import Sample
 from tollest.priors import Never
 from tollest.subject import Subject
-from tollest.tolls import whole
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest.claims import UNBOUNDED, Claims
+from tollest.claims.table import UNBOUNDED, Claims
 from tollest.plots import _canvas, _words
 from tollest.plots._canvas import CLAIM, FAINT, INK
 from tollest.plots._key import Sample

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest.claims import Claims
-from tollest.counts import Counts
+from tollest.claims.counts import Counts
+from tollest.claims.table import Claims
+from tollest.estimation.masses import whole
 from tollest.plots import _canvas, _key, _words
 from tollest.plots._canvas import INK, SMALL
 from tollest.plots._key import Sample
 from tollest.subject import Subject
-from tollest.tolls import whole
 
 if TYPE_CHECKING:
     from arviz_plots.plot_collection import PlotCollection

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest._cells import calendar_day
-from tollest.claims import UNBOUNDED
+from tollest.claims.cells import calendar_day
+from tollest.claims.table import UNBOUNDED
+from tollest.estimation.totals import Totals
 from tollest.plots import _canvas, _key, _words
 from tollest.plots._canvas import CLAIM, POSTERIOR
 from tollest.plots._key import Sample
 from tollest.subject import Subject
-from tollest.totals import Totals
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tollest import _text
+from tollest.estimation.masses import check_interval
 from tollest.plots import _canvas, _key, _marks, _words
 from tollest.plots._canvas import FAINT, INK, POSTERIOR, SHADE, SMALL
 from tollest.plots._key import Sample
 from tollest.subject import Subject
-from tollest.tolls import check_interval
 
 if TYPE_CHECKING:
     import pandas as pd

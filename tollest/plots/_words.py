@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from tollest.claims import UNBOUNDED
-from tollest.rounding import Rounded, of_toll
+from tollest._rounding import Rounded, of_toll
+from tollest.claims.table import UNBOUNDED
 
 if TYPE_CHECKING:
     import pandas as pd

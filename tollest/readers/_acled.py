@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tollest._cells import shown
-from tollest.claims import Claims
+from tollest.claims.cells import shown
+from tollest.claims.table import Claims
 from tollest.readers._columns import Layout
 from tollest.readers._events import read_events
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest._cells import is_blank, shown
-from tollest.claims import Claims
+from tollest.claims.cells import is_blank, shown
+from tollest.claims.table import Claims
 from tollest.readers._columns import Layout
 from tollest.readers._disorder import Disordered, Refuse
 from tollest.readers._events import Events, read_events

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tollest._cells import ClaimsError, Problem, listed, shown
-from tollest._files import Table
+from tollest.claims.cells import ClaimsError, Problem, listed, shown
+from tollest.claims.files import Table
 
 _SURELY = 0.85  # likeness of names from which a column is taken for one that is misspelt
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest._cells import NO_DAY, Cells, ClaimsError, Problem, read_day, shown
-from tollest._files import Table, open_table
-from tollest.claims import Claims
+from tollest.claims.cells import NO_DAY, Cells, ClaimsError, Problem, read_day, shown
+from tollest.claims.files import Table, open_table
+from tollest.claims.table import Claims
 from tollest.readers._columns import Layout, find_columns
 from tollest.readers._disorder import Disordered, Refuse, SetAside, out_of_order, span
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tollest._cells import ClaimsError, Problem, listed
-from tollest.claims import Claims
+from tollest.claims.cells import ClaimsError, Problem, listed
+from tollest.claims.table import Claims
 from tollest.readers._columns import Layout
 from tollest.readers._disorder import Disordered, Refuse
 from tollest.readers._events import read_events

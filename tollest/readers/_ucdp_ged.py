@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tollest.claims import Claims
+from tollest.claims.table import Claims
 from tollest.readers._columns import Layout
 from tollest.readers._disorder import Disordered, Refuse, out_of_order
 from tollest.readers._events import read_events

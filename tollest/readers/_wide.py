@@ -7,10 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import wording
-from tollest._cells import NO_DAY, Cells, ClaimsError, Problem, is_blank, listed, shown, whole
-from tollest._files import open_table
-from tollest._rows import COUNT, DOCUMENTED, KINDS
-from tollest.claims import UNBOUNDED, Claims
+from tollest.claims.cells import (
+    NO_DAY,
+    Cells,
+    ClaimsError,
+    Problem,
+    is_blank,
+    listed,
+    shown,
+    whole,
+)
+from tollest.claims.files import open_table
+from tollest.claims.rows import COUNT, DOCUMENTED, KINDS
+from tollest.claims.table import UNBOUNDED, Claims
 from tollest.readers._columns import Layout, find_columns
 from tollest.readers._events import days, spelled
 

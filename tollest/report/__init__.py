@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tollest import archive
+from tollest.estimation import archive
 from tollest.report import page, provenance, sentences, tables
 from tollest.report.files import read_csv
 from tollest.report.methods import Alternatives
@@ -20,7 +20,7 @@ class Report:
 
     Made by `Estimate.report`. Every form names the level and the kind of its intervals, keeps
     documented deaths apart from estimates, and repeats what is doubtful about the computation.
-    Numbers are rounded by the width of their interval, its bounds outwards: `tollest.rounding`.
+    Numbers are rounded by the width of their interval, its bounds outwards: `tollest._rounding`.
 
     Attributes
     ----------

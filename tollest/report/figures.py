@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tollest import plots
-from tollest.counts import Counts
+from tollest.claims.counts import Counts
 from tollest.report.markup import Markup, element, image, joined
 from tollest.subject import Subject
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tollest.remarks import Remark
+from tollest.estimation.remarks import Remark
 from tollest.report import escapes
 from tollest.subject import Subject
 

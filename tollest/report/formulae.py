@@ -1,7 +1,7 @@
 """The model and its priors as formulae, read off the objects that were fitted."""
 
-from tollest.claims import Claims
-from tollest.model import Model
+from tollest.claims.table import Claims
+from tollest.model.posterior import Model
 from tollest.noise import Family, Normal, StudentT
 from tollest.priors import Fixed, HalfNormal, Never, Pooled
 from tollest.priors import Normal as NormalPrior

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from tollest import _text
-from tollest.model import Model
+from tollest._rounding import rounded
+from tollest.model.posterior import Model
 from tollest.report import checklists, computation, figures, formulae, provenance
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
 from tollest.report.sections import MOST_ROWS, more
-from tollest.rounding import rounded
 from tollest.subject import Subject
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from tollest import archive
-from tollest.claims import UNBOUNDED, Claims
+from tollest.claims.periods import ToDate
+from tollest.claims.table import UNBOUNDED, Claims
 from tollest.engines import NestedLaplace
-from tollest.model import Model
-from tollest.periods import ToDate
+from tollest.estimation import archive
+from tollest.model.posterior import Model
 from tollest.subject import Subject
 from tollest.support import Support
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tollest.claims import Claims
+from tollest._rounding import Rounded, of_toll
+from tollest.claims.table import Claims
+from tollest.estimation.totals import ALL, Totals
 from tollest.report.labels import labels
-from tollest.rounding import Rounded, of_toll
-from tollest.totals import ALL, Totals
 
 if TYPE_CHECKING:
     import pandas as pd

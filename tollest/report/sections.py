@@ -9,11 +9,11 @@ import numpy as np
 
 from tollest import _text
 from tollest import baselines as rules
-from tollest.claims import Claims
+from tollest._rounding import rounded
+from tollest.claims.table import Claims
 from tollest.report import figures, rows, sentences, tables
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
-from tollest.rounding import rounded
 from tollest.subject import Subject
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tollest import _text
-from tollest.remarks import DOMINATES, remarks
+from tollest.estimation.remarks import DOMINATES, remarks
 from tollest.report import rows
 from tollest.report.labels import isolated, label
 from tollest.report.rows import Row

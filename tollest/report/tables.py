@@ -5,8 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tollest import _text, archive, rounding
-from tollest.remarks import Remark, remarks
+from tollest import _rounding, _text
+from tollest.estimation import archive
+from tollest.estimation.remarks import Remark, remarks
 from tollest.report import escapes, files, markup, rows
 from tollest.report.labels import isolated, width
 from tollest.report.rows import Row
@@ -88,7 +89,7 @@ class TollTable:
         ]
         lines.append(_FLOOR)
         if any(row.toll.rule for row in self.rows):
-            lines.append(rounding.RULE)
+            lines.append(_rounding.RULE)
         if any(row.n_figures < 0 for row in self.rows):
             lines.append(_TOTAL + (f" {OPEN}" if OPEN in set(self.exact["notes"]) else ""))
         lines.append(f"Computed by {self.how}.")

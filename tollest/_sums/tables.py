@@ -1,0 +1,334 @@
+r"""Tables of masses over the support: one row a distinct claim, figure or prior.
+
+Rows hold masses themselves, not logarithms, so that the many patterns that share a claim
+multiply and add, and never take an exponential. A claim's row is in units of the most it can be,
+
+.. math:: \hat f_c(n) = \frac{f_c(n)}{M_c + \text{odds}_c}, \qquad
+    M_c = \max_n f_c(n), \quad \text{odds}_c = \frac{\omega_c}{1 - \omega_c},
+
+so that products neither overflow nor, where claims agree, underflow.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from tollest._sums.compiled import kernel
+from tollest._sums.mass import (
+    LOGISTIC,
+    STEEP,
+    WIDE,
+    bin_row,
+    by_log_scale,
+    claim_row,
+    exp,
+    mass_cell,
+    narrow_masses,
+    narrow_rows,
+    powers,
+)
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+class Problem(NamedTuple):
+    """Claims and support as arrays; edges are on the log1p axis, half a death outwards."""
+
+    family: int
+    df: float
+    toll_family: int
+    toll_df: float
+    x: Floats  # (n_support,) log1p of each bin's representative toll
+    bin_lower: Floats  # (n_support,) edges of the bins, the first -inf, the last inf
+    bin_upper: Floats
+    bin_width: Floats
+    claim_voice: Integers  # (n_distinct,) distinct claims
+    claim_lower: Floats
+    claim_upper: Floats
+    claim_width: Floats
+    claim_figure: Integers  # index into figures, or -1 for a claim that cannot repeat one
+    figure_lower: Floats  # (n_figures,) distinct figures
+    figure_upper: Floats
+    figure_width: Floats
+    offsets: Integers  # (n_patterns + 1,) into members
+    members: Integers  # distinct claims of each pattern, those of one figure side by side
+    group: Integers  # (n_patterns,) prior group
+    first: Integers  # (n_patterns,) support allowed by floors, caps and verified tolls
+    last: Integers
+    cap_edge: Floats  # (n_patterns,) upper edge of the cap, inf where there is none
+    multiplicity: Floats  # (n_patterns,) locations a pattern stands for
+
+
+class Parameters(NamedTuple):
+    """The continuous unknowns the likelihood depends on, on their natural or log scale."""
+
+    mu: Floats  # (n_groups,)
+    bias: Floats  # (n_sources,)
+    log_scatter: Floats  # (n_sources,)
+    logit_repeat: Floats  # (n_sources,)
+    shared: Floats  # log tau, log figure scatter, common bias
+
+
+class Grid(NamedTuple):
+    """Points of the support that sums run on."""
+
+    x: Floats
+    bin_lower: Floats
+    bin_upper: Floats
+    bin_width: Floats
+
+
+class Tables(NamedTuple):
+    """Masses, and derivatives of their logs, in stretches of one table.
+
+    Column `k` of the first row holds the support's point `k`, and ``base[r] + k`` what `r` is
+    there, a prior, figure or claim; its stretch covers what patterns need of it. Rows are the
+    mass; its log's derivative by mu or by the centre; and of a prior that by log tau, of others
+    what is left of that by log scatter beside what mass and slope say of it
+    (`tollest._sums.mass.by_log_scale`): of logistic errors nothing.
+    """
+
+    table: Floats  # (3, size)
+    prior_base: Integers  # (n_groups,)
+    figure_base: Integers  # (n_figures,)
+    figure_terms: Floats  # (n_figures, 3) of `by_log_scale`
+    claim_base: Integers  # (n_claims,)
+    # (n_claims, 5): of `by_log_scale`; scaled odds of repeating; log of (1 - omega) times the
+    # scale that masses are in
+    claim_terms: Floats
+    spare: int  # column from which on patterns keep products, each `width` columns
+    work: int  # column from which on they work, to the end
+    width: int
+
+
+# Log odds of repeating that are as good as infinite, and the most that masses are multiplied by.
+_MOST_LOGIT, _LARGEST = 700.0, 1e300
+
+# What patterns work in, each `width` columns of the first row: the joint; the product of own
+# masses; the probability that no claimed number is the figure; a product on the way; then each
+# figure's part of the joint, but for what its own claims say where it does the rounds.
+NONE, REST, WAY, FIRST = 1, 2, 3, 4
+
+# Columns of `claim_terms`, and the first three of `figure_terms`.
+EDGE, LESS, MORE, ODDS, UNIT = 0, 1, 2, 3, 4
+
+
+@njit(cache=True, error_model="numpy")
+def softplus(x: float) -> float:
+    """``log(1 + exp(x))``."""
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+@njit(cache=True, error_model="numpy")
+def _peak(family: int, df: float, w: float) -> float:
+    """Most that the mass of an interval of standardised width `w` can be."""
+    if w == np.inf:
+        return 1.0
+    if family == LOGISTIC:
+        return math.tanh(0.25 * w)
+    return math.exp(mass_cell(family, df, -0.5 * w, 0.5 * w, w)[0])
+
+
+@njit(cache=True, error_model="numpy")
+def _starts(low: Integers, high: Integers, start: int) -> tuple[Integers, int]:
+    """Where each stretch begins, side by side from `start` on, and where the last one ends."""
+    out = np.zeros(low.size, np.int64)
+    for r in range(low.size):
+        out[r] = start
+        start += max(high[r] - low[r], 0)
+    return out, start
+
+
+@njit(cache=True, error_model="numpy")
+def _stretches(
+    problem: Problem, n_groups: int, low: Integers, high: Integers
+) -> tuple[Integers, Integers, Integers, Integers, Integers, Integers, int, int]:
+    """Stretch of support that patterns need of each prior, figure and claim.
+
+    And the most figures that one of them has, and its widest window.
+    """
+    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
+    group, end, n_figures = problem.group, problem.x.size, problem.figure_lower.size
+    prior_low, prior_high = np.full(n_groups, end), np.zeros(n_groups, np.int64)
+    figure_low, figure_high = np.full(n_figures, end), np.zeros(n_figures, np.int64)
+    claim_low, claim_high = np.full(claim_figure.size, end), np.zeros(claim_figure.size, np.int64)
+    most = widest = 0
+    for p in range(group.size):
+        a, b, g = low[p], high[p], group[p]
+        prior_low[g], prior_high[g] = min(prior_low[g], a), max(prior_high[g], b)
+        n_own, current = 0, -1
+        for m in range(offsets[p], offsets[p + 1]):
+            j = members[m]
+            v = claim_figure[j]
+            claim_low[j], claim_high[j] = min(claim_low[j], a), max(claim_high[j], b)
+            n_own += v >= 0 and v != current
+            current = v
+        most, widest = max(most, n_own), max(widest, b - a)
+    for j in range(claim_figure.size):
+        v = claim_figure[j]
+        if v >= 0:
+            figure_low[v] = min(figure_low[v], claim_low[j])
+            figure_high[v] = max(figure_high[v], claim_high[j])
+    return (
+        prior_low, prior_high, figure_low, figure_high, claim_low, claim_high, most, widest
+    )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_priors(
+    problem: Problem, parameters: Parameters, grid: Grid, a: Integers, b: Integers,
+    start: Integers, table: Floats,
+) -> None:  # fmt: skip
+    tau = math.exp(parameters.shared[0])
+    for g in range(a.size):
+        if b[g] > a[g]:
+            s, e = start[g], start[g] + b[g] - a[g]
+            bin_row(
+                problem.toll_family, problem.toll_df, grid.bin_lower[a[g] : b[g]],
+                grid.bin_upper[a[g] : b[g]], grid.bin_width[a[g] : b[g]], parameters.mu[g], tau,
+                table[0, s:e], table[1, s:e], table[2, s:e],
+            )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy")
+def _powers(
+    family: int, x: Floats, scale: Floats, wanted: Integers
+) -> tuple[Floats, Integers, float]:  # fmt: skip
+    """`powers` of the support for each scale that is wanted; where each row ends; their middle.
+
+    Rows are laid side by side. Of scales too small for them there are none, and their end is 0.
+    """
+    middle = 0.5 * (x[0] + x[-1])
+    end = np.zeros(scale.size, np.int64)
+    n = 0
+    for i in range(scale.size):
+        if family == LOGISTIC and wanted[i] > 0 and x[-1] - middle < STEEP * scale[i]:
+            n += x.size
+            end[i] = n
+    table = np.empty(n)
+    for i in range(scale.size):
+        if end[i] > 0:
+            powers(x, middle, scale[i], table[end[i] - x.size : end[i]])
+    return table, end, middle
+
+
+@kernel()
+def _interval(
+    family: int, df: float, x: Floats, a: int, n: int, power: Floats, power_end: int,
+    middle: float, centre: float, scale: float, lower: float, upper: float, width: float,
+    factor: float, derivatives: bool, table: Floats, s: int, terms: Floats,
+) -> None:  # fmt: skip
+    """Masses of an interval over `n` points from `a`, times a factor, and its derivatives."""
+    edge, less, more = by_log_scale(family, centre, scale, lower, upper, width)
+    terms[EDGE], terms[LESS], terms[MORE] = edge, less, more / factor
+    if power_end > 0 and width < WIDE * scale:
+        start, at = exp((lower - centre - middle) / scale), power_end - x.size + a
+        if derivatives:
+            narrow_rows(power, at, n, start, scale, width / scale, factor, table, s)
+        else:
+            narrow_masses(power, at, n, start, width / scale, factor, table, s)
+        return
+    e = s + n
+    claim_row(
+        family, df, x[a : a + n], centre, scale, lower, upper, width, table[0, s:e],
+        table[1, s:e], table[2, s:e],
+    )  # fmt: skip
+    for k in range(n):
+        table[0, s + k] *= factor
+        table[2, s + k] -= (edge - x[a + k]) * table[1, s + k]
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_figures(
+    problem: Problem, parameters: Parameters, grid: Grid, derivatives: bool, a: Integers,
+    b: Integers, start: Integers, table: Floats,
+) -> Floats:  # fmt: skip
+    # Arrays by names of their own: an array of a tuple is counted at every access, atomically.
+    lower, upper, width = problem.figure_lower, problem.figure_upper, problem.figure_width
+    family, df, x = problem.family, problem.df, grid.x
+    terms = np.zeros((a.size, 3))
+    scatter, common_bias = math.exp(parameters.shared[1]), parameters.shared[2]
+    power, power_end, middle = _powers(family, x, np.full(1, scatter), np.full(1, lower.size))
+    for v in range(a.size):
+        if b[v] > a[v]:
+            _interval(
+                family, df, x, a[v], b[v] - a[v], power, power_end[0], middle, common_bias,
+                scatter, lower[v], upper[v], width[v], 1.0, derivatives, table, start[v],
+                terms[v],
+            )  # fmt: skip
+    return terms
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_claims(
+    problem: Problem, parameters: Parameters, grid: Grid, derivatives: bool, a: Integers,
+    b: Integers, start: Integers, table: Floats,
+) -> Floats:  # fmt: skip
+    lower, upper, width = problem.claim_lower, problem.claim_upper, problem.claim_width
+    source, claim_figure = problem.claim_voice, problem.claim_figure
+    family, df, x = problem.family, problem.df, grid.x
+    bias, logit = parameters.bias, parameters.logit_repeat
+    common_bias = parameters.shared[2]
+    n_claims = lower.size
+    terms = np.zeros((n_claims, 5))
+    scatter = np.exp(parameters.log_scatter)
+    log_own = np.array([-softplus(value) for value in logit])
+    odds = np.exp(np.minimum(logit, _MOST_LOGIT))
+    n_of_source = np.zeros(scatter.size, np.int64)
+    for j in range(n_claims):
+        n_of_source[source[j]] += b[j] > a[j]
+    power, power_end, middle = _powers(family, x, scatter, n_of_source)
+    for j in range(n_claims):
+        if b[j] <= a[j]:
+            continue
+        n, i = b[j] - a[j], source[j]
+        most = _peak(family, df, width[j] / scatter[i])
+        if claim_figure[j] >= 0:
+            most += odds[i]
+            terms[j, UNIT] = log_own[i]
+            terms[j, ODDS] = odds[i] / most
+        terms[j, UNIT] += math.log(most)
+        # Where the most that a claim can be is no number a float holds, logs are summed instead.
+        factor = min(1.0 / most, _LARGEST)
+        _interval(
+            family, df, x, a[j], n, power, power_end[i], middle, common_bias + bias[i], scatter[i],
+            lower[j], upper[j], width[j], factor, derivatives, table, start[j], terms[j],
+        )  # fmt: skip
+    return terms
+
+
+@njit(cache=True, error_model="numpy")
+def tabulate(
+    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
+    derivatives: bool,
+) -> Tables:  # fmt: skip
+    """Tables over the windows ``low:high`` of each pattern, on the points of `grid`.
+
+    Callers turn a flag that is a constant into a value, as in `bool(np.bool_(False))`: for a
+    literal all of this would be compiled anew.
+    """
+    (
+        prior_low, prior_high, figure_low, figure_high, claim_low, claim_high, most, widest
+    ) = _stretches(problem, parameters.mu.size, low, high)  # fmt: skip
+    prior, end = _starts(prior_low, prior_high, grid.x.size)
+    figure, end = _starts(figure_low, figure_high, end)
+    claim, spare = _starts(claim_low, claim_high, end)
+    width = max(most, widest)
+    work = spare + (most + 1) * width
+    table = np.empty((3, work + (FIRST + most) * width))
+    table[0, : grid.x.size] = grid.x
+    _fill_priors(problem, parameters, grid, prior_low, prior_high, prior, table)
+    figure_terms = _fill_figures(
+        problem, parameters, grid, derivatives, figure_low, figure_high, figure, table
+    )
+    claim_terms = _fill_claims(
+        problem, parameters, grid, derivatives, claim_low, claim_high, claim, table
+    )
+    return Tables(
+        table, prior - prior_low, figure - figure_low, figure_terms, claim - claim_low,
+        claim_terms, spare, work, width,
+    )  # fmt: skip

@@ -1,0 +1,240 @@
+r"""Windows: the stretch of support outside which a pattern of claims has no mass worth summing.
+
+Beyond the outermost centres of a pattern's claims nothing but the prior can rise. Where errors
+and tolls are logistic it is known how fast the rest falls. With ``f`` the mass of an interval at a
+toll whose log lies :math:`\delta` scatters beyond its edge, and a further `d`,
+
+.. math:: \frac{f(\delta + d)}{f(\delta)} \le e^{-d} (1 + e^{-\delta})^2,
+
+so that each term of the joint, a figure's claims repeating it or not, falls at least at the rate
+of all factors that are left in it. The slowest of the terms gives the window, by a few additions
+a claim, and less than 1e-12 of the mass is outside.
+
+Other errors fall faster or slower further out: there the joint itself is looked at, on every
+eighth point.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from tollest._sums.compiled import kernel
+from tollest._sums.joint import LEAST, highest, logarithms, products
+from tollest._sums.mass import LOGISTIC
+from tollest._sums.tables import Floats, Grid, Integers, Parameters, Problem, tabulate
+
+# Natural-log units below a pattern's peak at which its window of support ends.
+DEPTH = 30.0
+# Every STRIDE-th point of the support is looked at to find the windows.
+STRIDE = 8
+# Of these, so many are looked at beyond the centres, and so many more while there is mass.
+_MARGIN, _FURTHER = 4, 16
+# Windows are made of whole vector registers: what is left over costs more than it adds.
+_LANES = 8
+# Most that the log of a logistic mass falls short of its rate of falling: log 4.
+_SLACK = 1.3862943611198906
+# Entries of the table of where logs lie on the support, for each point of it.
+_FINER = 4
+
+# Rows of what is known of each claim: where it, or the figure it repeats, has its lowest and its
+# highest centre; the edges of where it has its own; and its rate of falling.
+_INNER, _OUTER, _LOWER, _UPPER, _RATE = 0, 1, 2, 3, 4
+
+
+@njit(cache=True, error_model="numpy")
+def _edges(problem: Problem, parameters: Parameters) -> Floats:
+    """Tell what is known of each distinct claim, shape (5, n_claims)."""
+    lower, upper, source = problem.claim_lower, problem.claim_upper, problem.claim_voice
+    common_bias, biases, scatter = (
+        parameters.shared[2], parameters.bias, np.exp(parameters.log_scatter)
+    )  # fmt: skip
+    out = np.empty((5, lower.size))
+    for j in range(lower.size):
+        centre = common_bias + biases[source[j]]
+        least, most = min(centre, common_bias), max(centre, common_bias)
+        out[_LOWER, j], out[_UPPER, j] = lower[j] - centre, upper[j] - centre
+        nearest = lower[j] if lower[j] > -np.inf else upper[j]
+        furthest = upper[j] if upper[j] < np.inf else lower[j]
+        out[_INNER, j] = nearest - most if abs(nearest) < np.inf else np.inf
+        out[_OUTER, j] = furthest - least if abs(furthest) < np.inf else -np.inf
+        out[_RATE, j] = 1.0 / scatter[source[j]]
+    return out
+
+
+@kernel(forceinline=True)
+def _slack(beyond: float) -> float:
+    """Bound on ``2 log(1 + exp(-beyond))``, for ``beyond >= 0``."""
+    return _SLACK / (1.0 + (0.72 + 0.25 * beyond) * beyond)
+
+
+@kernel(forceinline=True)
+def _reach(need: float, rate: float, gap: float, slope: float) -> float:
+    """Distance in which all terms have fallen by `need`.
+
+    The prior rises for another `gap`, or falls from here on, at most and at least by `slope`.
+    """
+    if gap <= 0.0:
+        return need / (rate + slope)
+    if (rate - slope) * gap >= need:
+        return need / (rate - slope)
+    return gap + (need - (rate - slope) * gap) / (rate + slope)
+
+
+@kernel()
+def _bound(
+    problem: Problem, parameters: Parameters, edges: Floats, place: Integers, low: Integers,
+    high: Integers,
+) -> None:  # fmt: skip
+    """Fill `low` and `high` by how fast logistic masses fall."""
+    x, offsets, members, claim_figure = (
+        problem.x, problem.offsets, problem.members, problem.claim_figure
+    )  # fmt: skip
+    group, firsts, lasts, mus = problem.group, problem.first, problem.last, parameters.mu
+    figure_rate, slope = math.exp(-parameters.shared[1]), math.exp(-parameters.shared[0])
+    per_place = (place.size - 1) / (x[x.size - 1] - x[0])
+    for p in range(low.size):
+        first, last, mu = firsts[p], lasts[p], mus[group[p]]
+        if last - first <= 2 * STRIDE:
+            low[p], high[p] = first, last
+            continue
+        inner, outer, rising, falling = np.inf, -np.inf, 0.0, 0.0
+        # Of a figure's claims none falls where they repeat it, but it does.
+        slowest_left = slowest_right = figure_rate
+        current, left, right = -1, 0.0, 0.0
+        for m in range(offsets[p], offsets[p + 1]):
+            j = members[m]
+            rate, v = edges[_RATE, j], claim_figure[j]
+            inner, outer = min(inner, edges[_INNER, j]), max(outer, edges[_OUTER, j])
+            on_left = rate if edges[_LOWER, j] > -np.inf else 0.0
+            on_right = rate if edges[_UPPER, j] < np.inf else 0.0
+            rising, falling = rising + on_left, falling + on_right
+            if v >= 0:
+                left = on_left + (left if v == current else 0.0)
+                right = on_right + (right if v == current else 0.0)
+                slowest_left = min(slowest_left, figure_rate - left)
+                slowest_right = min(slowest_right, figure_rate - right)
+                current = v
+        if inner > outer:
+            inner = outer = mu
+        inner, outer = min(inner, x[last - 1]), max(outer, x[first])
+        # The prior's own slack, and a figure's.
+        need_left = need_right = DEPTH + 2.0 * _SLACK
+        for m in range(offsets[p], offsets[p + 1]):
+            j = members[m]
+            if edges[_UPPER, j] < np.inf:
+                need_right += _slack((outer - edges[_UPPER, j]) * edges[_RATE, j])
+            if edges[_LOWER, j] > -np.inf:
+                need_left += _slack((edges[_LOWER, j] - inner) * edges[_RATE, j])
+        down = inner - _reach(need_left, rising + min(slowest_left, 0.0), inner - mu, slope)
+        up = outer + _reach(need_right, falling + min(slowest_right, 0.0), mu - outer, slope)
+        at = min(max(int((down - x[0]) * per_place), 0), place.size - 1)
+        low[p] = max(_LANES * (max(place[at] - 1, 0) // _LANES), first)
+        at = min(max(int((up - x[0]) * per_place) + 1, 0), place.size - 1)
+        high[p] = min(_LANES * ((place[at] + 1 + _LANES) // _LANES), last)
+
+
+@njit(cache=True, error_model="numpy")
+def _centres(x: Floats, edges: Floats) -> Integers:
+    """Stretch of support in which a claim, or the figure it repeats, has its centre.
+
+    Of one that says nothing it is empty.
+    """
+    out = np.empty((2, edges.shape[1]), np.int64)
+    for j in range(edges.shape[1]):
+        out[0, j], out[1, j] = x.size, 0
+        if edges[_INNER, j] <= edges[_OUTER, j]:
+            out[0, j] = np.searchsorted(x, edges[_INNER, j]) - 1
+            out[1, j] = np.searchsorted(x, edges[_OUTER, j]) + 1
+    return out
+
+
+@kernel()
+def _search(
+    problem: Problem, parameters: Parameters, grid: Grid, columns: Integers, centres: Integers,
+    modes: Integers, table: Floats, prior_base: Integers, figure_base: Integers,
+    claim_base: Integers, claim_terms: Floats, spare: int, work: int, width: int, low: Integers,
+    high: Integers,
+) -> None:  # fmt: skip
+    """Fill `low` and `high`, from tables on every STRIDE-th point."""
+    n_support, n_columns = problem.x.size, columns.size
+    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
+    group, firsts, lasts = problem.group, problem.first, problem.last
+    depth = math.exp(-DEPTH)
+    for p in range(low.size):
+        first, last = firsts[p], lasts[p]
+        if last - first <= 2 * STRIDE:
+            low[p], high[p] = first, last
+            continue
+        inner, outer = n_support, 0
+        for m in range(offsets[p], offsets[p + 1]):
+            j = members[m]
+            inner, outer = min(inner, centres[0, j]), max(outer, centres[1, j])
+        # Only columns the floor and the cap allow count; at least one on either side.
+        begin = min((first + STRIDE - 1) // STRIDE, n_columns - 1)
+        end = max(min((last - 1) // STRIDE + 1, n_columns), begin + 1)
+        # From the centres of the claims and of the prior outwards, until there is nothing left.
+        middle = modes[group[p]]
+        start = max(min(inner, middle) // STRIDE - _MARGIN, begin)
+        stop = min(max(outer, middle) // STRIDE + 1 + _MARGIN, end)
+        while True:
+            # Whole vector registers, as far as there are columns.
+            n = min(_LANES * ((stop - start + _LANES - 1) // _LANES), end - begin)
+            start = min(start, end - n)
+            total, _ = products(
+                p, start, n, offsets, members, claim_figure, group, table, prior_base,
+                figure_base, claim_base, claim_terms, spare, work, width,
+            )  # fmt: skip
+            if not LEAST < total < np.inf:
+                start, n = begin, end - begin
+                logarithms(problem, parameters, grid, p, start, n, table, work, width)
+            least, stop = depth * highest(table, work, n), start + n
+            is_open_left = start > begin and table[0, work] >= least
+            is_open_right = stop < end and table[0, work + n - 1] >= least
+            if not is_open_left and not is_open_right:
+                break
+            start -= min(_FURTHER, start - begin) if is_open_left else 0
+            stop += min(_FURTHER, end - stop) if is_open_right else 0
+        left, right = 0, n - 1
+        while table[0, work + left] < least:
+            left += 1
+        while table[0, work + right] < least:
+            right -= 1
+        left, right = left + start, right + start
+        left, right = columns[max(left - 1, 0)], columns[min(right + 1, n_columns - 1)] + 1
+        left, right = max(min(left, inner), 0), max(right, outer)
+        # Whole vector registers: what is left over after them costs more than it adds.
+        left, right = _LANES * (left // _LANES), _LANES * ((right + _LANES - 1) // _LANES)
+        low[p], high[p] = max(left, first), min(right, last)
+
+
+@njit(cache=True, error_model="numpy")
+def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integers]:
+    """First and one past the last point of support that each pattern is summed over.
+
+    Between the outermost centres of its claims a pattern is always summed.
+    """
+    n_patterns, n_support = problem.group.size, problem.x.size
+    columns = np.arange(0, n_support + STRIDE - 1, STRIDE)
+    columns[-1] = n_support - 1
+    low, high = np.zeros(n_patterns, np.int64), np.full(n_patterns, columns.size)
+    edges = _edges(problem, parameters)
+    if problem.family == LOGISTIC and problem.toll_family == LOGISTIC:
+        place = np.searchsorted(
+            problem.x, np.linspace(problem.x[0], problem.x[-1], _FINER * n_support)
+        )
+        _bound(problem, parameters, edges, place, low, high)
+        return low, high
+    grid = Grid(
+        problem.x[columns], problem.bin_lower[columns], problem.bin_upper[columns],
+        problem.bin_width[columns],
+    )  # fmt: skip
+    table, prior_base, figure_base, _, claim_base, claim_terms, spare, work, width = tabulate(
+        problem, parameters, grid, low, high, bool(np.bool_(False))
+    )
+    modes = np.searchsorted(problem.x, parameters.mu)
+    _search(
+        problem, parameters, grid, columns, _centres(problem.x, edges), modes, table,
+        prior_base, figure_base, claim_base, claim_terms, spare, work, width, low, high,
+    )  # fmt: skip
+    return low, high

@@ -1,0 +1,6 @@
+"""The evidence: who claimed what, where, and which claims are set aside and why."""
+
+from tollest.claims.periods import ToDate
+from tollest.claims.table import KINDS, UNBOUNDED, Claims, ClaimsError
+
+__all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError", "ToDate"]

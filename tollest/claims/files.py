@@ -1,0 +1,299 @@
+"""Tables by their columns, wherever they are: a dataframe, CSV or Parquet."""
+
+import codecs
+import gzip
+import itertools
+import re
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from tollest.claims.cells import ClaimsError, Problem, open_frame, shown
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BROKEN = (OSError, EOFError, zlib.error)  # what unpacking a file can raise
+_MOST = 200  # characters of another library's error
+_BLOCK = 1 << 24  # bytes at a time
+_MOST_LINES = 50  # above the names of the columns
+_QUOTE = ord('"')
+_BESIDE = np.isin(np.arange(256), list(b',"\r\n'))  # bytes that can stand outside of a quoted cell
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of which only the columns that are wanted are read.
+
+    Attributes
+    ----------
+    name : str
+        How errors call it.
+    header : tuple of str
+        Names of all its columns.
+    take : callable
+        Reads the columns of some names, each name once.
+    """
+
+    name: str
+    header: tuple[str, ...]
+    take: Callable[[Sequence[str]], "nw.DataFrame[Any]"]
+
+
+def open_table(
+    data: Any,  # noqa: ANN401 - a path or any dataframe
+    encoding: str,
+    first: str | None = None,
+) -> Table:
+    """Look at the columns of a table.
+
+    Parameters
+    ----------
+    data : str, Path or eager dataframe
+        A path that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe.
+    encoding : str
+        That of a CSV file.
+    first : str, optional
+        Name of the first column, for CSV files that have lines of prose above the names of their
+        columns: what stands above it is skipped.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ClaimsError
+        The file cannot be read.
+    FileNotFoundError
+        There is no such file.
+    TypeError
+        `data` is neither a path nor a dataframe in memory.
+    ValueError
+        The name of the file has another ending, or there is no such encoding.
+    """
+    if isinstance(data, str | Path):
+        return _open_file(Path(data), encoding, first)
+    frame, header = open_frame(
+        data, "give the path of a file, or a pandas, polars or pyarrow table held in memory"
+    )
+    return Table("the table", tuple(header), lambda names: frame.select(list(names)))
+
+
+def _open_file(path: Path, encoding: str, first: str | None) -> Table:
+    """Look at the columns of a file."""
+    import narwhals as nw
+
+    name = shown(path.name)
+    if path.name.lower().endswith(".parquet"):
+        header = _parquet(path, None).column_names
+        return Table(name, tuple(header), lambda names: nw.from_native(_parquet(path, names)))
+    if not path.name.lower().endswith((".csv", ".csv.gz")):
+        message = (
+            f"{name} ends in none of .csv, .csv.gz and .parquet; read it into a dataframe, and "
+            "give that"
+        )
+        raise ValueError(message)
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        message = f"encoding is {shown(encoding)}; an encoding is, say, 'utf-8' or 'cp1252'"
+        raise ValueError(message) from None
+    file = _File(path, 0)
+    with path.open("rb"):
+        pass  # that there is no such file is no matter of what is in it
+    if first is not None:
+        file = _File(path, _above(file, first))
+    header = _csv(file, encoding, None)
+    return Table(name, tuple(header), lambda names: nw.from_native(_csv(file, encoding, names)))
+
+
+def _parquet(path: Path, names: Sequence[str] | None) -> Any:  # noqa: ANN401 - pyarrow is untyped
+    """Read columns of a Parquet file, or an empty table with its names."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with path.open("rb") as file:
+        try:
+            if names is None:
+                return parquet.ParquetFile(file).schema_arrow.empty_table()
+            return parquet.read_table(file, columns=list(names))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _unreadable(path, error) from None
+
+
+@dataclass(frozen=True)
+class _File:
+    """A CSV file, and how many of its lines are not of the table."""
+
+    path: Path
+    above: int
+
+    def open(self) -> IO[bytes]:
+        """Open it where the table begins, unpacked as it is read."""
+        file = _unpacked(self.path)
+        for _ in range(self.above):
+            file.readline()
+        return file
+
+
+def _unpacked(path: Path) -> IO[bytes]:
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rb")  # type: ignore[return-value]  # reads as any file does
+    return path.open("rb")
+
+
+def _above(file: _File, first: str) -> int:
+    """Count the lines above the one whose first cell is the name of the first column."""
+
+    def plain(name: str) -> str:
+        return re.sub(r"[\W_]+", "", name).casefold()
+
+    with file.open() as unpacked:
+        for n, line in enumerate(itertools.islice(_lines(unpacked), _MOST_LINES)):
+            if plain(line.decode("ascii", "ignore").split(",")[0]) == plain(first):
+                return n
+    return 0
+
+
+def _csv(file: _File, encoding: str, names: Sequence[str] | None) -> Any:  # noqa: ANN401
+    """Read columns of a CSV file as text, or the names of all."""
+    import pyarrow as pa
+
+    path = file.path
+    try:
+        with file.open() as unpacked:
+            start = unpacked.read(2)
+        if start in _UTF_16 and codecs.lookup(encoding).name == "utf-8":
+            two = f"its first two bytes are those of UTF-16 ({start!r})"
+            raise _undecodable(path, two, "utf-16")
+        # Once, when the names of the columns are read.
+        if names is None and not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+            _check_quotes(file)
+    except _BROKEN as error:
+        raise _unreadable(path, error) from None
+    try:
+        return _parsed(file, encoding, names, use_threads=True)
+    except (pa.ArrowInvalid, UnicodeError) as error:
+        where = _undecoded(file, encoding)
+        if where:
+            raise _undecodable(path, where, "cp1252", encoding) from None
+        if isinstance(error, UnicodeError):
+            raise _unreadable(path, error) from None
+    except _BROKEN as error:
+        raise _unreadable(path, error) from None
+    try:  # by one thread, which counts the rows
+        return _parsed(file, encoding, names, use_threads=False)
+    except pa.ArrowInvalid as error:
+        raise _unreadable(path, error) from None
+
+
+def _parsed(file: _File, encoding: str, names: Sequence[str] | None, *, use_threads: bool) -> Any:  # noqa: ANN401
+    import pyarrow as pa
+    from pyarrow import csv
+
+    reading = csv.ReadOptions(encoding=encoding, use_threads=use_threads)
+    parsing = csv.ParseOptions(newlines_in_values=True)
+    with file.open() as unpacked:
+        if names is None:
+            with csv.open_csv(unpacked, reading, parsing) as reader:
+                return reader.schema.names
+        # As text throughout: a cell that is no number then stays to be named.
+        text = csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False,
+            include_columns=list(names),
+        )  # fmt: skip
+        return csv.read_csv(unpacked, reading, parsing, text)
+
+
+def _check_quotes(file: _File) -> None:
+    """Refuse quotation marks after which rows would be swallowed by a cell.
+
+    A mark opens a cell at its start and closes it at its end; others are doubled. Readers of CSV
+    put up with more, and take what follows a stray mark, rows and all, for one cell.
+    """
+    inside, line, opened, last = False, file.above + 1, 0, b"\n"
+    path = file.path
+    with file.open() as unpacked:
+        while block := unpacked.read(_BLOCK):
+            if not opened and line == 1:
+                block = block.removeprefix(codecs.BOM_UTF8)
+            text = np.frombuffer(last + block, np.uint8)
+            at = np.flatnonzero(text[1:] == _QUOTE) + 1
+            opens = (np.arange(at.size) + inside) % 2 == 0
+            closing = at[~opens]
+            if last == b'"' and not inside:
+                closing = np.append(0, closing)
+            closing = closing[closing + 1 < text.size]
+            stray = np.concatenate(
+                [at[opens][~_BESIDE[text[at[opens] - 1]]], closing[~_BESIDE[text[closing + 1]]]]
+            )
+            if stray.size:
+                line += int((text[1 : int(stray.min()) + 1] == ord("\n")).sum())
+                raise _misquoted(path, line, "within a cell")
+            if opens.any():
+                opened = line + int((text[1 : int(at[opens][-1])] == ord("\n")).sum())
+            line += int((text[1:] == ord("\n")).sum())
+            inside ^= bool(at.size % 2)
+            last = block[-1:]
+    if inside:
+        raise _misquoted(path, opened, "that is never closed")
+
+
+def _misquoted(path: Path, line: int, what: str) -> ClaimsError:
+    return ClaimsError(
+        [
+            Problem(
+                f"{shown(path.name)} cannot be read, and nothing of it was: line {line} has a "
+                f"quotation mark {what}, so that cells and rows would run together. Is it cut "
+                "short? A cell with marks or commas in it stands between marks, and marks in it "
+                "are doubled."
+            )
+        ]
+    )
+
+
+def _undecoded(file: _File, encoding: str) -> str:
+    """Say where a file is not in its encoding; empty where it is, or is not in lines of bytes."""
+    with file.open() as unpacked:
+        for number, line in enumerate(_lines(unpacked), start=file.above + 1):
+            try:
+                line.decode(encoding)
+            except UnicodeDecodeError as error:
+                near = line[max(error.start - 12, 0) : error.start + 12]
+                return f"line {number} has the byte 0x{line[error.start]:02x}, in {near!r}"
+    return ""
+
+
+def _lines(file: IO[bytes]) -> Iterable[bytes]:
+    """Give the lines that can be unpacked."""
+    try:
+        yield from file
+    except _BROKEN:
+        return
+
+
+def _undecodable(path: Path, where: str, other: str, encoding: str = "utf-8") -> ClaimsError:
+    return ClaimsError(
+        [
+            Problem(
+                f"{shown(path.name)} is not in {encoding.upper()}: {where}. Nothing was read. Say "
+                f"which encoding it is in, such as encoding={other!r}, or save it as UTF-8."
+            )
+        ]
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> ClaimsError:
+    said = " ".join(str(error).split())
+    said = said if len(said) <= _MOST else said[:_MOST] + "…"
+    message = (
+        f"{shown(path.name)} cannot be read, and nothing of it was: {said.rstrip('.')}. Is it cut "
+        "short, or is it no such file as its name says?"
+    )
+    return ClaimsError([Problem(message)])

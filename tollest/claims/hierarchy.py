@@ -1,0 +1,222 @@
+"""Reading which locations are parts of which, and checking that what is certain adds up."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest.claims.cells import (
+    BLANK,
+    Cells,
+    ClaimsError,
+    Problem,
+    names_by_location,
+    shown,
+    text_of,
+)
+from tollest.wording import UNBOUNDED
+
+Integers = NDArray[np.int64]
+_MOST_NAMED = 5
+
+
+def read(
+    cells: Cells, location: Integers, locations: Sequence[str], parents: Mapping[Any, Any]
+) -> dict[str, str]:
+    """Whole of each part, from the column ``parent`` and from a mapping beside the table.
+
+    Parameters
+    ----------
+    cells : Cells
+        The table; told of rows that disagree.
+    location : ndarray of int, shape (n_rows,)
+        Location of each row, or `BLANK`.
+    locations : sequence of str
+        Locations with rows.
+    parents : mapping of str to str
+        Wholes by their parts.
+    """
+    if not hasattr(parents, "items"):
+        message = (
+            f"parents is a {type(parents).__name__}; give a mapping of each part to its whole, "
+            "as {'Latakia': 'Coast'}"
+        )
+        raise TypeError(message)
+    given = {text_of(part): text_of(whole) for part, whole in parents.items()}
+    given = {part: whole for part, whole in given.items() if part and whole}
+    wholes, of = names_by_location(
+        cells, "parent", location, len(locations), "a location is a part of one whole"
+    )
+    found = {locations[i]: wholes[of[i]] for i in np.flatnonzero(of != BLANK).tolist()}
+    problems = [
+        Problem(
+            f"parents={{{shown(part)}: {shown(whole)}}}: its rows have the parent "
+            f"{shown(found[part])}; a location is a part of one whole."
+        )
+        for part, whole in given.items()
+        if found.get(part, whole) != whole
+    ]
+    if problems:
+        raise ClaimsError(problems)
+    return found | given
+
+
+def names(complete: Iterable[Any]) -> list[str]:
+    """Names of the wholes that are said to be complete."""
+    if isinstance(complete, str):
+        message = f"complete is the text {shown(complete)}; give a list of names"
+        raise TypeError(message)
+    return [text_of(name) for name in complete]
+
+
+def positions(
+    parent_of: Mapping[str, str], complete: Sequence[str], locations: Sequence[str]
+) -> tuple[Integers, NDArray[np.bool_]]:
+    """Position of each location's whole, and whether its parts are all there are.
+
+    Parameters
+    ----------
+    parent_of : mapping of str to str
+        Wholes by their parts; all of them among `locations`.
+    complete : sequence of str
+        Wholes without an unlisted remainder.
+    locations : sequence of str
+        All locations.
+
+    Raises
+    ------
+    ClaimsError
+        A location is a part of itself, by whatever way, or what is complete has no parts.
+    """
+    if not parent_of and not complete:  # names of a million locations need no positions
+        return np.full(len(locations), BLANK), np.zeros(len(locations), dtype=bool)
+    at = {name: i for i, name in enumerate(locations)}
+    parent = np.full(len(locations), BLANK)
+    for part, whole in parent_of.items():
+        parent[at[part]] = at[whole]
+    is_complete = np.zeros(len(locations), dtype=bool)
+    wholes = set(parent_of.values())
+    problems = [
+        Problem(
+            f"complete names {shown(name)}, which has no parts; name it as the parent of some, "
+            "or leave it out."
+        )
+        for name in complete
+        if name not in wholes
+    ]
+    loop = _loop(parent)
+    if loop:
+        path = " of ".join(shown(locations[i]) for i in [*loop, loop[0]])
+        problems.append(Problem(f"{path}: a whole cannot be a part of its own part."))
+    if problems:
+        raise ClaimsError(problems)
+    is_complete[[at[name] for name in complete]] = True
+    return parent, is_complete
+
+
+def taken(parent: Integers, kept: NDArray[np.bool_]) -> Integers:
+    """Positions among the locations kept; parts of a whole that is not kept are none's."""
+    new = np.append(np.where(kept, np.cumsum(kept) - 1, BLANK), BLANK)
+    return np.asarray(new[parent[kept]], np.int64)
+
+
+def _loop(parent: Integers) -> list[int]:
+    """Locations of which each is a part of the next and the last of the first; none if so."""
+    is_done = np.zeros(parent.size, dtype=bool)
+    for start in np.flatnonzero(parent != BLANK).tolist():
+        path: dict[int, None] = {}
+        place = start
+        while place != BLANK and not is_done[place] and place not in path:
+            path[place] = None
+            place = int(parent[place])
+        if place in path:
+            walked = list(path)
+            return walked[walked.index(place) :]
+        is_done[list(path)] = True
+    return []
+
+
+def check_sums(
+    locations: Sequence[str], parent: Integers, complete: NDArray[np.bool_], cap: Integers,
+    documented: Integers, verified: Integers,
+) -> None:  # fmt: skip
+    """Refuse wholes that cannot hold what is certain of their parts, naming these.
+
+    Parameters
+    ----------
+    locations : sequence of str, length n_locations
+        Their names.
+    parent, complete
+        As `positions` gives them.
+    cap, documented, verified : ndarray of int, shape (n_locations,)
+        The most who can have died, `UNBOUNDED` for no bound; the least; the known toll, or -1.
+
+    Raises
+    ------
+    ClaimsError
+        The known toll or the cap of a whole is less than documented or verified in its parts, or
+        a whole without a remainder is known to be more than its parts can be.
+    """
+    order, parts = upwards(parent)
+    known = verified >= 0
+    least = np.where(known, verified, documented)
+    most = np.where(known, verified, cap)
+    problems = []
+
+    def named(places: list[int], numbers: Integers) -> str:
+        some = [p for p in places if numbers[p] > 0]
+        text = ", ".join(f"{shown(locations[p])} {numbers[p]}" for p in some[:_MOST_NAMED])
+        more = len(some) - _MOST_NAMED
+        return f"{text} and {more} more" if more > 0 else text
+
+    for whole in order:
+        if whole not in parts:
+            continue
+        those = parts[whole]
+        sum_least = int(least[those].sum())
+        unbounded = (most[those] == UNBOUNDED).any() or not complete[whole]
+        sum_most = UNBOUNDED if unbounded else int(most[those].sum())
+        name = shown(locations[whole])
+        if sum_least > most[whole]:
+            what = "known toll" if known[whole] else "cap"
+            problems.append(
+                Problem(
+                    f"the {what} of {name} is {most[whole]}, but at least {sum_least} are certain "
+                    f"in its parts: {named(those, least)}; correct one of them."
+                )
+            )
+        elif sum_most < least[whole]:
+            problems.append(
+                Problem(
+                    f"{least[whole]} are certain in {name}, but its parts, said to be complete, "
+                    f"can have at most {sum_most}: {named(those, most)}; correct one of them, or "
+                    "leave it out of `complete`."
+                )
+            )
+        least[whole] = max(int(least[whole]), sum_least)
+        most[whole] = min(int(most[whole]), sum_most)
+    if problems:
+        raise ClaimsError(problems)
+
+
+def parts_of(parent: Integers) -> dict[int, list[int]]:
+    """Parts of each location that has some, in the order of the locations."""
+    parts: dict[int, list[int]] = {}
+    for place in np.flatnonzero(parent != BLANK).tolist():
+        parts.setdefault(int(parent[place]), []).append(place)
+    return parts
+
+
+def upwards(parent: Integers) -> tuple[list[int], dict[int, list[int]]]:
+    """All locations, parts before their wholes, and the parts of those that have some."""
+    parts = parts_of(parent)
+    return parts_first(np.flatnonzero(parent == BLANK).tolist(), parts), parts
+
+
+def parts_first(roots: Iterable[int], parts: Mapping[int, Sequence[int]]) -> list[int]:
+    """Locations of trees, parts before their wholes: no recursion, for time makes long chains."""
+    order = list(roots)
+    for place in order:  # grows as it is read
+        order += parts.get(place, ())
+    return order[::-1]

@@ -1,0 +1,122 @@
+"""What the sources would have said: claims drawn anew from an estimate."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest._sums.tables import Parameters
+from tollest.claims.counts import Counts
+from tollest.estimation.masses import whole
+from tollest.estimation.results import Estimate
+from tollest.priors import Never
+from tollest.simulation import worlds
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_BLOCK = 64  # replicates whose tolls are drawn together
+
+
+@dataclass(frozen=True, eq=False)
+class Replicate:
+    """One state of the world, and what the sources would have said in it.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        One draw of the continuous unknowns.
+    tolls : ndarray of int, shape (n_locations,)
+        The tolls drawn with them.
+    count : ndarray of int, shape (n_counts,)
+        Counts in place of those of `Counts`, in its order.
+    centre, scatter : ndarray of float, shape (n_counts,)
+        Location and scale, on the log1p axis, of what each source would count for itself.
+    """
+
+    parameters: Parameters
+    tolls: Integers
+    count: Integers
+    centre: Floats
+    scatter: Floats
+
+    def residuals(self, count: Integers) -> Floats:
+        """Standardised residuals of `count`, observed or replicated, shape (n_counts,)."""
+        return np.asarray((np.log1p(count) - self.centre) / self.scatter, np.float64)
+
+
+def replicates(
+    estimate: Estimate, n: int = 1000, *, rng: int | np.random.Generator | None = None
+) -> Iterator[Replicate]:
+    r"""Draw all counts anew, given tolls and unknowns drawn from their posterior.
+
+    .. math::
+        v_i \sim \mathrm{mass}(\cdot; x(N_i) + b_0, s_0), \quad
+        y_{ij} = v_i \text{ with probability } \omega_j, \text{ else }
+        y_{ij} \sim \mathrm{mass}(\cdot; x(N_i) + b_0 + b_j, \sigma_j)
+
+    Tolls stay those of the locations; figures and errors are new. Claims that are not counts
+    are not drawn: what a source would have rounded or bounded is not in the model.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        The posterior.
+    n : int
+        Number of replicates. More than there are draws of theta go through these again, with
+        tolls of their own.
+    rng : int, Generator or None
+        Seed or generator.
+
+    Yields
+    ------
+    Replicate
+
+    Raises
+    ------
+    ValueError
+        If `n` is not a positive whole number.
+
+    Examples
+    --------
+    >>> import pandas as pd, tollest as te
+    >>> table = pd.DataFrame({"location": ["Arden"], "source": ["clinic"], "count": [11]})
+    >>> estimate = te.estimate(te.Claims.from_table(table), rng=1)
+    >>> [len(replicate.count) for replicate in replicates(estimate, 2, rng=1)]
+    [1, 1]
+    """
+    n = whole(n, least=1)
+    rng = np.random.default_rng(rng)
+    flat, counts = estimate.theta.flat, Counts.of(estimate.claims)
+    # Spread over all draws, so that every chain has its share.
+    spread = np.linspace(0, len(flat), n, endpoint=False).astype(np.int64)
+    thetas = flat[spread if n <= len(flat) else np.arange(n) % len(flat)]
+    # A block at a time, so that draws of all tolls are never held.
+    for start in range(0, n, _BLOCK):
+        block = thetas[start : start + _BLOCK]
+        for theta, tolls in zip(block, estimate._draws_given(block, start), strict=True):
+            yield _replicate(estimate, counts, estimate.posterior.parameters(theta), tolls, rng)
+
+
+def _replicate(
+    estimate: Estimate,
+    counts: Counts,
+    parameters: Parameters,
+    tolls: Integers,
+    rng: np.random.Generator,
+) -> Replicate:
+    """Draw figures, then who repeats them, then what the others count."""
+    noise = estimate.model.noise
+    figure_scatter, common_bias = np.exp(parameters.shared[1]), parameters.shared[2]
+    x = np.log1p(tolls) + common_bias
+    centre = x[counts.location] + parameters.bias[counts.voice]
+    scatter = np.exp(parameters.log_scatter)[counts.voice]
+    own = worlds._whole(centre + scatter * noise.rvs(rng, len(centre)))
+    if isinstance(estimate.model.priors.logit_repeat, Never):
+        return Replicate(parameters, tolls, own, centre, scatter)
+    figures = worlds._whole(x + figure_scatter * noise.rvs(rng, len(x)))
+    repeat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
+    is_repeat = rng.random(len(own)) < repeat[counts.voice]
+    count = np.where(is_repeat, figures[counts.location], own)
+    return Replicate(parameters, tolls, count, centre, scatter)

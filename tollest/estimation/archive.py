@@ -1,0 +1,278 @@
+"""Estimates as xarray DataTrees and netCDF files, and back."""
+
+import dataclasses
+import json
+from collections.abc import Hashable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import noise, priors
+from tollest.claims.periods import Span, ToDate
+from tollest.claims.rows import Rows
+from tollest.claims.table import KINDS, Claims
+from tollest.engines import NUTS, AbstractEngine, NestedLaplace, PyMC, ThetaDraws
+from tollest.model.posterior import Model, Posterior
+from tollest.support import Support
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_FORMAT = "tollest estimate 3"
+_KINDS_OF_FILE = {".nc": "netCDF", ".parquet": "Parquet", ".csv": "CSV", ".html": "HTML"}
+_OF_CLAIMS = ("claim_location", "claim_source", "claim_kind", "claim_row")
+
+# Entries of theta as users know them: scales and probabilities, not their logs.
+_NATURAL = {
+    "mu": ("mu", None),
+    "mu_group": ("mu_group", None),
+    "effect": ("effect", None),
+    "log_group_sd": ("group_sd", np.exp),
+    "log_tau": ("tau", np.exp),
+    "bias_mean": ("bias_mean", None),
+    "log_bias_sd": ("bias_sd", np.exp),
+    "bias": ("bias", None),
+    "log_side_sd": ("side_sd", np.exp),
+    "bias_on_side": ("bias_on_side", None),
+    "log_scatter_mean": ("log_scatter_mean", None),
+    "log_log_scatter_sd": ("log_scatter_sd", np.exp),
+    "log_scatter": ("scatter", np.exp),
+    "logit_repeat_mean": ("logit_repeat_mean", None),
+    "log_logit_repeat_sd": ("logit_repeat_sd", np.exp),
+    "logit_repeat": ("repeat", lambda x: 1.0 / (1.0 + np.exp(-x))),
+    "log_figure_scatter": ("figure_scatter", np.exp),
+    "common_bias": ("common_bias", None),
+}
+
+_CLASSES = {
+    cls.__name__: cls
+    for cls in (Model, Support, priors.Priors, priors.Pooled, priors.Never, priors.Source)
+} | {
+    f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
+    for module, names in (
+        (noise, ("Logistic", "Normal", "StudentT")),
+        (priors, ("Normal", "HalfNormal", "Fixed")),
+    )
+    for name in names
+}
+_ENGINES = {f"engines.{cls.__name__}": cls for cls in (NestedLaplace, NUTS, PyMC)}
+_CLASSES |= _ENGINES
+_NAMES = {cls: name for name, cls in _CLASSES.items()}
+
+
+def to_datatree(posterior: Posterior, theta: ThetaDraws, tolls: Integers) -> "xr.DataTree":
+    """Draws of theta and of the tolls, with the claims, in ArviZ's conventions.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The model and the claims.
+    theta : ThetaDraws
+        Draws of theta.
+    tolls : ndarray of int, shape (n_chains, n_draws, n_locations)
+        Joint draws of the tolls.
+    """
+    from arviz_base import from_dict
+
+    claims = posterior.claims
+    data: dict[str, NDArray[Any]] = {}
+    dims: dict[str, list[str]] = {"toll": ["location"]}
+    coords: dict[str, Any] = {"location": list(claims.locations)}
+    members: dict[str, list[str]] = {}
+    columns: dict[str, list[int]] = {}
+    for j, entry in enumerate(posterior.entries):
+        columns.setdefault(entry.name, []).append(j)
+        if entry.member is not None:
+            members.setdefault(entry.name, []).append(entry.member)
+    for name, where in columns.items():
+        natural, transform = _NATURAL[name]
+        values = theta.theta[:, :, where]
+        data[natural] = transform(values) if transform else values
+        if name not in members:
+            data[natural] = data[natural][:, :, 0]
+            continue
+        # Sources with a fixed effect have no entry, so each effect has its own coordinate.
+        dim, full = posterior.dimension(name)
+        if tuple(members[name]) != full:
+            dim = f"{natural}_source"
+        dims[natural], coords[dim] = [dim], members[name]
+    data["toll"] = tolls
+    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+    shape = theta.theta.shape[:2]
+    coords["claim"] = np.arange(claims.n_claims)
+    return from_dict(
+        {
+            "posterior": data,
+            "sample_stats": {"log_density": posterior.log_densities(theta.flat).reshape(shape)},
+            "observed_data": {"lower": claims.lower, "upper": claims.upper},
+            "constant_data": {
+                "claim_location": np.array(claims.locations, dtype=str)[location],
+                "claim_source": np.array(claims.sources, dtype=str)[claims.source_index],
+                "claim_kind": np.array(KINDS, dtype=str)[claims.kind],
+                "claim_row": claims.row,
+                "documented": claims.documented,
+                "verified": claims.verified,
+                "cap": claims.cap,
+            },
+        },
+        coords=coords,
+        dims=dims
+        | {name: ["claim"] for name in ("lower", "upper", *_OF_CLAIMS)}
+        | {name: ["location"] for name in ("documented", "verified", "cap")},
+        attrs={"posterior": {"inference_library": "tollest", "method": theta.summary}},
+    )
+
+
+def totals_datatree(names: tuple[Hashable, ...], samples: Integers) -> "xr.DataTree":
+    """Draws of totals in ArviZ's conventions, as one chain."""
+    from arviz_base import from_dict
+
+    coords = {"label": [str(name) for name in names]}
+    return from_dict(
+        {"posterior": {"total": samples[None]}}, coords=coords, dims={"total": ["label"]}
+    )
+
+
+def save(
+    posterior: Posterior,
+    theta: ThetaDraws,
+    entropy: int,
+    tree: "xr.DataTree",
+    path: str | Path,
+    seed: int | None = None,
+    engine: AbstractEngine | None = None,
+) -> None:
+    """Write `tree`, with all that `load` needs beside it, to a netCDF file.
+
+    An engine that `is_plain` does not say is left out.
+    """
+    import xarray as xr
+
+    claims = posterior.claims
+    rows = {}
+    for item in dataclasses.fields(Rows):
+        value = getattr(claims._rows, item.name)
+        rows[item.name] = (
+            value.astype("datetime64[D]").astype(np.int64) if item.name == "date" else value
+        )
+    arrays = {
+        k: ([f"dim_{k}_{i}" for i in range(v.ndim)], v)
+        for k, v in rows.items()
+        if isinstance(v, np.ndarray)
+    }
+    plain = {k: v for k, v in rows.items() if not isinstance(v, np.ndarray)}
+    plain["to_date"] = dataclasses.asdict(claims._rows.to_date)
+    known_by = None if np.isnat(claims._known_by) else str(claims._known_by)
+    described = dataclasses.asdict(dataclasses.replace(theta, theta=np.zeros((0, 0, 0))))
+    described.pop("theta")
+    header = {
+        "format": _FORMAT, "version": version("tollest"), "entropy": entropy, "seed": seed,
+        "model": _encoded(posterior.model), "theta": described, "claims": plain,
+        "known_by": known_by, "left_out": list(claims._left_out),
+        "engine": _encoded(engine) if is_plain(engine) else None,
+    }  # fmt: skip
+    state = xr.Dataset(
+        arrays | {"theta": (("theta_chain", "theta_draw", "theta_entry"), theta.theta)},
+        attrs={"header": json.dumps(header)},
+    )
+    out = tree.copy()
+    out["tollest"] = xr.DataTree(state)
+    out.to_netcdf(path, engine="h5netcdf")
+
+
+def check_path(path: str | Path, ending: str = ".nc") -> None:
+    """Refuse a place that no file of a kind can be written to, before the work of writing it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If the name does not end in `ending`.
+    """
+    path = Path(path)
+    if path.suffix != ending:
+        kind = _KINDS_OF_FILE[ending]
+        raise ValueError(
+            f"{path.name!r} does not end in {ending}, as the name of a {kind} file does."
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(path.parent)!r}; make it first.")
+
+
+def is_plain(engine: AbstractEngine | None) -> bool:
+    """Whether an engine is one of this library's, and so are those it goes on to.
+
+    One that holds draws of its own, as `engines.FromTrace`, is not: nothing but its settings is
+    kept of an engine.
+    """
+    if type(engine) not in _ENGINES.values():
+        return False
+    return not isinstance(engine, NestedLaplace) or is_plain(engine.otherwise)
+
+
+def load(
+    path: str | Path,
+) -> tuple[Posterior, ThetaDraws, int, int | None, AbstractEngine | None]:
+    """Read what `save` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file was not written by `save`.
+    """
+    import xarray as xr
+
+    if not Path(path).exists():
+        raise FileNotFoundError(f"there is no file {str(path)!r}.")
+    try:
+        state = xr.load_dataset(path, group="tollest", engine="h5netcdf")
+        header = json.loads(state.attrs["header"])
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{str(path)!r} holds no estimate saved by tollest.") from error
+    if header["format"] != _FORMAT:
+        raise ValueError(f"{str(path)!r} is of the format {header['format']!r}, not {_FORMAT!r}.")
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(Rows):
+        if item.name in header["claims"]:
+            value = header["claims"][item.name]
+            values[item.name] = tuple(value) if isinstance(value, list) else value
+        else:
+            values[item.name] = state[item.name].to_numpy()
+    values["date"] = values["date"].astype("datetime64[D]")
+    values["spans"] = {k: (place, Span(*days)) for k, (place, days) in values["spans"].items()}
+    values["set_aside"] = {int(row): reason for row, reason in values["set_aside"].items()}
+    values["to_date"] = ToDate(**values["to_date"])
+    known_by = np.datetime64(header["known_by"] or "NaT", "D")
+    left_out = tuple((row, reason) for row, reason in header["left_out"])
+    claims = Claims._resolve(Rows(**values), known_by, left_out)
+    described = header["theta"] | {"doubts": tuple(header["theta"]["doubts"])}
+    theta = ThetaDraws(state["theta"].to_numpy(), **described)
+    posterior = Posterior(_decoded(header["model"]), claims)
+    engine: AbstractEngine | None = _decoded(header["engine"])
+    return posterior, theta, header["entropy"], header["seed"], engine
+
+
+def _encoded(value: Any) -> Any:  # noqa: ANN401 - a tree of dataclasses and numbers
+    """Write a dataclass as JSON: its class by name, its fields by theirs."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: _encoded(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"class": _NAMES[type(value)], "fields": fields}
+    if hasattr(value, "items"):
+        return {"class": "mapping", "fields": {k: _encoded(v) for k, v in value.items()}}
+    return value
+
+
+def _decoded(value: Any) -> Any:  # noqa: ANN401 - a tree of dataclasses and numbers
+    if not isinstance(value, dict):
+        return value
+    fields = {k: _decoded(v) for k, v in value["fields"].items()}
+    return fields if value["class"] == "mapping" else _CLASSES[value["class"]](**fields)

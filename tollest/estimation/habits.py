@@ -1,0 +1,92 @@
+"""What draws of theta say of the sources: biases, scatters, probabilities of repeating."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest.estimation.masses import check_interval
+from tollest.model.transforms import Layout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_SHARED = ("log_tau", "log_figure_scatter", "common_bias")
+
+
+def values(layout: Layout, flat: Floats, name: str) -> Floats:
+    """Draws of one of the kernels' parameters.
+
+    Parameters
+    ----------
+    layout : Layout
+        Theta as the compiled functions know it.
+    flat : ndarray of float, shape (n_draws, n_theta)
+        Draws of theta.
+    name : str
+        ``"mu"``, ``"bias"``, ``"log_scatter"`` or ``"logit_repeat"``; ``"log_tau"``,
+        ``"log_figure_scatter"`` or ``"common_bias"``.
+
+    Returns
+    -------
+    ndarray of float, shape (n_draws, size), or (n_draws,) for the last three
+    """
+    if name in _SHARED:
+        at = _SHARED.index(name)
+        index, fixed = layout.position.shared[at : at + 1], layout.fixed.shared[at : at + 1]
+    else:
+        index, fixed = getattr(layout.position, name), getattr(layout.fixed, name)
+    columns = index.astype(np.int64)
+    drawn = np.where(columns >= 0, flat[:, columns], fixed)
+    return drawn[:, 0] if name in _SHARED else drawn
+
+
+def natural(layout: Layout, flat: Floats, *, never: bool) -> dict[str, Floats]:
+    """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources).
+
+    `layout` is that of sources. `never` says that no source repeats the figure.
+    """
+    logit = values(layout, flat, "logit_repeat")
+    return {
+        "bias": np.exp(values(layout, flat, "bias")),
+        "scatter": np.exp(values(layout, flat, "log_scatter")),
+        "repeat": np.zeros_like(logit) if never else 1.0 / (1.0 + np.exp(-logit)),
+    }
+
+
+def table(
+    sources: tuple[str, ...] | tuple[tuple[str, str], ...],
+    n_claims: Integers,
+    habits: dict[str, Floats],
+    ci_prob: float,
+) -> "pd.DataFrame":
+    """Habits with their intervals and the claims they are known from, by source or by side."""
+    frame = intervals(_index(sources), habits, ci_prob)
+    frame["n_claims"] = n_claims
+    return frame
+
+
+def intervals(index: "pd.Index", drawn: dict[str, Floats], ci_prob: float) -> "pd.DataFrame":
+    """Medians with their equal-tailed intervals; of each name (n_draws, n_rows) are drawn."""
+    import pandas as pd
+
+    check_interval(ci_prob, "eti")
+    columns: dict[str, NDArray[np.generic]] = {}
+    ends = (0.5, 0.5 - ci_prob / 2, 0.5 + ci_prob / 2)
+    for name, values in drawn.items():
+        middle, lower, upper = np.quantile(values, ends, axis=0)
+        columns |= {name: middle, f"{name}_lower": lower, f"{name}_upper": upper}
+    frame = pd.DataFrame(columns, index=index)
+    frame.attrs.update(ci_prob=ci_prob, ci_kind="eti")
+    return frame
+
+
+def _index(sources: tuple[str, ...] | tuple[tuple[str, str], ...]) -> "pd.Index":
+    import pandas as pd
+
+    if sources and not isinstance(sources[0], str):
+        return pd.MultiIndex.from_tuples(sources, names=["source", "side"])
+    return pd.Index(sources, name="source")

@@ -1,0 +1,96 @@
+"""What must be said beside some tolls: what their intervals take on trust, and from whom."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest.claims.table import KINDS, Claims
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DOMINATES = "The prior dominates"  # what begins the remark on intervals that are the prior's
+
+_DOMINATED = 0.5  # share of the prior above which an interval is called the prior's
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing to be said of some locations.
+
+    Attributes
+    ----------
+    of_one : str
+        As a sentence on one location.
+    of_several : str
+        As the beginning of a sentence that goes on with their names.
+    locations : tuple of str
+        The locations, at least one.
+    """
+
+    of_one: str
+    of_several: str
+    locations: tuple[str, ...]
+
+
+def remarks(claims: Claims, table: "pd.DataFrame") -> tuple[Remark, ...]:
+    """Remarks on locations whose tolls need a second look; none where nothing is to be said.
+
+    Parameters
+    ----------
+    claims : Claims
+        The evidence.
+    table : pandas.DataFrame
+        As `Estimate.table` gives it.
+    """
+    names = np.array(claims.locations, dtype=object)
+    return tuple(
+        Remark(of_one, of_several, tuple(names[where].tolist()))
+        for of_one, of_several, where in _marked(claims, table)
+        if where.any()
+    )
+
+
+def _marked(claims: Claims, table: "pd.DataFrame") -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """Give every remark with the locations it is on, shape (n_locations,)."""
+    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+
+    def any_of(which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.bincount(location[which], minlength=claims.n_locations) > 0
+
+    verified = claims.verified >= 0
+    is_open = np.isinf(table["mean"].to_numpy())
+    dominated = (table["prior_share"].to_numpy() > _DOMINATED) & ~is_open
+    yield f"{DOMINATES} this interval.", DOMINATES, dominated
+    yield (
+        "No claim or cap bounds the toll from above, so the upper bound is the prior's.",
+        "No claim or cap bounds from above, so the upper bound is the prior's:",
+        is_open,
+    )
+    at_most = claims.kind == KINDS.index("at_most")
+    bounded = any_of(at_most & (claims.upper > 0)) & ~any_of(~at_most | (claims.upper == 0))
+    yield (
+        "No claim says that anybody died, only that no more did than some number; median and "
+        "lower bound are the prior's.",
+        'Only claims of "at most", so that median and lower bound are the prior\'s:',
+        bounded & ~verified & (claims.documented == 0),
+    )
+    # A claim of "no more than 30" beside a denial does not soften it.
+    loose = (claims.upper > 0) & ~at_most
+    denied = any_of(claims.upper == 0) & ~any_of(loose) & ~verified & (claims.documented == 0)
+    yield (
+        "All claims are of no deaths; the interval assumes that a denial errs like any other "
+        "count.",
+        "Only claims of no deaths (the interval assumes that a denial errs like any other count):",
+        denied,
+    )
+    above = any_of(claims.lower > claims.cap[location]) & ~verified
+    yield "A claim is above the cap.", "Claims above the cap of", above
+    yield (
+        "The toll is verified, not estimated.",
+        "The toll is verified, not estimated:",
+        verified,
+    )

@@ -1,0 +1,231 @@
+r"""A few points of theta that stand in for all draws, where tolls of many patterns are wanted.
+
+Where claims are many, sources are known but for what all get wrong alike, which no claim tells.
+Let :math:`b` be that, the mean of what is wrong over all claims. What an average owes to it is
+summed at the nodes of a Gauss quadrature of its draws [1]_. What it owes to the rest, by how much
+a draw strays from its regression on :math:`b`, is taken from draws near each node, shifted so that
+their mean is that of all; or left out where it is little. With :math:`r` that much, in units of a
+scatter, it is about :math:`0.3 r^2` of a probability, and over M draws that over
+:math:`\sqrt M`.
+
+Which patterns need how many is a guess, so there are always two sets that share neither nodes nor
+draws: where they disagree, neither is good enough.
+
+References
+----------
+.. [1] Golub, G. H., Welsch, J. H. (1969). Calculation of Gauss quadrature rules. *Mathematics of
+   Computation* 23(106), 221-230. https://doi.org/10.1090/S0025-5718-69-99647-1
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest._sums.tables import Parameters, Problem
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Most that a probability should be off by.
+OFF = 0.0015
+_SAME = 1e-12  # of the largest, what is no difference
+
+
+class Level(NamedTuple):
+    """How many points stand in for all draws."""
+
+    n_nodes: int  # of one set; of the other there is one more
+    n_draws: int  # of both together, or 0: one set at the means, the other at a draw a node
+
+    @property
+    def cost(self) -> int:
+        """Evaluations of both sets."""
+        return max(self.n_draws, 2 * self.n_nodes + 1)
+
+
+# By what sources get wrong alike, up to so much of what a pattern's toll is known to; and by what
+# is left of each, up to so many draws.
+_ALIKE = ((1.5, 8), (3.0, 16))
+_DRAWS = (0, 32, 128)
+LEVELS = tuple(Level(nodes, n) for _, nodes in _ALIKE for n in _DRAWS)
+
+
+type Weighted = tuple[list[Parameters], Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Draws of theta of the same weight, as what kernels take.
+
+    Parameters
+    ----------
+    problem : Problem
+        The claims.
+    points : list of Parameters
+        The draws.
+    """
+
+    problem: Problem
+    points: list[Parameters]
+
+    @cached_property
+    def _stacked(self) -> Parameters:
+        """Parameters of all draws, each of shape (n_draws, ...)."""
+        return Parameters(*map(np.array, zip(*self.points, strict=True)))
+
+    @cached_property
+    def _alike(self) -> Floats:
+        """What claims get wrong on average, less its mean; shape (n_draws,)."""
+        problem, draws = self.problem, self._stacked
+        n_claims = np.bincount(problem.claim_voice[problem.members], minlength=draws.bias.shape[1])
+        shares = n_claims / max(problem.members.size, 1)
+        shift = draws.bias @ shares + draws.shared[:, 2]
+        deviation = shift - shift.mean()
+        none = float(np.abs(deviation).max()) <= _SAME * max(1.0, float(np.abs(shift).max()))
+        return np.zeros(shift.size) if none else np.asarray(deviation, np.float64)
+
+    def _slope(self, columns: Floats) -> Floats:
+        """Slope of each column by what is wrong alike."""
+        alike = self._alike
+        centred = columns - columns.mean(axis=0)
+        return np.asarray(alike @ centred / max(float(alike @ alike), 1e-300), np.float64)
+
+    def _apart(self, columns: Floats) -> Floats:
+        """Spread of each column about its regression on what is wrong alike."""
+        rest = columns - np.outer(self._alike, self._slope(columns))
+        return np.asarray(rest.std(axis=0), np.float64)
+
+    def every(self) -> Weighted:
+        """Every draw, and its weight."""
+        return self.points, np.full(len(self.points), 1.0 / len(self.points))
+
+    def few(self, level: Level) -> tuple[Weighted, Weighted]:
+        """Two sets of points with their weights, each of which stands in for all draws."""
+        nodes = level.n_nodes
+        if level.n_draws == 0:
+            return self._set(nodes, 0, 0.0), self._set(nodes + 1, nodes + 1, 0.5)
+        half = level.n_draws // 2
+        return self._set(nodes, half, 0.25), self._set(nodes + 1, half, 0.75)
+
+    def _set(self, n_nodes: int, n_draws: int, offset: float) -> Weighted:
+        """Nodes, each with draws near it in proportion to its weight, or with none.
+
+        `offset` in [0, 1) says which of them: sets of different ones share few draws.
+        """
+        rows, alike = np.concatenate(self._stacked, axis=1), self._alike
+        mean, slope = rows.mean(axis=0), self._slope(rows)
+        nodes, weights = quadrature(alike, n_nodes)
+        out = mean + np.outer(nodes, slope)
+        if n_draws:
+            ends = np.rint(np.cumsum(weights) * alike.size).astype(np.int64)
+            order, start = np.argsort(alike, kind="stable"), 0
+            of_node, chosen = [], []
+            for k, end in enumerate(ends):
+                # At least the draw there is at the node.
+                near = order[min(start, alike.size - 1) : max(end, start + 1)]
+                n = min(max(round(n_draws * weights[k]), 1), near.size)
+                at = (np.arange(n) + offset) * near.size / n
+                chosen.append(near[at.astype(np.int64)])
+                of_node.append(np.full(n, k))
+                start = end
+            which, node = np.concatenate(chosen), np.concatenate(of_node)
+            weights = weights[node] / np.bincount(node)[node]
+            rest = rows[which] - mean - np.outer(alike[which], slope)
+            out = out[node] + rest - weights @ rest
+        ends = np.cumsum([array.size for array in self.points[0]])[:-1]
+        return [Parameters(*np.split(row, ends)) for row in out], weights
+
+    def levels(self) -> Integers:
+        """Place in `LEVELS` of what each pattern needs, one past the last for all draws.
+
+        Shape (n_patterns,).
+        """
+        problem, draws, (apart, alike) = self.problem, self._stacked, self._of_claims()
+        of_group = np.maximum(
+            self._apart(draws.mu) / self._scale(0), self._apart(draws.shared[:, :1])
+        )
+        # Together claims tell a toll the better the more there are.
+        together = np.sqrt(_over(problem, alike**2, np.add))
+        worst = np.maximum(_over(problem, apart, np.maximum), of_group[problem.group])
+        needed = np.square(0.3 * worst**2 / OFF)
+        by_draws = np.where(needed <= 1.0, 0, np.searchsorted(_DRAWS[1:], needed) + 1)
+        by_nodes = np.searchsorted([most for most, _ in _ALIKE], together)
+        few = (by_draws < len(_DRAWS)) & (by_nodes < len(_ALIKE))
+        out = np.where(few, by_nodes * len(_DRAWS) + by_draws, len(LEVELS))
+        dear = [i for i, level in enumerate(LEVELS) if level.cost >= len(self.points)]
+        out[np.isin(out, dear)] = len(LEVELS)
+        return np.asarray(out, np.int64)
+
+    def _of_claims(self) -> tuple[Floats, Floats]:
+        """How little is known of each member's source, apart from others and alike, in scatters.
+
+        Or of the figure that it may repeat, where that is less. Shape (n_members,) each.
+        """
+        problem, draws = self.problem, self._stacked
+        voice: Integers = problem.claim_voice[problem.members]
+        states = problem.claim_figure[problem.members]
+        shift = draws.bias + draws.shared[:, 2:]
+        scatter = np.exp(draws.log_scatter.mean(axis=0))
+        # Log odds matter by the probability they stand for; where sources state the same number,
+        # by themselves. A source that never repeats has none.
+        logit = np.clip(draws.logit_repeat, -700.0, 700.0)
+        known = [
+            self._apart(shift) / scatter, self._apart(draws.log_scatter),
+            self._apart(1.0 / (1.0 + np.exp(-logit))),
+        ]  # fmt: skip
+        apart = np.asarray(np.max(known, axis=0), np.float64)[voice]
+        first = np.zeros(voice.size + 1, bool)
+        first[problem.offsets[:-1]] = True
+        same = (states[1:] == states[:-1]) & (states[1:] >= 0) & ~first[1:-1]
+        agrees = np.append(same, False) | np.append(False, same)
+        apart[agrees] = np.maximum(apart, self._apart(logit)[voice])[agrees]
+        of_shared = self._apart(draws.shared)
+        figure = max(float(of_shared[2]) / self._scale(1), float(of_shared[1]))
+        apart[states >= 0] = np.maximum(apart, figure)[states >= 0]
+
+        spread = float(self._alike.std())
+        alike: Floats = (np.abs(self._slope(shift)) * spread / scatter)[voice]
+        of_figure = float(np.abs(self._slope(draws.shared))[2]) * spread / self._scale(1)
+        alike[states >= 0] = np.maximum(alike, of_figure)[states >= 0]
+        return apart, alike
+
+    def _scale(self, i: int) -> float:
+        """Typical scale whose log is the parameter `i` of those that all share."""
+        return float(np.exp(self._stacked.shared[:, i].mean()))
+
+
+def _over(problem: Problem, values: Floats, function: np.ufunc) -> Floats:
+    """Join values of members by pattern, 0 where it has none; shape (n_patterns,)."""
+    # One more at the end, for patterns without claims there.
+    out = function.reduceat(np.append(values, 0.0), problem.offsets[:-1])
+    out[np.diff(problem.offsets) == 0] = 0.0
+    return np.asarray(out, np.float64)
+
+
+def quadrature(values: Floats, n_nodes: int) -> tuple[Floats, Floats]:
+    """Nodes and weights with the first moments of values of mean zero and the same weight.
+
+    Both of shape (n_nodes,), or of fewer where there are no more different values; nodes ascend.
+    """
+    scale = float(np.abs(values).max())
+    if scale == 0.0:
+        return np.zeros(1), np.ones(1)
+    basis = [np.full(values.size, values.size**-0.5)]
+    diagonal: list[float] = []
+    beside: list[float] = []
+    while True:
+        rest = values / scale * basis[-1]
+        diagonal.append(float(rest @ basis[-1]))
+        # Twice: the first time rounding leaves a little of them.
+        for vector in basis + basis:
+            rest = rest - (rest @ vector) * vector
+        length = float(np.linalg.norm(rest))
+        if len(diagonal) == n_nodes or length < 1e-8:
+            break
+        beside.append(length)
+        basis.append(rest / length)
+    nodes, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
+    return scale * nodes, vectors[0] ** 2

@@ -1,0 +1,985 @@
+"""From claims to tolls: `estimate`, and the `Estimate` it returns."""
+
+import difflib
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tollest import _text
+from tollest import audit as audits
+from tollest import baselines as rules
+from tollest._progress import Reporter
+from tollest._sums import marginal
+from tollest._sums.threads import threaded
+from tollest.claims.hierarchy import upwards
+from tollest.claims.table import UNBOUNDED, Claims
+from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
+from tollest.engines._whitening import settled_for_tolls
+from tollest.engines.laplace import round_size
+from tollest.estimation import archive, averages, habits
+from tollest.estimation.masses import (
+    Masses,
+    TollMasses,
+    several_quantiles,
+    whole,
+)
+from tollest.estimation.remarks import remarks
+from tollest.estimation.totals import Totals, labelled
+from tollest.identification import Identification, identify
+from tollest.model.patterns import levels
+from tollest.model.posterior import Model, Posterior
+from tollest.priors import Never
+from tollest.report import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from narwhals.typing import IntoDataFrame
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_SHARDS = 32  # stretches of patterns, or of draws, that threads take one by one
+_FEW = 256  # patterns
+_MOST_DRAWS = 4_000_000  # tolls drawn in the same pass as their masses
+
+
+class DoubtfulEstimate(UserWarning):
+    """An estimate whose computation is not good enough to be relied on."""
+
+
+def estimate(
+    claims: Claims,
+    *,
+    model: Model | None = None,
+    engine: AbstractEngine | None = None,
+    rng: int | np.random.Generator | None = None,
+    progress: bool = True,
+) -> "Estimate":
+    """Posterior of the tolls of all locations, and of the sources' habits, given claims.
+
+    Parameters
+    ----------
+    claims : Claims
+        The evidence.
+    model : Model, optional
+        The assumptions; ``Model()`` if left out.
+    engine : engine, optional
+        How to compute; ``engines.NestedLaplace()`` if left out, which goes on to NUTS by itself.
+    rng : int, numpy.random.Generator or None
+        The same seed gives the same answer, on any number of threads.
+    progress : bool
+        Whether to show progress, on standard error, after two seconds.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another type, such as a dataframe in place of claims.
+    ValueError
+        If `rng` is negative, or the model names a source that makes no claim.
+
+    Warns
+    -----
+    DoubtfulEstimate
+        If the computation is not good enough; the estimate repeats it wherever it is shown.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"location": ["Arden"], "source": ["clinic"], "count": [11]})
+    >>> tolls = estimate(Claims.from_table(table), rng=1).table(ci_prob=0.9)
+    >>> bool(tolls.loc["Arden", "lower"] < 11 < tolls.loc["Arden", "upper"])
+    True
+    """
+    _check_arguments(claims, model, engine, rng)
+    posterior = (model or Model()).given(claims)
+    generator = np.random.default_rng(rng)
+    engine_rng, draws_rng = generator.spawn(2)
+    with Reporter(progress) as reporter:
+        engine = engine or NestedLaplace()
+        theta = engine.run(posterior, engine_rng, reporter)
+        reporter.update("Tolls", 1.0)
+        centre = np.median(theta.flat, axis=0)
+        posterior = settled_for_tolls(posterior, centre)
+        seed = int(rng) if isinstance(rng, int | np.integer) else None
+        result = Estimate(posterior, theta, int(draws_rng.integers(2**63)), seed, engine)
+        result._masses  # noqa: B018 - computed while progress is shown
+    if theta.doubts:
+        warnings.warn(" ".join(theta.doubts), DoubtfulEstimate, stacklevel=2)
+    return result
+
+
+def _check_arguments(claims: object, model: object, engine: object, rng: object) -> None:
+    """Refuse arguments of other types, and say what to give instead."""
+    if not isinstance(claims, Claims):
+        kind = type(claims).__name__
+        raise TypeError(f"claims is a {kind}; use Claims.from_table(table) or Claims.read(path).")
+    if not (model is None or isinstance(model, Model)):
+        raise TypeError(f"model is {model!r}; give a Model, such as Model().")
+    runs = callable(getattr(engine, "run", None)) and not isinstance(engine, type)
+    if not (engine is None or runs):
+        raise TypeError(f"engine is {engine!r}; give an engine, such as engines.NUTS().")
+    whole_number = isinstance(rng, int | np.integer) and not isinstance(rng, bool)
+    if not (rng is None or whole_number or isinstance(rng, np.random.Generator)):
+        raise TypeError(f"rng is {rng!r}; it is a whole number, a numpy Generator or None.")
+    if isinstance(rng, int | np.integer) and rng < 0:
+        raise ValueError(f"rng is {rng}; a seed is 0 or more.")
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Posterior of the tolls: intervals, mass functions, totals, sources and draws.
+
+    Made by `estimate`. Mass functions of single tolls are exact given each draw of theta and
+    are averaged over the draws; totals come from joint draws.
+
+    Attributes
+    ----------
+    posterior : Posterior
+        The model and the claims.
+    theta : ThetaDraws
+        Draws of the continuous unknowns, and how they were made.
+    entropy : int
+        Seed of the joint draws.
+    seed : int or None
+        The whole number that `estimate` was given as `rng`, from which it gives all of this
+        again; None where it was given another `rng`, or none.
+    engine : engine or None
+        How theta was drawn, with all settings; None where that is not known, as after loading
+        an estimate by an engine that is not of `tollest.engines`, or holds draws of its own.
+    """
+
+    posterior: Posterior
+    theta: ThetaDraws
+    entropy: int
+    seed: int | None = None
+    engine: AbstractEngine | None = None
+
+    @property
+    def claims(self) -> Claims:
+        """The evidence."""
+        return self.posterior.claims
+
+    @property
+    def model(self) -> Model:
+        """The assumptions, with the support that sums over tolls ran on."""
+        return self.posterior.model
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the computation should not be relied on; empty where it can be."""
+        return self.theta.doubts
+
+    @cached_property
+    def _used(self) -> Floats:
+        """Draws of theta that tolls are averaged over, shape (n_used, n_theta)."""
+        flat = self.theta.flat
+        n_used = min(len(flat), round_size(self.posterior))
+        return flat[np.linspace(0, len(flat) - 1, n_used).astype(np.int64)]
+
+    @cached_property
+    def _masses(self) -> Masses:
+        """Posterior mass function of each pattern's toll."""
+        return self._averaged[0]
+
+    @cached_property
+    def _averaged(self) -> tuple[Masses, Integers | None]:
+        """Mass functions, and with few patterns a joint draw for each theta in the same pass."""
+        posterior = self.posterior
+        problem, n_locations = posterior.problem, self.claims.n_locations
+        nested, apart = posterior.nested, posterior.apart
+        n_patterns, n_support, n_used = problem.group.size, problem.x.size, len(self._used)
+        # Threads hold the masses of all nodes, each its own.
+        is_wide = nested is not None and nested.problem.x.size * nested.trees.n_nodes > _MOST_DRAWS
+        if n_patterns > _FEW or n_used * n_locations > _MOST_DRAWS or is_wide:
+            return averages.of_patterns(posterior, self._used), None
+        # Tables are made anew for every shard and draw, so few patterns are one shard, and
+        # threads share the draws instead.
+        points = [posterior.parameters(theta) for theta in self._used]
+        out = np.zeros((n_patterns, n_support))
+        of_nodes = np.zeros((nested.trees.n_nodes, nested.problem.x.size) if nested else (0, 0))
+        index, within = np.zeros((n_used, n_locations), np.int64), np.zeros((n_used, n_locations))
+        # Patterns come before wholes and parts.
+        order = np.argsort(posterior.patterns, kind="stable")[: apart.size]
+        nested_draws = np.empty((n_used, n_locations - apart.size), np.int64)
+
+        def masses(first: int) -> tuple[Floats, Floats]:
+            part, nodes = np.zeros_like(out), np.zeros_like(of_nodes)
+            for i in range(first, n_used, _SHARDS):
+                if apart.size:
+                    marginal.tolls(
+                        problem, points[i], 1.0 / n_used, part, posterior.patterns, order,
+                        self._uniform(i), index[i], within[i], np.empty(0),
+                    )  # fmt: skip
+                if nested:
+                    stream = self._stream_of_trees(i)
+                    nested_draws[i] = nested.draw(points[i], stream, 1.0 / n_used, nodes)
+            return part, nodes
+
+        for part, nodes in threaded(masses, list(range(_SHARDS))):
+            out += part
+            of_nodes += nodes
+        if nested:
+            out = np.concatenate([out, nested.on_bins(of_nodes, *posterior.bins)])
+        averaged = TollMasses(*posterior.bins, out)
+        rows = np.tile(posterior.patterns, n_used)
+        drawn = averaged.place(rows, index.ravel(), within.ravel()).reshape(n_used, n_locations)
+        if nested:
+            drawn[:, nested.places] = nested_draws
+        return averaged, drawn
+
+    def _uniform(self, i: int) -> Floats:
+        """Numbers that draw ``i`` is made of, one a location.
+
+        A stream a draw, read off by location: neither threads nor shards can matter.
+        """
+        return np.random.default_rng((self.entropy, i)).random(self.claims.n_locations)
+
+    def _stream_of_trees(self, i: int) -> np.random.Generator:
+        """Numbers that draw ``i`` of wholes and parts is made of."""
+        return np.random.default_rng((self.entropy, i, 1))
+
+    def _of_locations(self, per_pattern: NDArray[np.generic]) -> "pd.Series":
+        import pandas as pd
+
+        index = pd.Index(self.claims.locations, name="location")
+        return pd.Series(per_pattern[self.posterior.patterns], index=index)
+
+    def table(self, ci_prob: float = 0.9, ci_kind: str = "eti") -> "pd.DataFrame":
+        """Tolls of all locations with their credible intervals.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the interval.
+        ci_kind : {"eti", "hdi"}
+            Equal tails, or the shortest interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by location, with the columns
+
+            ``median, lower, upper, mean``
+                Of the toll, in deaths. The mean is infinite where neither a claim nor a cap
+                bounds the toll from above: there it is the prior's.
+            ``n_claims, n_figures``
+                Claims in evidence, and distinct numbers among them.
+            ``documented``
+                Deaths that are certain; never an estimate.
+            ``prior_share``
+                Variance of the log toll over its variance before any claim on the location:
+                near 0 the claims speak, near 1 the prior.
+            ``common_bias_share``
+                Share of that variance owed to the bias common to all sources.
+
+            ``attrs`` names `ci_prob` and `ci_kind`.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` or `ci_kind` is none.
+        """
+        asked = (ci_prob, ci_kind)
+        if asked not in self._last_table:
+            made = self._tabulated(ci_prob, ci_kind)
+            self._last_table.clear()
+            self._last_table[asked] = made
+        return self._last_table[asked].copy(deep=False)  # copied where it is written to
+
+    @cached_property
+    def _last_table(self) -> "dict[tuple[float, str], pd.DataFrame]":
+        """The last table that was made, by its level and kind: reports ask for it repeatedly."""
+        return {}
+
+    def _tabulated(self, ci_prob: float, ci_kind: str) -> "pd.DataFrame":
+        import pandas as pd
+
+        masses, patterns = self._masses, self.posterior.patterns
+        lower, upper = masses.interval(ci_prob, ci_kind)
+        variance = masses.log_variance()[patterns]
+        verified = self.claims.verified >= 0
+        common = self._values("common_bias").var()
+        mean = np.where(self._is_open, np.inf, masses.mean()[patterns])
+        mean = np.where(verified, self.claims.verified, mean)  # without the rounding of a sum
+        with np.errstate(divide="ignore", invalid="ignore"):
+            prior_share = np.clip(variance / self._prior_variance, 0.0, 1.0)
+            common_share = np.clip(common / variance, 0.0, 1.0)
+        table = pd.DataFrame(
+            {
+                "median": masses.quantile(0.5)[patterns],
+                "lower": lower[patterns],
+                "upper": upper[patterns],
+                "mean": mean,
+                "n_claims": self.claims.claims_per_location,
+                "n_figures": self.claims.n_figures,
+                "documented": self._documented,
+                "prior_share": np.where(verified, 0.0, prior_share),
+                "common_bias_share": np.where(verified, 0.0, common_share),
+            },
+            index=pd.Index(self.claims.locations, name="location"),
+        )
+        table.attrs.update(ci_prob=ci_prob, ci_kind=ci_kind)
+        return table
+
+    def to_parquet(self, path: str | Path, ci_prob: float = 0.9, ci_kind: str = "eti") -> None:
+        """Write the table of tolls to a Parquet file, its level and kind in the file's metadata.
+
+        Parameters
+        ----------
+        path : path
+            Where to write.
+        ci_prob, ci_kind
+            As in `table`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        ValueError
+            If the name does not end in ``.parquet``, or `ci_prob` or `ci_kind` is none.
+        """
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        archive.check_path(path, ".parquet")
+        table = pa.Table.from_pandas(self.table(ci_prob, ci_kind).reset_index())
+        told = {"ci_prob": str(ci_prob), "ci_kind": ci_kind, "computed_by": self.theta.summary}
+        told |= {"doubts": " ".join(self.doubts)} if self.doubts else {}
+        known = table.schema.metadata or {}
+        parquet.write_table(table.replace_schema_metadata(known | told), path)
+
+    def pmf(self, location: str) -> "pd.DataFrame":
+        """Posterior mass function of one location's toll.
+
+        Parameters
+        ----------
+        location : str
+            One of ``claims.locations``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each bin of tolls with any mass: ``first``, ``last`` (both included, and
+            equal up to some hundreds) and ``probability``.
+
+        Raises
+        ------
+        KeyError
+            If there is no such location.
+        """
+        import pandas as pd
+
+        pattern = self.posterior.patterns[self._position(location)]
+        masses = self._masses.rows(np.array([pattern]))
+        probability = masses.masses[0]
+        keep = probability > 0
+        first, last = masses.first[keep], masses.last[keep]
+        return pd.DataFrame({"first": first, "last": last, "probability": probability[keep]})
+
+    def quantile(self, q: float | Sequence[float]) -> "pd.Series | pd.DataFrame":
+        """Quantiles of every toll: the smallest number with at least probability `q` up to it.
+
+        Returns
+        -------
+        pandas.Series or pandas.DataFrame
+            Indexed by location; a DataFrame with a column for each of several `q`.
+
+        Raises
+        ------
+        ValueError
+            If a `q` is not between 0 and 1.
+        """
+        return several_quantiles(q, lambda p: self._of_locations(self._masses.quantile(p)))
+
+    def probability(self, *, at_least: int) -> "pd.Series":
+        """Probability that each toll is `at_least` or more, indexed by location."""
+        return self._of_locations(self._masses.at_least(whole(at_least)))
+
+    def sources(self, ci_prob: float = 0.9) -> "pd.DataFrame":
+        """Habits of every source, each with its equal-tailed credible interval.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by source. ``bias`` is a multiplier of the toll: 1.1 counts 10 % too many,
+            apart from what all sources get wrong alike. ``scatter`` is the scale of the
+            source's own error on the log1p axis: 0.15 is about 15 %. ``repeat`` is the
+            probability that a count repeats the figure in circulation. Each is a posterior
+            median, with ``_lower`` and ``_upper``; ``n_claims`` counts claims that may err.
+            Where locations have sides, ``bias`` is what those of all sides have in common:
+            `sources_by_side` has each side's.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` is not between 0 and 1.
+        """
+        n_claims = np.bincount(self.claims.source_index, minlength=self.claims.n_sources)
+        return habits.table(self.claims.sources, n_claims, self._habits(), ci_prob)
+
+    def effects(self, ci_prob: float = 0.9) -> "pd.DataFrame":
+        """Tell what tolls hang on: each covariate's effect, with its equal-tailed interval.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by covariate. ``effect`` multiplies a typical toll (toll + 1, to be exact)
+            for one standard deviation more of the covariate, with ``effect_lower`` and
+            ``effect_upper``; ``mean`` and ``sd`` of the covariate say how much that is. An
+            effect is an association among these locations, not a cause.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` is not between 0 and 1, or the claims have no covariates.
+        """
+        import pandas as pd
+
+        names = self.claims.covariate_names
+        if not names:
+            raise ValueError("the claims have no covariates; see tollest.Claims.with_covariates.")
+        effect = np.exp(self.theta.flat[:, self.posterior.layout.effect_index])
+        index = pd.Index(names, name="covariate")
+        frame = habits.intervals(index, {"effect": effect}, ci_prob)
+        frame["mean"], frame["sd"] = self.claims._rows.covariate_units
+        return frame
+
+    def sources_by_side(self, ci_prob: float = 0.9) -> "pd.DataFrame":
+        """Bias of every source by the side whose dead it counts.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by source and side, ``""`` being locations of no side. ``bias`` is a
+            multiplier of the toll as in `sources`, with ``bias_lower`` and ``bias_upper``;
+            ``n_claims`` counts claims that may err.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` is not between 0 and 1, or the claims have no sides.
+        """
+        if not self.claims.sides:
+            raise ValueError(
+                "the claims have no sides; give Claims.from_table a column 'side', or "
+                "columns={'side': ...} for whatever a source's bias may depend on."
+            )
+        bias = {"bias": np.exp(self._values("bias"))}
+        n_claims = self.posterior.shared.n_claims
+        return habits.table(self.claims.voices, n_claims, bias, ci_prob)
+
+    def _habits(self) -> dict[str, Floats]:
+        """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources)."""
+        never = isinstance(self.model.priors.logit_repeat, Never)
+        return habits.natural(self.posterior.layout_of_sources, self.theta.flat, never=never)
+
+    def _values(self, name: str) -> Floats:
+        """Draws of one of the kernels' parameters, shape (n_draws, size) or (n_draws,)."""
+        return habits.values(self.posterior.layout, self.theta.flat, name)
+
+    @cached_property
+    def _prior_variance(self) -> Floats:
+        """Variance of the log toll before any claim on the location, shape (n_locations,)."""
+        used, problem = self._used[:: max(1, len(self._used) // 200)], self.posterior.problem
+        nested, bins = self.posterior.nested, self.posterior.bins
+        n_groups = self.posterior.shared.level_group.size
+        # One silent pattern a group; caps are left aside, as knowledge, not prior.
+        silent = problem._replace(
+            offsets=np.zeros(n_groups + 1, np.int64), members=np.zeros(0, np.int64),
+            group=np.arange(n_groups), first=np.zeros(n_groups, np.int64),
+            last=np.full(n_groups, problem.x.size), cap_edge=np.full(n_groups, np.inf),
+            multiplicity=np.ones(n_groups),
+        )  # fmt: skip
+        out = np.zeros((n_groups, problem.x.size))
+        for theta in used:
+            marginal.add_toll_masses(silent, self.posterior.parameters(theta), 1 / len(used), out)
+        variance = TollMasses(*bins, out).log_variance()[
+            levels(self.claims, self.posterior.shared)
+        ]
+        if nested:
+            # Of wholes and parts: before any claim on the tree, so that sums count as such.
+            points = [self.posterior.parameters(theta) for theta in used]
+            silent_masses = nested.silent.on_bins(nested.silent.averaged(points), *bins)
+            variance[nested.places] = TollMasses(*bins, silent_masses).log_variance()
+        return variance
+
+    @cached_property
+    def _is_open(self) -> NDArray[np.bool_]:
+        """Whether nothing but the prior bounds a toll from above, shape (n_locations,)."""
+        claims = self.claims
+        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+        bounded = (
+            np.bincount(location[claims.upper != UNBOUNDED], minlength=claims.n_locations) > 0
+        )
+        bounded |= (claims.cap != UNBOUNDED) | (claims.verified >= 0)
+        if not claims.is_nested:
+            return np.asarray(~bounded)
+        order, parts = upwards(claims.parent)
+        for place in order:
+            if place in parts and claims.complete[place]:
+                bounded[place] |= bounded[parts[place]].all()
+        for place in reversed(order):
+            bounded[parts.get(place, [])] |= bounded[place]
+        return np.asarray(~bounded)
+
+    def draws(self, n: int | None = None) -> Integers:
+        """Joint draws of all tolls: each row one state of the world.
+
+        Parameters
+        ----------
+        n : int, optional
+            Number of draws; by default as many as tolls were averaged over. More draws than
+            there are draws of theta go through these again.
+
+        Returns
+        -------
+        ndarray of int, shape (n, n_locations)
+            The same at every call. Draw ``i`` does not depend on `n` where `n` is at most the
+            default.
+
+        Raises
+        ------
+        ValueError
+            If `n` is not a positive whole number.
+        """
+        n = len(self._used) if n is None else whole(n, least=1)
+        return self._draws_between(0, n)
+
+    def _draws_between(self, start: int, stop: int) -> Integers:
+        """Give the joint draws numbered from `start` to before `stop`."""
+        drawn = self._averaged[1]
+        if drawn is not None and stop <= len(drawn):
+            return drawn[start:stop].copy()
+        return self._draws_given(self._used[np.arange(start, stop) % len(self._used)], start)
+
+    def draws_by_chain(self) -> Integers:
+        """One joint draw of all tolls for every draw of theta.
+
+        Returns
+        -------
+        ndarray of int, shape (n_chains, n_draws, n_locations)
+        """
+        return self._draws_given(self.theta.flat).reshape(*self.theta.theta.shape[:2], -1)
+
+    def _draws_given(self, thetas: Floats, start: int = 0) -> Integers:
+        """One joint draw of all tolls for each theta, shape (n_draws, n_locations).
+
+        They are the draws numbered from `start`, each with a stream of its own.
+        """
+        problem, nested, masses = self.posterior.problem, self.posterior.nested, self._masses
+        # Without trees a view, not a copy for each draw.
+        apart = self.posterior.apart if nested else slice(None)
+        patterns = self.posterior.patterns[apart]
+        out = np.empty((len(thetas), self.claims.n_locations), np.int64)
+
+        def fill(i: int) -> None:
+            point = self.posterior.parameters(thetas[i])
+            if patterns.size:
+                uniform = self._uniform(start + i)[apart]
+                out[i, apart] = masses.place(
+                    patterns, *marginal.draw_bins(problem, point, patterns, uniform)
+                )
+            if nested:
+                out[i, nested.places] = nested.draw(point, self._stream_of_trees(start + i))
+
+        for _ in threaded(fill, list(range(len(thetas)))):
+            pass
+        return out
+
+    def total(self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None) -> "Totals":
+        """Tolls added up over locations, from joint draws; never by adding bounds.
+
+        Parameters
+        ----------
+        by : mapping or sequence, optional
+            Label of each location, as a mapping from location to label (a dict, or a pandas
+            Series indexed by location) or a sequence in the order of ``claims.locations``.
+            Without it, the total of all. A part of what has the same label is in that already,
+            and not added again; where its whole has another label, both hold it.
+
+        Returns
+        -------
+        Totals
+            With the methods of an estimate, one row a label.
+
+        Raises
+        ------
+        ValueError
+            If `by` leaves locations without a label, or has another length.
+        """
+        return self._total if by is None else self._added_up(by)
+
+    @cached_property
+    def _total(self) -> Totals:
+        return self._added_up(None)
+
+    def _added_up(self, by: Mapping[str, Hashable] | Sequence[Hashable] | None) -> Totals:
+        names, index = labelled(self.claims.locations, by)
+        claims = self.claims
+        floors = np.where(claims.verified >= 0, claims.verified, claims.documented)
+        tops: slice | Integers = slice(None)
+        if claims.is_nested:
+            # Parts are in their wholes already, or in what these are parts of.
+            tops = np.flatnonzero(_is_top(claims.parent, index))
+            floors = self._certain
+
+        def added(values: NDArray[np.bool_] | Integers, of: slice | Integers = tops) -> Integers:
+            # Sums of whole numbers below 2^53 are exact in floats.
+            sums = np.bincount(index[of], weights=values[of], minlength=len(names))
+            return sums.astype(np.int64)
+
+        draws = np.empty((len(self._used), len(names)), np.int64)
+        # A few draws at a time, so that draws of all tolls are never held where these are many.
+        block = max(1, _MOST_DRAWS // max(claims.n_locations, 1))
+        for start in range(0, len(draws), block):
+            part = self._draws_between(start, min(start + block, len(draws)))
+            for total, tolls in zip(draws[start:], part, strict=False):
+                total[:] = added(tolls)
+        return Totals(
+            names=names,
+            samples=draws,
+            n_locations=np.bincount(index[tops], minlength=len(names)),
+            n_silent=added(claims.claims_per_location == 0),
+            n_claims=added(claims.claims_per_location, slice(None)),
+            documented=added(floors),
+            n_open=added(self._is_open),
+            how=self.theta.summary,
+            doubts=self.doubts,
+        )
+
+    @cached_property
+    def _documented(self) -> Integers:
+        """Deaths that are certain; of wholes at least those in their parts."""
+        claims = self.claims
+        if not claims.is_nested:
+            return claims.documented
+        has_parts = np.isin(np.arange(claims.n_locations), claims.parent)
+        return np.where(has_parts & (claims.verified < 0), self._certain, claims.documented)
+
+    @cached_property
+    def _certain(self) -> Integers:
+        """Deaths that are certain at each location, those at its parts included."""
+        claims, (order, parts) = self.claims, upwards(self.claims.parent)
+        out = np.where(claims.verified >= 0, claims.verified, claims.documented)
+        for place in order:
+            out[place] = max(out[place], out[parts.get(place, [])].sum())
+        return out
+
+    def identification(
+        self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
+    ) -> Identification:
+        """How far tolls and totals hang on what claims alone cannot tell, and on priors.
+
+        Parameters
+        ----------
+        by : mapping or sequence, optional
+            Label of each location, as in `total`. Without it, the total of all.
+
+        Returns
+        -------
+        Identification
+            Its ``table()`` has a row for each location and each total.
+
+        Raises
+        ------
+        ValueError
+            If `by` leaves locations without a label, or has another length.
+        """
+        self.posterior.refuse_nested("the identification report")
+        return identify(self.posterior, self.theta, self._used, self.total(by))
+
+    @property
+    def report(self) -> Report:
+        """The answer in words, in tables and on a page, rounded by one rule."""
+        return Report(self)
+
+    def audit(
+        self,
+        location: str,
+        ci_prob: float = 0.9,
+        level: float = 0.01,
+        *,
+        refit: bool = False,
+        progress: bool = True,
+    ) -> audits.Audit:
+        """Ask what each claim on a location does to its toll, leaving out one at a time.
+
+        Draws are weighed anew, for this location alone. Where they do not reach, as with few
+        locations they seldom do, the row says so, and `refit` draws theta anew.
+
+        Parameters
+        ----------
+        location : str
+            One of ``claims.locations``.
+        ci_prob : float
+            Probability inside the equal-tailed credible intervals.
+        level : float
+            A claim is in conflict with the others on the location where the two-sided tail
+            probability that they give it is below this.
+        refit : bool
+            Whether to draw theta anew, by `engine`, without each claim that weights do not tell
+            of; each takes as long as the estimate did.
+        progress : bool
+            Whether to show progress of that, on standard error, after two seconds.
+
+        Returns
+        -------
+        Audit
+            Its ``table()`` has a row for each claim on the location, those set aside included.
+
+        Raises
+        ------
+        KeyError
+            If there is no such location.
+        ValueError
+            If `ci_prob` or `level` is not between 0 and 1; if some locations are parts of others;
+            or if `refit` is asked for and the
+            engine is not known, or holds draws made beforehand.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> rows = [("Arden", "press", 30), ("Arden", "radio", 30), ("Arden", "clinic", 11)]
+        >>> table = pd.DataFrame(rows, columns=["location", "source", "count"])
+        >>> audit = estimate(Claims.from_table(table), rng=1).audit("Arden").table()
+        >>> bool(audit.loc[2, "median_shift"] < 0), audit["status"].tolist()
+        (True, ['used', 'used', 'used'])
+        """
+        place = self._position(location)
+        self.posterior.refuse_nested("an audit by weights")
+        if refit and self.engine is None:
+            raise ValueError(
+                "the engine of this estimate is not known, so it cannot refit; estimate from "
+                "claims.without(rows=[...]) instead."
+            )
+        engine = self.engine if refit else None
+        with Reporter(progress) as reporter:
+            refits = audits.Refits(engine, self.entropy, reporter) if engine else None
+            return audits.audit(
+                self.posterior, self.theta, self._used, place, ci_prob, level, refits
+            )
+
+    def baselines(self, ci_prob: float = 0.9) -> "pd.DataFrame":
+        """Code each location by the rules of data sets of violence, beside the estimate.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the estimate's equal-tailed credible interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by location. ``lowest``, ``median_claim``, ``majority``, ``low, best, high``
+            and ``minimum, maximum`` are rules, defined with their sources in
+            `tollest.baselines`; none of them is an estimate, and no stated probability lies
+            between two of them. ``n_sources`` counts those with a claim in evidence.
+            ``estimate``, ``estimate_lower`` and ``estimate_upper`` are the posterior median
+            and its interval. ``attrs`` has the rules' definitions and the interval's level.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` is not between 0 and 1.
+        """
+        tolls = self.table(ci_prob)
+        table = rules.table(self.claims)
+        for name, column in zip(
+            ("", "_lower", "_upper"), ("median", "lower", "upper"), strict=True
+        ):
+            table[f"estimate{name}"] = tolls[column]
+        table.attrs |= tolls.attrs
+        return table
+
+    def imputations(self, m: int = 20) -> "pd.DataFrame":
+        """Joint draws of all tolls as multiple imputations, for `pool`.
+
+        Parameters
+        ----------
+        m : int
+            Imputations, evenly spaced over the joint draws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by location, a column for each imputation, from 0. The same at every call.
+
+        Raises
+        ------
+        ValueError
+            If `m` is not a whole number of 2 or more.
+
+        Notes
+        -----
+        Imputations know what claims and the model say of a toll. An analysis that relates
+        tolls to something the model does not know of, in a regression on it or of it, is drawn
+        towards no relation, the more so the larger ``prior_share`` is in `table` [1]_. Groups
+        in the claims make the model know.
+
+        References
+        ----------
+        .. [1] Meng, X.-L. (1994). Multiple-imputation inferences with uncongenial sources of
+           input. *Statistical Science* 9(4), 538-558. https://doi.org/10.1214/ss/1177010269
+        """
+        import pandas as pd
+
+        m, n_draws = whole(m, least=2), len(self._used)
+        at = np.arange(m) if m > n_draws else np.arange(m) * n_draws // m
+        draws = np.concatenate([self._draws_between(i, i + 1) for i in at.tolist()])
+        index = pd.Index(self.claims.locations, name="location")
+        return pd.DataFrame(draws.T, index=index, columns=pd.RangeIndex(m, name="imputation"))
+
+    def draws_frame(
+        self, n: int | None = None, *, backend: Literal["pandas", "polars", "pyarrow"] = "pandas"
+    ) -> "IntoDataFrame":
+        """Joint draws of all tolls as a long dataframe.
+
+        Parameters
+        ----------
+        n : int, optional
+            Number of draws, as in `draws`.
+        backend : {"pandas", "polars", "pyarrow"}
+            The library whose dataframe is wanted.
+
+        Returns
+        -------
+        dataframe of `backend`
+            Columns ``draw`` (from 0), ``location`` and ``toll``, a row for each draw of each
+            location. For xarray see `to_datatree`.
+
+        Raises
+        ------
+        ValueError
+            If `n` is not a positive whole number, or `backend` is unknown.
+        ImportError
+            If `backend` is not installed.
+        """
+        import narwhals as nw
+
+        draws = self.draws(n)
+        n_draws, n_locations = draws.shape
+        position = np.tile(np.arange(n_locations), n_draws)
+        names = nw.new_series("location", list(self.claims.locations), nw.String, backend=backend)
+        draw = np.repeat(np.arange(n_draws), n_locations)
+        columns = {"draw": draw, "toll": draws.ravel()}
+        frame = nw.from_dict(columns, backend=backend)
+        frame = frame.with_columns(names[position].alias("location"))
+        out: IntoDataFrame = frame.select("draw", "location", "toll").to_native()
+        return out
+
+    def to_datatree(self) -> "xr.DataTree":
+        """Draws of all unknowns and tolls, with the claims, in ArviZ's conventions.
+
+        Returns
+        -------
+        xarray.DataTree
+            Groups ``posterior`` (dims ``chain, draw`` and ``source``, ``location``, ``group``),
+            ``observed_data`` and ``constant_data`` (the claims) and ``sample_stats``.
+        """
+        return archive.to_datatree(self.posterior, self.theta, self.draws_by_chain())
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to a netCDF file that `load` reads back.
+
+        The file is the DataTree of `to_datatree`, with the model and all claims beside it.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        ValueError
+            If the name does not end in ``.nc``.
+        """
+        archive.check_path(path)
+        tree = self.to_datatree()
+        archive.save(
+            self.posterior, self.theta, self.entropy, tree, path, seed=self.seed,
+            engine=self.engine,
+        )  # fmt: skip
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read an estimate that `save` wrote; its tables and draws are the same.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file was not written by `save`.
+        """
+        return cls(*archive.load(path))
+
+    def _position(self, location: str) -> int:
+        try:
+            return self.claims.locations.index(location)
+        except ValueError:
+            by_form = {name.casefold(): name for name in self.claims.locations}
+            near = difflib.get_close_matches(str(location).casefold(), by_form)
+            names = ", ".join(repr(by_form[form]) for form in near)
+            raise KeyError(
+                f"{location!r} is none of the {self.claims.n_locations} locations"
+                + (f"; near it are {names}" if near else "")
+            ) from None
+
+    def __repr__(self) -> str:
+        """Give the answer as text, with its level, its method and every warning."""
+        claims = self.claims
+        head = (
+            f"Estimate of {_text.plural(claims.n_locations, 'toll')} from "
+            f"{_text.plural(int(claims.claims_per_location.sum()), 'claim')}"
+        )
+        table = self.table()
+        notes = [
+            _text.named(remark.of_several, remark.locations) for remark in remarks(claims, table)
+        ]
+        table = table.assign(verified=claims.verified)
+        return _text.answer(head, table, self.theta.summary, notes, self.doubts)
+
+    def with_model(self, model: Model) -> "Estimate":
+        """Tolls of the same draws of theta under another support: a check, not a refit.
+
+        Raises
+        ------
+        ValueError
+            If `model` differs in more than its support.
+        """
+        if replace(model, support=self.model.support) != self.model:
+            raise ValueError("model differs in more than its support; estimate anew instead.")
+        return replace(self, posterior=replace(self.posterior, model=model))
+
+
+def _is_top(parent: Integers, label: Integers) -> NDArray[np.bool_]:
+    """Whether nothing that a location is a part of has its label, shape (n_locations,)."""
+    out = np.ones(parent.size, dtype=bool)
+    above = parent.copy()
+    while (above >= 0).any():
+        out &= (above < 0) | (label[above] != label)
+        above = np.where(above >= 0, parent[above], -1)
+    return out

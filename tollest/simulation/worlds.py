@@ -1,0 +1,484 @@
+"""The model run forwards: tolls, then the figures that do the rounds, then claims."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tollest.claims.table import Claims
+from tollest.model.posterior import label_of
+from tollest.noise import Family, Logistic
+from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
+from tollest.simulation.faults import Fault, Said
+
+# The largest number that a claim can be. More is drawn only where scales are near 1 or above.
+_MOST = 10**10 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The continuous unknowns that claims are simulated from.
+
+    Parameters
+    ----------
+    mu, tau : float
+        Location and scale of the tolls on the log1p axis.
+    bias : ndarray of float, shape (n_sources,)
+        Bias of each source on the log1p axis; 0 is none.
+    scatter : ndarray of float, shape (n_sources,)
+        Scale of each source's own error.
+    repeat : ndarray of float, shape (n_sources,)
+        Probability that a claim repeats the figure: 0 is a source that always counts for itself,
+        1 one that never does.
+    figure_scatter : float
+        Scale of the error of the figure in circulation.
+    common_bias : float
+        Bias shared by all sources and by the figure.
+    on_side : ndarray of float, shape (n_sources, n_sides), optional
+        Bias of each source by the side whose dead it counts, in place of `bias`.
+    effect : ndarray of float, shape (n_covariates,), optional
+        Effect of each covariate on the location of the tolls, by one standard deviation.
+    """
+
+    mu: float
+    tau: float
+    bias: NDArray[np.float64]
+    scatter: NDArray[np.float64]
+    repeat: NDArray[np.float64]
+    figure_scatter: float
+    common_bias: float
+    on_side: NDArray[np.float64] | None = None
+    effect: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no distribution has."""
+        for name in ("bias", "scatter", "repeat"):
+            values = np.array(getattr(self, name), dtype=float)
+            if values.ndim != 1 or not np.isfinite(values).all():
+                raise ValueError(f"{name} must be one finite number a source.")
+            object.__setattr__(self, name, values)
+        if not len(self.bias) == len(self.scatter) == len(self.repeat):
+            sizes = f"{len(self.bias)}, {len(self.scatter)} and {len(self.repeat)}"
+            raise ValueError(f"bias, scatter and repeat are of {sizes} sources; they must agree.")
+        if self.on_side is not None:
+            values = np.array(self.on_side, dtype=float)
+            if values.ndim != 2 or len(values) != len(self.bias) or not np.isfinite(values).all():
+                raise ValueError("on_side must be finite, of shape (n_sources, n_sides).")
+            object.__setattr__(self, "on_side", values)
+        if not np.isfinite([self.mu, self.common_bias]).all():
+            raise ValueError("mu and common_bias must be finite.")
+        if not (self.tau > 0 and self.figure_scatter > 0 and (self.scatter > 0).all()):
+            raise ValueError("tau, scatter and figure_scatter must be above 0.")
+        if ((self.repeat < 0) | (self.repeat > 1)).any():
+            raise ValueError("repeat is a probability: each must lie in 0 to 1.")
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """Claims, with the truth behind them.
+
+    Parameters
+    ----------
+    claims : Claims
+        What the sources said. A source that was not drawn for a location has no row there.
+    tolls : ndarray of int, shape (n_locations,)
+        The true tolls, in the order of ``claims.locations``.
+    figures : ndarray of int, shape (n_locations,)
+        The figure in circulation at each location, whether or not anyone repeated it.
+    theta : Truth
+        What tolls, figures and claims were drawn from.
+    sources : tuple of str, length n_sources
+        Names of the sources in the order of `theta`. One that made no claim at all is here and
+        not in ``claims.sources``.
+    """
+
+    claims: Claims
+    tolls: NDArray[np.int64]
+    figures: NDArray[np.int64]
+    theta: Truth
+    sources: tuple[str, ...]
+
+
+def draw_truth(
+    n_sources: int,
+    *,
+    mu: float = 2.0,
+    tau: float = 0.8,
+    bias_spread: float = 0.2,
+    scatter: float = 0.15,
+    scatter_spread: float = 0.3,
+    repeat: float = 0.5,
+    repeat_spread: float = 1.0,
+    figure_scatter: float = 0.15,
+    common_bias: float = 0.0,
+    sides: int = 0,
+    side_spread: float = 0.2,
+    rng: int | np.random.Generator | None = None,
+) -> Truth:
+    """Draw sources around given centres; everything else is fixed.
+
+    The defaults are near the centre of the default priors and narrower than they are, so that
+    tolls and errors are of ordinary size. To check calibration, draw from the priors themselves.
+
+    Parameters
+    ----------
+    n_sources : int
+        Number of sources.
+    mu, tau, figure_scatter, common_bias : float
+        As in `Truth`.
+    bias_spread : float
+        Biases are Normal(0, `bias_spread`).
+    scatter, scatter_spread : float
+        Logs of scatters are Normal(log(`scatter`), `scatter_spread`).
+    repeat, repeat_spread : float
+        Log odds of repeat probabilities are Normal(logit(`repeat`), `repeat_spread`).
+    sides, side_spread : int, float
+        Number of sides, and the spread of a source's biases over them around its own.
+    rng : int, Generator or None
+        Seed or generator.
+
+    Returns
+    -------
+    Truth
+
+    Examples
+    --------
+    >>> truth = draw_truth(3, bias_spread=0.0, rng=1)
+    >>> truth.bias
+    array([0., 0., 0.])
+    """
+    if n_sources < 1:
+        raise ValueError(f"n_sources is {n_sources}; there must be one or more.")
+    if scatter <= 0 or not 0 < repeat < 1:
+        raise ValueError("scatter must be above 0, and repeat strictly between 0 and 1.")
+    rng = np.random.default_rng(rng)
+    standard = rng.standard_normal((3, n_sources))
+    log_odds = np.log(repeat / (1 - repeat)) + repeat_spread * standard[2]
+    bias = bias_spread * standard[0]
+    on_side = bias[:, None] + side_spread * rng.standard_normal((n_sources, sides))
+    return Truth(
+        mu=mu,
+        tau=tau,
+        bias=bias,
+        on_side=on_side if sides else None,
+        scatter=scatter * np.exp(scatter_spread * standard[1]),
+        repeat=1 / (1 + np.exp(-log_odds)),
+        figure_scatter=figure_scatter,
+        common_bias=common_bias,
+    )
+
+
+def draw_unknowns(
+    priors: Priors,
+    sources: Sequence[str],
+    rng: int | np.random.Generator | None = None,
+    *,
+    sides: Sequence[str] = (),
+    covariates: Sequence[str] = (),
+) -> dict[str, float]:
+    """Draw all continuous unknowns from their priors.
+
+    Parameters
+    ----------
+    priors : Priors
+        Where to draw from; overrides name some of `sources`.
+    sources : sequence of str
+        Names of the sources.
+    rng : int, Generator or None
+        Seed or generator.
+    sides : sequence of str
+        Names of the sides, on each of which every source has a bias.
+    covariates : sequence of str
+        Names of the covariates.
+
+    Returns
+    -------
+    dict of str to float
+        Named, and on the unconstrained scale, as `Posterior.theta_names` has them:
+        ``"log_tau"``, ``"bias[press]"``. What is fixed is here too.
+    """
+    rng = np.random.default_rng(rng)
+
+    def draw(prior: Normal | Fixed) -> float:
+        standard = float(rng.standard_normal())
+        return prior.value if isinstance(prior, Fixed) else prior.mean + prior.sd * standard
+
+    def draw_log_scale(prior: HalfNormal | Fixed) -> float:
+        standard = abs(float(rng.standard_normal()))
+        return float(np.log(prior.value if isinstance(prior, Fixed) else prior.sd * standard))
+
+    unknowns = {"mu": draw(priors.mu), "log_tau": draw_log_scale(priors.tau)}
+    for name in ("bias", "log_scatter", "logit_repeat"):
+        pooled: Pooled | Never = getattr(priors, name)
+        if isinstance(pooled, Never):
+            unknowns |= {f"{name}[{source}]": -np.inf for source in sources}
+            continue
+        mean, log_sd = draw(pooled.mean), draw_log_scale(pooled.sd)
+        unknowns |= {f"{name}_mean": mean, f"log_{name}_sd": log_sd}
+        for source in sources:
+            override = getattr(priors.sources.get(source, Source()), name)
+            own = Normal(mean, float(np.exp(log_sd))) if override is None else override
+            unknowns[f"{name}[{source}]"] = draw(own)
+    unknowns["log_figure_scatter"] = draw(priors.log_figure_scatter)
+    unknowns["common_bias"] = draw(priors.common_bias)
+    unknowns |= {f"effect[{name}]": draw(priors.effect) for name in covariates}
+    if sides:
+        unknowns["log_side_sd"] = draw_log_scale(priors.side_sd)
+    for source in sources if sides else ():
+        own = priors.sources.get(source, Source()).bias
+        sd = 0.0 if isinstance(own, Fixed) else float(np.exp(unknowns["log_side_sd"]))
+        for side in sides:
+            bias = unknowns[f"bias[{source}]"] + sd * float(rng.standard_normal())
+            unknowns[f"bias_on_side[{label_of(source, side)}]"] = bias
+    return unknowns
+
+
+def truth_of(
+    unknowns: Mapping[str, float],
+    sources: Sequence[str],
+    sides: Sequence[str] = (),
+    covariates: Sequence[str] = (),
+) -> Truth:
+    """`Truth` that `draw_unknowns` drew."""
+    on_side = [
+        [unknowns[f"bias_on_side[{label_of(source, side)}]"] for side in sides]
+        for source in sources
+    ]
+    bias, scatter, logit = (
+        np.array([unknowns[f"{name}[{source}]"] for source in sources])
+        for name in ("bias", "log_scatter", "logit_repeat")
+    )
+    return Truth(
+        mu=unknowns["mu"],
+        tau=float(np.exp(unknowns["log_tau"])),
+        bias=bias,
+        scatter=np.exp(scatter),
+        repeat=1.0 / (1.0 + np.exp(-logit)),
+        figure_scatter=float(np.exp(unknowns["log_figure_scatter"])),
+        common_bias=unknowns["common_bias"],
+        on_side=np.array(on_side) if sides else None,
+        effect=np.array([unknowns[f"effect[{name}]"] for name in covariates]),
+    )
+
+
+def source_names(n_sources: int) -> tuple[str, ...]:
+    """Names that `simulate` gives to sources: ``S01`` and so on."""
+    return tuple(_names("S", n_sources, 2).tolist())
+
+
+def side_names(n_sides: int) -> tuple[str, ...]:
+    """Names that `simulate` gives to sides: ``A01`` and so on."""
+    return tuple(_names("A", n_sides, 2).tolist())
+
+
+def covariate_names(n_covariates: int) -> tuple[str, ...]:
+    """Names that `simulate` gives to covariates: ``Z01`` and so on."""
+    return tuple(_names("Z", n_covariates, 2).tolist())
+
+
+def simulate(
+    n_locations: int,
+    n_sources: int,
+    *,
+    claims_per_location: float = 3.0,
+    truth: Truth | None = None,
+    cap: int | None = None,
+    noise: Family | None = None,
+    toll_noise: Family | None = None,
+    parts: int = 0,
+    sides: int = 0,
+    faults: Sequence[Fault] = (),
+    rng: int | np.random.Generator | None = None,
+) -> Simulation:
+    r"""Simulate claims of counts, and the tolls they are about.
+
+    .. math::
+        N_i \sim \mathrm{mass}(\cdot; \mu, \tau), \quad
+        v_i \sim \mathrm{mass}(\cdot; x(N_i) + b_0, s_0), \quad
+        y_{ij} = v_i \text{ with probability } \omega_j, \text{ else }
+        y_{ij} \sim \mathrm{mass}(\cdot; x(N_i) + b_0 + b_j, \sigma_j)
+
+    with :math:`x(n) = \log(1 + n)` and the mass of a whole number that of the interval from
+    half below it to half above it on that axis.
+
+    Parameters
+    ----------
+    n_locations, n_sources : int
+        Numbers of locations and of sources; one or more of each.
+    claims_per_location : float
+        Each location is claimed on by ``min(n_sources, 1 + Poisson(claims_per_location - 1))``
+        sources, all sets of that size being equally likely; 1 or more. The mean falls short of
+        this where it comes near `n_sources`.
+    truth : Truth, optional
+        What to simulate from; by default ``draw_truth(n_sources, sides=sides, rng=rng)``.
+    cap : int, optional
+        The most a toll can be, also said in the claims; larger ones are drawn again. Figures
+        and claims may exceed it.
+    noise, toll_noise : Logistic, Normal or StudentT, optional
+        Distributions of errors (figures' and claims' alike) and of tolls; logistic by default.
+    parts : int
+        How many locations make up a whole, and how many wholes a larger one, until one holds
+        all; 2 or more, or 0 for no wholes. Each is claimed on as a location is and has an
+        unlisted remainder, a toll like any other.
+        Locations then have no covariates.
+    sides : int
+        How many sides the dead of locations are of in turn, sources being biased differently
+        by side; wholes have none. 0 for no sides.
+    faults : sequence of Fault
+        What becomes of the claims before they reach the table, in this order: see
+        `tollest.simulation.faults`.
+    rng : int, Generator or None
+        Seed or generator.
+
+    Returns
+    -------
+    Simulation
+        Locations are named ``L000001`` and so on, wholes after them likewise, sources ``S01``
+        and so on.
+
+    Notes
+    -----
+    Exact draws of the discretised model, but for numbers of ten thousand million or more, which
+    `Claims` does not take: they are clipped to one less.
+
+    Examples
+    --------
+    >>> simulated = simulate(100, 5, rng=1)
+    >>> len(simulated.tolls)
+    100
+    """
+    if n_locations < 1 or n_sources < 1:
+        raise ValueError("n_locations and n_sources must each be 1 or more.")
+    if not claims_per_location >= 1:
+        raise ValueError(
+            f"claims_per_location is {claims_per_location}; it must be 1 or more, since a "
+            "location is in the table only if somebody claimed on it."
+        )
+    if truth is not None and len(truth.bias) != n_sources:
+        raise ValueError(f"truth has {len(truth.bias)} sources, but n_sources is {n_sources}.")
+    if parts == 1 or parts < 0:
+        raise ValueError(f"parts is {parts}; a whole has two or more, and 0 is for no wholes.")
+    rng = np.random.default_rng(rng)
+    noise = Logistic() if noise is None else noise
+    toll_noise = Logistic() if toll_noise is None else toll_noise
+    truth = draw_truth(n_sources, sides=sides, rng=rng) if truth is None else truth
+    bias = truth.bias[:, None] if truth.on_side is None else truth.on_side
+    if bias.shape[1] != max(sides, 1):
+        raise ValueError(f"truth has biases on {bias.shape[1]} sides, but sides is {sides}.")
+
+    effect = np.zeros(0) if truth.effect is None else truth.effect
+    if effect.size and parts:
+        raise ValueError("wholes and parts are simulated without covariates; leave one out.")
+    z = rng.standard_normal((n_locations, effect.size))
+    # As claims will have them: of mean 0 and standard deviation 1 over all locations.
+    if effect.size:
+        z = (z - z.mean(axis=0)) / z.std(axis=0)
+    tolls = _draw_tolls(rng, toll_noise, truth, cap, truth.mu + z @ effect)
+    n_places = n_locations
+    if parts:
+        parent = _parents(n_locations, parts)
+        remainders = _draw_tolls(
+            rng, toll_noise, truth, None, np.full(parent.size - n_locations, truth.mu)
+        )
+        tolls = np.concatenate([tolls, remainders])
+        for i in np.flatnonzero(parent >= 0).tolist():  # parts before their wholes
+            tolls[parent[i]] += tolls[i]
+        n_locations = parent.size
+    x = np.log1p(tolls) + truth.common_bias
+    figures = _whole(x + truth.figure_scatter * noise.rvs(rng, n_locations))
+
+    location, source = _draw_who_claims(rng, n_locations, n_sources, claims_per_location)
+    error = truth.scatter[source] * noise.rvs(rng, len(source))
+    on = location % max(sides, 1)
+    # Of a whole the dead may be of any side.
+    own_bias = np.where(location < n_places, bias[source, on], truth.bias[source])
+    own = _whole(x[location] + own_bias + error)
+    repeats = rng.random(len(source)) < truth.repeat[source]
+    counts = np.where(repeats, figures[location], own)
+    said = Said(location, source, counts, repeats, n_sources)
+    for fault in faults:
+        said = replace(said, count=fault.apply(said, rng).clip(0, _MOST))
+    sources = source_names(n_sources)
+    table = pd.DataFrame(
+        {
+            "location": _names("L", n_locations, 6)[location],
+            "source": np.array(sources, dtype=object)[source],
+            "count": said.count,
+        }
+    )
+    if sides:
+        names = np.array(side_names(sides), dtype=object)
+        table["side"] = np.where(location < n_places, names[on], "")
+    if cap is not None:
+        # Wholes, and their remainders, have none.
+        caps = np.full(len(table), cap, np.int64)
+        table["cap"] = pd.arrays.IntegerArray(caps, location >= n_places)
+    if parts:
+        table["parent"] = np.append(_names("L", n_locations, 6), "")[parent[location]]
+    claims = Claims.from_table(table)
+    if effect.size:
+        known = pd.DataFrame(z, columns=list(covariate_names(effect.size)))
+        known["location"] = _names("L", n_locations, 6)
+        claims = claims.with_covariates(" + ".join(covariate_names(effect.size)), known)
+    return Simulation(claims, tolls, figures, truth, sources)
+
+
+def _parents(n: int, parts: int) -> NDArray[np.int64]:
+    """Whole of each location, locations first, then the wholes level by level; -1 of the last."""
+    out: list[int] = []
+    start, size = 0, n
+    while size > 1:
+        out += [start + size + i // parts for i in range(size)]
+        start, size = start + size, -(-size // parts)
+    return np.array([*out, -1], np.int64)
+
+
+def _whole(y: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Smallest whole number n, 0 or more, with ``log1p(n + 1/2) >= y``."""
+    n = np.ceil(np.expm1(np.minimum(y, np.log(2.0 * _MOST))) - 0.5)
+    return np.clip(n, 0, _MOST).astype(np.int64)
+
+
+def _draw_tolls(
+    rng: np.random.Generator, toll_noise: Family, truth: Truth, cap: int | None,
+    mu: NDArray[np.float64],
+) -> NDArray[np.int64]:  # fmt: skip
+    """Draw tolls around `mu`, again where they are above the cap."""
+    tolls = _whole(mu + truth.tau * toll_noise.rvs(rng, mu.size))
+    if cap is None:
+        return tolls
+    for _ in range(1000):
+        above = np.flatnonzero(tolls > cap)
+        if not len(above):
+            return tolls
+        tolls[above] = _whole(mu[above] + truth.tau * toll_noise.rvs(rng, len(above)))
+    raise ValueError(
+        f"cap is {cap}, and tolls at or below it are too rare; raise it, or lower mu."
+    )
+
+
+def _draw_who_claims(
+    rng: np.random.Generator, n_locations: int, n_sources: int, claims_per_location: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Location and source of each claim: a uniform subset of sources a location.
+
+    Floyd's algorithm, for all locations at once: at step k of a location with c claims draw one
+    of the first ``n_sources - c + k + 1`` sources, and take the last of these if it is taken.
+    """
+    size = np.minimum(n_sources, 1 + rng.poisson(claims_per_location - 1, n_locations))
+    chosen = np.full((n_locations, int(size.max())), -1)
+    for k in range(chosen.shape[1]):
+        active = np.flatnonzero(size > k)
+        last = n_sources - size[active] + k
+        pick = rng.integers(0, last + 1)
+        taken = (chosen[active, :k] == pick[:, None]).any(axis=1)
+        chosen[active, k] = np.where(taken, last, pick)
+    return np.repeat(np.arange(n_locations), size), chosen[chosen >= 0]
+
+
+def _names(letter: str, n: int, width: int) -> NDArray[np.object_]:
+    """Names that sort as they are numbered."""
+    width = max(width, len(str(n)))
+    return np.array([f"{letter}{i:0{width}d}" for i in range(1, n + 1)], dtype=object)
