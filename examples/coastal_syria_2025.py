@@ -42,10 +42,10 @@ print(estimate.sources(ci_prob=0.9).round(2).to_string(), "\n")
 OUTPUT.mkdir(exist_ok=True)
 te.plots.forest(estimate).savefig(OUTPUT / "coastal_syria_2025.png", bbox_inches="tight")
 # One claim is on a part of the coast that is no governorate, so nothing is added up.
-estimate.report.html(
-    OUTPUT / "coastal_syria_2025.html", title="The Syrian coast, March 2025", total=False
+te.report.page(
+    estimate, OUTPUT / "coastal_syria_2025.html", title="The Syrian coast, March 2025", total=False
 )
-print(estimate.report.sentence(WHOLE), "\n")
+print(te.report.sentence(estimate, WHOLE), "\n")
 print("Figure and report: output/coastal_syria_2025.png and .html\n")
 
 print(f"Estimated as of 12 March 2025, whole coast: {low:,} to {high:,}.")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tollest as te
-from tollest import baselines
+from tollest.report import rules
 
-RULED = [name for rule in baselines.RULES for name in rule.columns]
+RULED = [name for rule in rules.RULES for name in rule.columns]
 
 
 def claims_of(rows, columns=("location", "source", "wording"), **more):
@@ -23,7 +23,7 @@ def claims_of(rows, columns=("location", "source", "wording"), **more):
 def coded(*wordings):
     """Code one location, each wording by a source of its own."""
     rows = [("Arden", f"S{i}", wording) for i, wording in enumerate(wordings)]
-    return baselines.table(claims_of(rows)).loc["Arden"]
+    return rules.table(claims_of(rows)).loc["Arden"]
 
 
 def test_rules_differ_where_claims_do():
@@ -63,7 +63,7 @@ def test_documented_and_verified_deaths_are_claims():
         ("Arden", "names", "documented", 9), ("Arden", "press", "count", 30),
         ("Brook", "registry", "verified", 12),
     ]  # fmt: skip
-    table = baselines.table(claims_of(rows, ("location", "source", "kind", "count")))
+    table = rules.table(claims_of(rows, ("location", "source", "kind", "count")))
 
     assert table.loc["Arden", ["low", "high"]].tolist() == [9, 30]
     assert table.loc["Brook", "best"] == 12
@@ -74,7 +74,7 @@ def test_a_minimum_and_a_maximum_take_two_sources():
         ("Arden", "names", "documented", 9), ("Arden", "names", "count", 30),
         ("Brook", "names", "count", 4), ("Brook", "press", "count", 4),
     ]  # fmt: skip
-    table = baselines.table(claims_of(rows, ("location", "source", "kind", "count")))
+    table = rules.table(claims_of(rows, ("location", "source", "kind", "count")))
 
     assert table["n_sources"].tolist() == [1, 2]
     assert table.loc["Arden", ["minimum", "maximum"]].isna().all()
@@ -87,13 +87,13 @@ def test_claims_set_aside_do_not_count():
         ("Arden", "radio", 5, "2025-03-03", "press"),
     ]  # fmt: skip
     columns = ("location", "source", "count", "date", "origin")
-    row = baselines.table(claims_of(rows, columns)).loc["Arden"]
+    row = rules.table(claims_of(rows, columns)).loc["Arden"]
 
     assert row[["low", "high", "n_sources"]].tolist() == [8, 8, 1]
 
 
 def test_silence_is_not_zero():
-    table = baselines.table(claims_of([("Arden", "press", "none")], locations=["Brook"]))
+    table = rules.table(claims_of([("Arden", "press", "none")], locations=["Brook"]))
 
     assert table.loc["Arden", "best"] == 0
     assert table.loc["Brook", RULED].isna().all()
@@ -108,7 +108,7 @@ def test_many_locations_are_coded_as_each_alone(places):
         for i, counts in enumerate(places)
         for j, count in enumerate(counts)
     ]
-    table = baselines.table(claims_of(rows, ("location", "source", "count")))
+    table = rules.table(claims_of(rows, ("location", "source", "count")))
 
     for i, counts in enumerate(places):
         tally = Counter(counts)
@@ -121,10 +121,10 @@ def test_many_locations_are_coded_as_each_alone(places):
 
 
 def test_each_rule_says_what_it_takes_and_where_it_is_used():
-    table = baselines.table(claims_of([("Arden", "press", "5")]))
+    table = rules.table(claims_of([("Arden", "press", "5")]))
 
     assert list(table.attrs["rules"]) == RULED
-    for rule in baselines.RULES:
+    for rule in rules.RULES:
         assert rule.definition.endswith(".")
         assert "https://doi.org/10." in rule.reference
 
@@ -133,7 +133,7 @@ def test_the_estimate_stands_beside_the_rules():
     claims = claims_of([("Arden", "press", "30"), ("Arden", "clinic", "11")], locations=["Brook"])
     estimate = te.estimate(claims, rng=1, progress=False)
 
-    table = estimate.baselines(ci_prob=0.5)
+    table = te.report.baselines(estimate, ci_prob=0.5)
 
     tolls = estimate.table(ci_prob=0.5)
     names = ["estimate", "estimate_lower", "estimate_upper"]

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from tollest import calibration, noise, priors
 from tollest.calibration import Design, calibrate, leave_one_source_out, simulated
-from tollest.calibration._left_out import share_between
+from tollest.calibration.left_out import share_between
 from tollest.claims.table import Claims
 from tollest.engines import NestedLaplace
 from tollest.model.posterior import Model

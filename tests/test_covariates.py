@@ -13,7 +13,7 @@ import tollest as te
 from tollest import priors
 from tollest._progress import Reporter
 from tollest.calibration import Design
-from tollest.calibration._replicates import replicate
+from tollest.calibration.replicates import replicate
 from tollest.engines import NUTS, NestedLaplace
 from tollest.engines.pymc import to_pymc
 from tollest.model.posterior import Model
@@ -244,7 +244,7 @@ def test_an_estimate_is_saved_with_its_covariates(claims, tmp_path):
     pd.testing.assert_frame_equal(again.effects(), estimate.effects())
     assert_array_equal(again.draws(5), estimate.draws(5))
     assert estimate.to_datatree()["posterior"]["effect"].dims[-1] == "covariate"
-    assert len(estimate.audit("Arden").claims) == 2
+    assert len(te.diagnostics.audit(estimate, "Arden").claims) == 2
 
 
 def test_without_covariates_there_is_no_table_of_them(bare):

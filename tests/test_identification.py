@@ -6,8 +6,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
-from tollest import _moves
 from tollest._sums import marginal
+from tollest.diagnostics import covariances
 from tollest.engines import NUTS
 from tollest.priors import Fixed, Never, Normal, Pooled, Priors, Source
 
@@ -60,12 +60,12 @@ def anchored():
 
 @pytest.fixture(scope="module")
 def report(alone):
-    return alone.identification()
+    return te.diagnostics.identification(alone)
 
 
 @pytest.fixture(scope="module")
 def taught(anchored):
-    return anchored.identification()
+    return te.diagnostics.identification(anchored)
 
 
 def moments_of(posterior, thetas):
@@ -95,7 +95,7 @@ def linear_tolls(rng, n, slope=-0.8):
 def test_slope_and_share_of_linear_tolls_are_those_they_were_made_with():
     b, mean, square = linear_tolls(np.random.default_rng(0), 20_000)
 
-    found = _moves.columns(mean, square, {"b": b}, {}, 20_000.0)
+    found = covariances.columns(mean, square, {"b": b}, {}, 20_000.0)
 
     share = (0.8 * 0.1) ** 2 / ((0.8 * 0.1) ** 2 + 0.05**2 + 0.3**2)
     assert abs(found["b"][0] + 0.8) < 4 * found["b_mcse"][0]
@@ -114,7 +114,7 @@ def test_standard_errors_are_the_spread_over_repetitions():
         rest = 0.2 * np.exp(4.0 * b + 0.3 * rng.standard_normal(n))[:, None]
         square = mean**2 + rest**2
         scores = {"m": b / 0.01, "s": (b**2 / 0.01 - 1.0) / 0.1}
-        found = _moves.columns(mean, square, {"b": b}, scores, float(n))
+        found = covariances.columns(mean, square, {"b": b}, scores, float(n))
         runs.append({name: values[0] for name, values in found.items()})
     runs = pd.DataFrame(runs)
 
@@ -161,7 +161,7 @@ def test_a_refit_under_another_prior_mean_moves_tolls_as_far_as_said(report, alo
     step = 0.05
     refit = estimate_of(ROWS, rng=2, common_bias=Normal(step, 0.1))
 
-    moved = refit.identification().table()
+    moved = te.diagnostics.identification(refit).table()
     x = {name: log_mean(refit, name) - log_mean(alone, name) for name in alone.claims.locations}
     table = report.table().loc["location"]
 
@@ -265,9 +265,9 @@ def test_locations_with_the_same_claims_have_the_same_row(report):
 
 
 def test_blocks_of_patterns_change_nothing(report, alone, monkeypatch):
-    monkeypatch.setattr("tollest.identification._BLOCK", 1)
+    monkeypatch.setattr("tollest.diagnostics.identifiability._BLOCK", 1)
 
-    again = alone.identification().table()
+    again = te.diagnostics.identification(alone).table()
 
     assert_allclose(again, report.table(), rtol=1e-9, atol=1e-9)
 
@@ -283,7 +283,7 @@ def test_totals_come_by_label_and_move_like_their_parts(report, alone):
     labels = {name: ("big", 1) if name in ("Fenwick", "Holm") else "small" for name in
               alone.claims.locations}  # fmt: skip
 
-    sides = alone.identification(by=labels).table().loc["total"]
+    sides = te.diagnostics.identification(alone, by=labels).table().loc["total"]
 
     assert sides.index.tolist() == ["small", ("big", 1)]
     big = sides.iloc[1]
@@ -294,11 +294,11 @@ def test_totals_come_by_label_and_move_like_their_parts(report, alone):
     mcse = np.hypot(big["common_bias_mcse"], everything["common_bias_mcse"].iloc[0])
     assert abs(everything["common_bias"].iloc[0] - big["common_bias"]) < 4 * mcse
     with pytest.raises(ValueError, match="by has no label for Fenwick; Holm"):
-        alone.identification(by={"Arden": 1, "Brook": 1, "Corley": 1})
+        te.diagnostics.identification(alone, by={"Arden": 1, "Brook": 1, "Corley": 1})
 
 
 def test_the_total_of_one_location_is_that_location():
-    table = estimate_of(ROWS[6:9]).identification().table()
+    table = te.diagnostics.identification(estimate_of(ROWS[6:9])).table()
     location, total = table.loc[("location", "Fenwick")], table.loc[("total", "total")]
 
     for name in ("common_bias", "figure_scatter", "prior_mean", "prior_sd", "bias_spread"):
@@ -315,7 +315,7 @@ def test_what_a_model_fixes_or_lacks_is_said_and_not_a_number():
         sources={"clinic": known, "ministry": known, "press": known},
     )  # fmt: skip
 
-    lacking = result.identification()
+    lacking = te.diagnostics.identification(result)
 
     table = lacking.table()
     for name in ("common_bias", "figure_scatter", "prior_mean", "prior_sd", "bias_spread"):
@@ -337,7 +337,7 @@ def test_a_fixed_spread_of_source_biases_is_moved_itself():
     bias = used[:, [i for i, name in enumerate(names) if name.startswith("bias[")]]
     centre = used[:, [names.index("bias_mean")]]
 
-    table = result.identification().table().loc["location"]
+    table = te.diagnostics.identification(result).table().loc["location"]
 
     mean, _ = moments_of(result.posterior, used)
 
@@ -373,7 +373,7 @@ def test_doubts_and_long_tables_show():
     with pytest.warns(te.DoubtfulEstimate):
         result = te.estimate(claims_of(rows), engine=engine, rng=1, progress=False)
 
-    text = repr(result.identification())
+    text = repr(te.diagnostics.identification(result))
 
     assert "... and 5 more; see table()." in text
     assert "DOUBTFUL: R-hat" in text

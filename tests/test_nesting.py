@@ -415,7 +415,7 @@ def test_windows_leave_nothing_out(claims):
 @pytest.mark.parametrize("ask", ["audit", "identification", "loo", "loo_by_source"])
 def test_what_does_not_know_of_wholes_says_so(estimate, ask):
     call = {
-        "audit": lambda: estimate.audit("Coast"),
+        "audit": lambda: te.diagnostics.audit(estimate, "Coast"),
         "identification": estimate.identification,
         "loo": lambda: te.diagnostics.loo(estimate),
         "loo_by_source": lambda: te.diagnostics.loo_by_source(estimate),
@@ -426,7 +426,7 @@ def test_what_does_not_know_of_wholes_says_so(estimate, ask):
 
 
 def test_a_page_of_wholes_and_parts(estimate, tmp_path):
-    estimate.report.html(tmp_path / "page.html")
+    te.report.page(estimate, tmp_path / "page.html")
 
     text = (tmp_path / "page.html").read_text()
     assert "Coast" in text

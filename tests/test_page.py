@@ -47,7 +47,7 @@ def villages():
 
 @pytest.fixture(scope="module")
 def other(villages):
-    """A result of `te.sensitivity`, put together by hand."""
+    """A result of `te.diagnostics.sensitivity`, put together by hand."""
     index = pd.MultiIndex.from_product([["total"], ["as given", "<b>"]], names=["total", "model"])
     totals = pd.DataFrame(
         {"median": [900, 800], "lower": [400, 300], "upper": [2100, 2200], "ratio": [1.0, 0.89],
@@ -55,13 +55,15 @@ def other(villages):
     )  # fmt: skip
     totals.attrs.update(ci_prob=0.9, ci_kind="eti")
     models = {"as given": villages.model, "<b>": villages.model}
-    return te.Sensitivity(models, totals, totals, {"as given": (), "<b>": ("R-hat is 1.2.",)})
+    return te.diagnostics.Sensitivity(
+        models, totals, totals, {"as given": (), "<b>": ("R-hat is 1.2.",)}
+    )
 
 
 @pytest.fixture(scope="module")
 def path(villages, other, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
-    villages.report.html(path, title="Killings <i>in</i> four villages", sensitivity=other)
+    te.report.page(villages, path, title="Killings <i>in</i> four villages", sensitivity=other)
     return path
 
 
@@ -74,7 +76,7 @@ def hostile(tmp_path_factory):
     draws = ThetaDraws(theta, "guessed", ess=200, pareto_k=0.83, doubts=(DOUBT,))
     path = tmp_path_factory.mktemp("page") / "page.html"
     estimate = te.Estimate(posterior, draws, entropy=1)
-    estimate.report.html(path, title=HOSTILE[0], audit=estimate.claims.locations[:3])
+    te.report.page(estimate, path, title=HOSTILE[0], audit=estimate.claims.locations[:3])
     return path
 
 
@@ -163,7 +165,7 @@ def test_without_the_packages_for_figures_the_page_says_what_is_left_out(
     villages, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "arviz_plots", None)
-    villages.report.html(tmp_path / "page.html", audit=[])
+    te.report.page(villages, tmp_path / "page.html", audit=[])
     tree = parsed(tmp_path / "page.html")
     assert not list(tree.iter("img"))
     assert (
@@ -176,7 +178,7 @@ def test_without_the_packages_for_figures_the_page_says_what_is_left_out(
 def test_one_location_is_drawn_with_its_mass(tmp_path):
     claims = te.Claims.from_table(table_of(ROWS[:4]))
     estimate = te.estimate(claims, rng=1, progress=False)
-    estimate.report.html(tmp_path / "page.html", audit=[])
+    te.report.page(estimate, tmp_path / "page.html", audit=[])
     image = section(parsed(tmp_path / "page.html"), "Answer").find(".//img")
     assert image.attrib["alt"].startswith("Posterior mass of the toll of Arden")
 
@@ -188,7 +190,7 @@ def test_baselines_stand_beside_the_estimate_with_their_sources(villages, path):
     assert rows["Arden"][1:] == ["111", "803", "111", "111 / 111 / 1,383", "111 / 1,383"]
     assert rows["Brook"] == ["25 (verified)", "25", "25", "25", "25 / 25 / 25", "-"]
     assert rows["Silent"][1:] == ["-"] * 5
-    coded = villages.baselines().loc["Arden", ["lowest", "median_claim", "majority"]]
+    coded = te.report.baselines(villages).loc["Arden", ["lowest", "median_claim", "majority"]]
     assert coded.tolist() == [111, 803, 111]
     links = [a.attrib["href"] for a in found.iter("a")]
     assert len(links) == len(found.findall(".//dt")) == 5
@@ -223,7 +225,7 @@ def test_text_stands_out_in_light_and_dark(path):
 def test_the_answer_has_the_sentence_the_table_and_a_figure(villages, path):
     found = section(parsed(path), "Answer")
 
-    assert villages.report.sentence() in text(found)
+    assert te.report.sentence(villages) in text(found)
     rows = [text(th) for th in found.findall(".//tbody/tr/th")]
     assert rows == ["Arden", "Brook", "Silent", "All 3 locations"]
     assert "the claims they rest on" in text(found.find(".//figcaption"))
@@ -245,19 +247,21 @@ def test_sources_claims_set_aside_and_the_audit_are_on_the_page(villages, path):
 
 
 def test_the_page_audits_what_it_is_asked_to(villages, tmp_path):
-    villages.report.html(tmp_path / "page.html", audit=["Brook"])
+    te.report.page(villages, tmp_path / "page.html", audit=["Brook"])
     audit = section(parsed(tmp_path / "page.html"), "Audit")
     assert [text(h) for h in audit.iter("h3")] == ["Brook"]
     with pytest.raises(KeyError, match="'Brok' is none"):
-        villages.report.html(tmp_path / "page.html", audit=["Brok"])
+        te.report.page(villages, tmp_path / "page.html", audit=["Brok"])
 
 
 def test_sensitivity_is_on_the_page_or_said_to_be_missing(villages, path, tmp_path):
     found = text(section(parsed(path), "Sensitivity"))
     assert "<b>800300 to 2,2000.891.20" in found
     assert "<b>: R-hat is 1.2." in found
-    villages.report.html(tmp_path / "page.html")
-    assert "te.sensitivity(claims)" in text(section(parsed(tmp_path / "page.html"), "Sensitivity"))
+    te.report.page(villages, tmp_path / "page.html")
+    assert "te.diagnostics.sensitivity(claims)" in text(
+        section(parsed(tmp_path / "page.html"), "Sensitivity")
+    )
 
 
 def test_doubts_and_hostile_names_are_text_on_the_page(hostile):
@@ -273,12 +277,12 @@ def test_doubts_and_hostile_names_are_text_on_the_page(hostile):
 
 def test_the_page_is_the_same_every_time(villages, other, path, tmp_path):
     title = "Killings <i>in</i> four villages"
-    villages.report.html(tmp_path / "again.html", title=title, sensitivity=other)
+    te.report.page(villages, tmp_path / "again.html", title=title, sensitivity=other)
     assert (tmp_path / "again.html").read_bytes() == path.read_bytes()
 
 
 def test_the_hash_is_of_the_evidence_whatever_its_order(villages):
-    given = villages.report.claims_sha256
+    given = te.report.fingerprint(villages.claims)
     lines = [
         '["Arden","clinic","documented",111,null,null,null]',
         '["Arden","ministry","count",803,803,null,null]',
@@ -378,7 +382,7 @@ def test_every_item_of_the_checklists_is_filled_or_left_to_the_author(villages):
 
 def test_a_page_is_refused_before_the_work(villages, tmp_path):
     with pytest.raises(ValueError, match=r"does not end in \.html"):
-        villages.report.html(tmp_path / "page.txt")
+        te.report.page(villages, tmp_path / "page.txt")
 
 
 def test_a_browser_shows_the_page_without_a_complaint(path, hostile, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tollest as te
-from tollest.plots import _canvas, _marks, _words
+from tollest.plots import canvas, claim_marks, phrases
 
 matplotlib = pytest.importorskip("matplotlib")
 arviz_plots = pytest.importorskip("arviz_plots")
@@ -146,7 +146,7 @@ def test_letters_name_the_sources_of_each_mark(estimate):
 def test_of_more_sources_than_letters_the_most_frequent_have_one():
     frame = pd.DataFrame({"source": [f"s{i:02}" for i in range(60)] + ["s59"]})
 
-    codes = _marks.codes(frame)
+    codes = claim_marks.codes(frame)
 
     assert sorted(codes.values()).count("·") == 8
     assert len(set(codes.values())) == 53
@@ -296,14 +296,14 @@ def test_what_was_left_out_is_no_repeat_whatever_its_reason_says(claims):
 
     assert row in kept.excluded["row"].tolist()
     assert row not in kept._stood_once()["row"].tolist()
-    assert row not in _marks.of(kept, ["Arden"])["row"].tolist()
+    assert row not in claim_marks.of(kept, ["Arden"])["row"].tolist()
 
 
 def test_where_nothing_is_set_aside_nothing_is_drawn_beside_the_evidence():
     table = pd.DataFrame({"location": ["Arden"] * 2, "source": ["a", "b"], "count": [3, 3]})
     claims = te.Claims.from_table(table)
 
-    assert _marks.of(claims, ["Arden"])["form"].tolist() == ["shared", "shared"]
+    assert claim_marks.of(claims, ["Arden"])["form"].tolist() == ["shared", "shared"]
     alone = te.estimate(claims, rng=1, progress=False)
     assert "Declared: none" in te.plots.alt_text(te.plots.repeats(alone))
 
@@ -394,7 +394,7 @@ def test_a_doubtful_estimate_is_hollow_and_says_so(states):
 
 def fake_calibration(ranks):
     """Replicates of one toll with the given ranks, all else being well."""
-    from tollest.calibration._replicates import Replicate
+    from tollest.calibration.replicates import Replicate
 
     replicates = tuple(
         Replicate(
@@ -493,7 +493,7 @@ def test_without_the_packages_for_figures_it_says_what_to_install(states, monkey
     [(-0.4, 3, 4), (-0.4, 50, 4), (0, 1e6, 4), (650, 690, 4), (2, 9e9, 4), (4, 6, 1), (0, 10, 1)],
 )
 def test_ticks_are_whole_deaths_inside_the_axis_with_room_for_labels(lower, upper, inches):
-    ticks = _canvas.deaths_ticks(lower, upper, inches)
+    ticks = canvas.deaths_ticks(lower, upper, inches)
 
     assert len(ticks) >= 2
     assert all(isinstance(tick, int) and lower <= tick <= upper for tick in ticks)
@@ -502,9 +502,9 @@ def test_ticks_are_whole_deaths_inside_the_axis_with_room_for_labels(lower, uppe
 
 
 def test_names_are_shortened_in_the_middle_and_lose_what_cannot_be_seen():
-    assert _words.short("a\n\tb\u202ec\x00") == "a bc"
-    assert _words.short("x" * 10_000, 10) == "xxxxxx…xxx"
-    assert _words.short("\u200b") == "(no visible name)"
-    assert _words.short(ARABIC) == ARABIC
-    assert _words.labels(["x" * 99, "x" * 98], 10) == ["xxxxxx…xxx", "xxxxxx…xxx (2)"]
-    assert _words.number(2_500_000) == "2.5 million"
+    assert phrases.short("a\n\tb\u202ec\x00") == "a bc"
+    assert phrases.short("x" * 10_000, 10) == "xxxxxx…xxx"
+    assert phrases.short("\u200b") == "(no visible name)"
+    assert phrases.short(ARABIC) == ARABIC
+    assert phrases.labels(["x" * 99, "x" * 98], 10) == ["xxxxxx…xxx", "xxxxxx…xxx (2)"]
+    assert phrases.number(2_500_000) == "2.5 million"

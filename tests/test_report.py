@@ -44,7 +44,7 @@ def numbers(text):
 
 
 def test_the_sentence_names_level_kind_evidence_and_the_floor_apart(alone):
-    said = alone.report.sentence(ci_prob=0.8)
+    said = te.report.sentence(alone, ci_prob=0.8)
 
     found = re.fullmatch(
         r"An estimated ([\d,]+) people were killed \(80 % equal-tailed credible interval "
@@ -61,15 +61,15 @@ def test_the_sentence_names_level_kind_evidence_and_the_floor_apart(alone):
 
 
 def test_the_shortest_interval_is_named_and_refused_where_it_leaves_out_the_median(villages):
-    assert "90 % highest-density credible interval" in villages.report.sentence(ci_kind="hdi")
+    assert "90 % highest-density credible interval" in te.report.sentence(villages, ci_kind="hdi")
     with pytest.raises(ValueError, match="cannot be printed"):
-        villages.report.sentence("Silent", ci_prob=0.1, ci_kind="hdi")
+        te.report.sentence(villages, "Silent", ci_prob=0.1, ci_kind="hdi")
     with pytest.raises(ValueError, match="ci_prob"):
-        villages.report.sentence(ci_prob=1.5)
+        te.report.sentence(villages, ci_prob=1.5)
 
 
 def test_of_several_locations_the_sentence_is_on_the_total_and_says_who_is_silent(villages):
-    said = villages.report.sentence()
+    said = te.report.sentence(villages)
 
     assert "people were killed at 4 locations (90 % equal-tailed credible interval" in said
     assert "; 6 claims; at least 136 documented by name or verified)" in said
@@ -77,19 +77,19 @@ def test_of_several_locations_the_sentence_is_on_the_total_and_says_who_is_silen
     assert "Nobody reported on 1 location." in said
     assert "At 2 locations nothing bounds the toll from above" in said
     assert "The toll of 1 location is verified" in said
-    assert repr(villages.report) == said
+    assert te.report.sentence(villages) == said
 
 
 def test_a_verified_toll_has_no_interval_and_is_not_called_an_estimate(villages):
-    assert villages.report.sentence("Brook") == (
+    assert te.report.sentence(villages, "Brook") == (
         "Brook: 25 people were killed (2 claims, 1 figure). The toll is verified, not estimated."
     )
 
 
 def test_where_nothing_bounds_from_above_the_upper_bound_is_called_the_priors(villages):
     prior = "No claim or cap bounds the toll from above, so the upper bound is the prior's."
-    assert villages.report.sentence("Corley").endswith(prior)
-    silent = villages.report.sentence("Silent", verb="died")
+    assert te.report.sentence(villages, "Corley").endswith(prior)
+    silent = te.report.sentence(villages, "Silent", verb="died")
     assert silent.startswith("Silent: an estimated ")
     assert " people died (" in silent
     assert "; no claims). Nobody reported on this location. " + prior in silent
@@ -97,25 +97,24 @@ def test_where_nothing_bounds_from_above_the_upper_bound_is_called_the_priors(vi
 
 def test_doubts_go_with_every_sentence(doubtful):
     for location in (None, *doubtful.claims.locations):
-        said = doubtful.report.sentence(location)
+        said = te.report.sentence(doubtful, location)
         assert said.endswith(f"The computation is doubtful: {DOUBT}")
 
 
 def test_an_unknown_location_is_an_error_that_names_its_neighbours(villages):
     with pytest.raises(KeyError, match="'Ardn' is none of the 4 locations; near it are 'Arden'"):
-        villages.report.sentence("Ardn")
+        te.report.sentence(villages, "Ardn")
 
 
 def test_one_person_is_one_person():
     claims = te.Claims.from_table(
         pd.DataFrame([("Arden", "registry", "verified", 1)], columns=COLUMNS)
     )
-    report = te.estimate(claims, rng=1, progress=False).report
+    estimate = te.estimate(claims, rng=1, progress=False)
 
-    assert (
-        report.sentence() == "1 person was killed (1 claim). The toll is verified, not estimated."
-    )
-    assert report.sentence(verb="died").startswith("1 person died (")
+    said = te.report.sentence(estimate)
+    assert said == "1 person was killed (1 claim). The toll is verified, not estimated."
+    assert te.report.sentence(estimate, verb="died").startswith("1 person died (")
 
 
 def test_labels_are_short_distinct_and_text_alone():
@@ -158,7 +157,7 @@ def test_an_engine_that_holds_draws_is_not_kept_in_a_file(villages, tmp_path):
 
 
 def test_tolls_of_places_that_overlap_are_not_added_up(villages, tmp_path):
-    villages.report.html(tmp_path / "page.html", total=False)
+    te.report.page(villages, tmp_path / "page.html", total=False)
 
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "they are not added up" in page
@@ -174,7 +173,7 @@ def test_sides_and_covariates_are_on_the_page(tmp_path):
     claims = sided.with_covariates("log(n)", places)
     estimate = te.estimate(claims, rng=1, progress=False)
 
-    estimate.report.html(tmp_path / "page.html")
+    te.report.page(estimate, tmp_path / "page.html")
 
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Biases by whose dead are counted" in page

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tollest as te
-from tollest.diagnostics.sensitivity import _Stage, sensitivity, usual_alternatives
+from tollest.diagnostics.alternatives import _Stage, sensitivity, usual_alternatives
 from tollest.engines import NUTS, NestedLaplace
 from tollest.noise import Normal, StudentT
 from tollest.priors import Fixed, HalfNormal, Never, Pooled, Priors, Source

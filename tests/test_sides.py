@@ -12,7 +12,7 @@ import tollest as te
 from tollest import priors
 from tollest._progress import Reporter
 from tollest.calibration import Design, leave_one_source_out
-from tollest.calibration._replicates import replicate
+from tollest.calibration.replicates import replicate
 from tollest.diagnostics import loo_by_source
 from tollest.engines import NUTS, NestedLaplace, _whitening
 from tollest.engines.pymc import held_name, on_theta_scale, to_pymc
@@ -263,7 +263,10 @@ def test_what_is_left_of_an_estimate_knows_of_sides(tmp_path):
     tree = estimate.to_datatree()
     assert tree["posterior"]["bias_on_side"].dims[-1] == "source_side"
     assert set(loo_by_source(estimate).table.index) == set(claims.sources)
-    assert len(estimate.audit(claims.locations[0]).claims) == claims.claims_per_location[0]
+    assert (
+        len(te.diagnostics.audit(estimate, claims.locations[0]).claims)
+        == claims.claims_per_location[0]
+    )
     left_out = leave_one_source_out(claims, sources=["S01"], rng=1, progress=False)
     assert 0.6 < left_out.coverage <= 1.0
     parts = leave_one_source_out(claims, sources=["S01"], folds=2, rng=1, progress=False)

@@ -80,7 +80,7 @@ def body(tree):
 
 
 def test_every_form_names_level_kind_method_and_rule(villages):
-    for name, form in forms(villages.report.table(ci_prob=0.8, ci_kind="hdi")).items():
+    for name, form in forms(te.report.table(villages, ci_prob=0.8, ci_kind="hdi")).items():
         text = form.replace("{}", "").replace("\\", "")
         assert "80 % highest-density credible interval" in text, name
         assert _rounding.RULE in text, name
@@ -89,7 +89,7 @@ def test_every_form_names_level_kind_method_and_rule(villages):
 
 
 def test_printed_intervals_hold_the_exact_ones(villages):
-    table = villages.report.table()
+    table = te.report.table(villages)
     exact = villages.table()
 
     for row, (_, true) in zip(table.rows[:-1], exact.iterrows(), strict=True):
@@ -101,17 +101,17 @@ def test_printed_intervals_hold_the_exact_ones(villages):
 
 
 def test_remarks_have_letters_and_a_verified_toll_no_interval(villages):
-    text = villages.report.table().text()
+    text = te.report.table(villages).text()
 
     assert re.search(r"^Brook +25 +verified +2? *1? .*= 25 +b$", text, re.MULTILINE)
     assert re.search(r"^Corley .* a$", text, re.MULTILINE)
     assert "a: No claim or cap bounds the toll from above" in text
     assert OPEN in text
-    assert "total" not in villages.report.table(total=False).text()
+    assert "total" not in te.report.table(villages, total=False).text()
 
 
 def test_doubts_go_with_every_form(hostile, tmp_path):
-    table = hostile.report.table()
+    table = te.report.table(hostile)
     for name, form in forms(table).items():
         assert DOUBT in form.replace("{}", ""), name
     table.csv(tmp_path / "tolls.csv")
@@ -121,7 +121,7 @@ def test_doubts_go_with_every_form(hostile, tmp_path):
 
 
 def test_files_hold_exact_numbers_and_read_back(villages, tmp_path):
-    for table in (villages.report.table(ci_prob=0.8), villages.report.table(total=False)):
+    for table in (te.report.table(villages, ci_prob=0.8), te.report.table(villages, total=False)):
         table.csv(tmp_path / "tolls.csv")
         table.parquet(tmp_path / "tolls.parquet")
         frame = table.frame()
@@ -139,7 +139,7 @@ def test_files_hold_exact_numbers_and_read_back(villages, tmp_path):
 def test_parquet_has_level_and_notes_in_its_metadata(villages, tmp_path):
     from pyarrow import parquet
 
-    table = villages.report.table(ci_prob=0.8)
+    table = te.report.table(villages, ci_prob=0.8)
     table.parquet(tmp_path / "tolls.parquet")
 
     told = parquet.read_schema(tmp_path / "tolls.parquet").metadata
@@ -148,7 +148,7 @@ def test_parquet_has_level_and_notes_in_its_metadata(villages, tmp_path):
 
 
 def test_hostile_names_read_back_from_files(hostile, tmp_path):
-    table = hostile.report.table()
+    table = te.report.table(hostile)
     table.csv(tmp_path / "tolls.csv")
     table.parquet(tmp_path / "tolls.parquet")
 
@@ -161,7 +161,7 @@ def test_hostile_names_read_back_from_files(hostile, tmp_path):
 
 
 def test_hostile_names_are_text_in_html(hostile):
-    table = hostile.report.table()
+    table = te.report.table(hostile)
     expected = [*map(label, hostile.claims.locations), f"All {len(HOSTILE)} locations"]
 
     for form in (table.html(), table._repr_html_()):
@@ -172,7 +172,7 @@ def test_hostile_names_are_text_in_html(hostile):
 
 
 def test_hostile_names_are_text_in_markdown(hostile):
-    table = hostile.report.table()
+    table = te.report.table(hostile)
 
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(table.markdown())
     inlines = [token for token in tokens if token.type == "inline"]
@@ -187,7 +187,7 @@ def test_hostile_names_are_text_in_markdown(hostile):
 
 
 def test_text_lines_up_whatever_the_letters(hostile):
-    lines = hostile.report.table(total=False).text().splitlines()[1 : 2 + len(HOSTILE)]
+    lines = te.report.table(hostile, total=False).text().splitlines()[1 : 2 + len(HOSTILE)]
 
     assert len({width(line) for line in lines}) == 1
 
@@ -225,7 +225,7 @@ T1 = "\\usepackage[T1]{fontenc}\n"
 
 
 def test_latex_compiles_with_hostile_names(hostile, tmp_path):
-    run = compiled("pdflatex", T1, hostile.report.table().latex(), tmp_path)
+    run = compiled("pdflatex", T1, te.report.table(hostile).latex(), tmp_path)
     assert run.returncode == 0, run.stdout[-2000:]
 
 
@@ -238,7 +238,7 @@ def test_latex_sets_every_letter_it_claims_to_know(tmp_path):
 
 
 def test_long_latex_tables_break_over_pages(hostile, tmp_path):
-    table = hostile.report.table()
+    table = te.report.table(hostile)
     long = replace(table, rows=table.rows * 5, marks=table.marks * 5)
     run = compiled("pdflatex", T1, long.latex(), tmp_path)
     assert run.returncode == 0, run.stdout[-2000:]
@@ -254,13 +254,13 @@ def test_lualatex_reads_names_as_they_are(hostile, tmp_path):
     ):
         pytest.skip("LuaLaTeX has no fonts")
     run = compiled(
-        "lualatex", "\\usepackage{fontspec}\n", hostile.report.table().latex(), tmp_path
+        "lualatex", "\\usepackage{fontspec}\n", te.report.table(hostile).latex(), tmp_path
     )
     assert run.returncode == 0, run.stdout[-2000:]
 
 
 def test_files_are_refused_before_the_work(villages, tmp_path):
-    table = villages.report.table()
+    table = te.report.table(villages)
     with pytest.raises(ValueError, match=r"does not end in \.csv, as the name of a CSV file does"):
         table.csv(tmp_path / "tolls.txt")
     with pytest.raises(FileNotFoundError, match="there is no folder"):

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
         calibration,
         datasets,
         diagnostics,
+        distributed,
         engines,
         noise,
         plots,
         priors,
         readers,
+        report,
         simulation,
+        wording,
     )
-    from tollest.claims import Claims, ClaimsError
-    from tollest.claims.periods import ToDate
-    from tollest.diagnostics.sensitivity import Sensitivity, sensitivity, usual_alternatives
-    from tollest.estimation import DoubtfulEstimate, Estimate, estimate
-    from tollest.estimation.as_of import as_of
-    from tollest.estimation.imputation import pool
+    from tollest.claims import Claims, ClaimsError, ToDate, periods
+    from tollest.estimation import DoubtfulEstimate, Estimate, as_of, estimate, pool
     from tollest.model import Model
+    from tollest.support import Support
 
 __all__ = [
     "Claims",
@@ -36,7 +36,7 @@ __all__ = [
     "DoubtfulEstimate",
     "Estimate",
     "Model",
-    "Sensitivity",
+    "Support",
     "ToDate",
     "as_of",
     "calibration",
@@ -46,29 +46,29 @@ __all__ = [
     "engines",
     "estimate",
     "noise",
+    "periods",
     "plots",
     "pool",
     "priors",
     "readers",
-    "sensitivity",
+    "report",
     "simulation",
-    "usual_alternatives",
+    "wording",
 ]
 
 # Compilers and solvers take seconds to import; a name brings in its module when first used.
 _HOMES = {
-    "Claims": "claims.table",
-    "ClaimsError": "claims.table",
-    "DoubtfulEstimate": "estimation.results",
-    "Estimate": "estimation.results",
-    "Model": "model.posterior",
-    "Sensitivity": "diagnostics.sensitivity",
-    "ToDate": "claims.periods",
-    "as_of": "estimation.as_of",
-    "estimate": "estimation.results",
-    "pool": "estimation.imputation",
-    "sensitivity": "diagnostics.sensitivity",
-    "usual_alternatives": "diagnostics.sensitivity",
+    "Claims": "claims",
+    "ClaimsError": "claims",
+    "DoubtfulEstimate": "estimation",
+    "Estimate": "estimation",
+    "Model": "model",
+    "Support": "support",
+    "ToDate": "claims",
+    "as_of": "estimation",
+    "estimate": "estimation",
+    "periods": "claims",
+    "pool": "estimation",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tollest import readers
+from tollest import readers, report
 from tollest.claims.table import Claims
 from tollest.estimation import archive
 from tollest.estimation.masses import check_interval
@@ -173,15 +173,14 @@ def estimate_command(
         warnings.simplefilter("ignore", DoubtfulEstimate)
         try:
             answer = estimate(claims, rng=rng, progress=not quiet)
-            report = answer.report
             if total or claims.n_locations == 1:
-                typer.echo(report.sentence(ci_prob=ci_prob, ci_kind=ci_kind) + "\n")
-            tolls = report.table(ci_prob, ci_kind, total=total)
+                typer.echo(report.sentence(answer, ci_prob=ci_prob, ci_kind=ci_kind) + "\n")
+            tolls = report.table(answer, ci_prob, ci_kind, total=total)
             typer.echo(tolls.text())
             if table is not None:
                 (tolls.csv if table.suffix == ".csv" else tolls.parquet)(table)
             if out is not None:
-                report.html(out, ci_prob=ci_prob, ci_kind=ci_kind, total=total)
+                report.page(answer, out, ci_prob=ci_prob, ci_kind=ci_kind, total=total)
             if save is not None:
                 answer.save(save)
         except (ValueError, OSError) as error:

@@ -5,9 +5,9 @@ and looks whether estimates cover the truth as often as they say. `leave_one_sou
 the claims of each source from those of the others.
 """
 
-from tollest.calibration._left_out import LeftOut, leave_one_source_out
-from tollest.calibration._replicates import Design, Replicate, simulated
-from tollest.calibration._simulated import Calibration, calibrate
+from tollest.calibration.left_out import LeftOut, leave_one_source_out
+from tollest.calibration.replicates import Design, Replicate, simulated
+from tollest.calibration.simulated_ranks import Calibration, calibrate
 
 __all__ = [
     "Calibration",

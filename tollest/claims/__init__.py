@@ -1,6 +1,7 @@
 """The evidence: who claimed what, where, and which claims are set aside and why."""
 
+from tollest.claims import periods
 from tollest.claims.periods import ToDate
 from tollest.claims.table import KINDS, UNBOUNDED, Claims, ClaimsError
 
-__all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError", "ToDate"]
+__all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError", "ToDate", "periods"]

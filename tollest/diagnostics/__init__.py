@@ -1,8 +1,11 @@
 """Whether an estimate's assumptions hold: leaving out, replicating, and moving priors.
 
-Each function takes an `Estimate` and asks one question of it. None refits.
+Each function asks one question. Those that estimate anew say so.
 
 ==========================  ====================================================================
+`audit`                     What does each claim on a location do to its toll?
+`identification`            What can claims alone not tell, and how much depends on it?
+`sensitivity`               How do tolls move under other assumptions? Estimates anew.
 `loo`                       Which locations does the rest not foresee?
 `loo_by_source`             Which sources does the rest not foresee?
 `posterior_predictive`      Do drawn claims agree, differ and round as the real ones do?
@@ -12,6 +15,9 @@ Each function takes an `Estimate` and asks one question of it. None refits.
 ==========================  ====================================================================
 """
 
+from tollest.diagnostics.alternatives import Sensitivity, sensitivity, usual_alternatives
+from tollest.diagnostics.audits import Audit, audit
+from tollest.diagnostics.identifiability import Identification, identification
 from tollest.diagnostics.leaving_out import Loo, loo, loo_by_source
 from tollest.diagnostics.prior_checks import power_scaling, prior_data_conflict
 from tollest.diagnostics.replication import (
@@ -22,13 +28,20 @@ from tollest.diagnostics.replication import (
 )
 
 __all__ = [
+    "Audit",
+    "Identification",
     "Loo",
+    "Sensitivity",
     "Statistic",
+    "audit",
+    "identification",
     "loo",
     "loo_by_source",
     "posterior_predictive",
     "power_scaling",
     "prior_data_conflict",
     "residual_correlation",
+    "sensitivity",
     "statistics",
+    "usual_alternatives",
 ]

@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest import audit as audits
-from tollest import baselines as rules
 from tollest._progress import Reporter
 from tollest._sums import marginal
 from tollest._sums.threads import threaded
@@ -31,11 +29,9 @@ from tollest.estimation.masses import (
 )
 from tollest.estimation.remarks import remarks
 from tollest.estimation.totals import Totals, labelled
-from tollest.identification import Identification, identify
 from tollest.model.patterns import levels
 from tollest.model.posterior import Model, Posterior
 from tollest.priors import Never
-from tollest.report import Report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -690,132 +686,6 @@ class Estimate:
         for place in order:
             out[place] = max(out[place], out[parts.get(place, [])].sum())
         return out
-
-    def identification(
-        self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
-    ) -> Identification:
-        """How far tolls and totals hang on what claims alone cannot tell, and on priors.
-
-        Parameters
-        ----------
-        by : mapping or sequence, optional
-            Label of each location, as in `total`. Without it, the total of all.
-
-        Returns
-        -------
-        Identification
-            Its ``table()`` has a row for each location and each total.
-
-        Raises
-        ------
-        ValueError
-            If `by` leaves locations without a label, or has another length.
-        """
-        self.posterior.refuse_nested("the identification report")
-        return identify(self.posterior, self.theta, self._used, self.total(by))
-
-    @property
-    def report(self) -> Report:
-        """The answer in words, in tables and on a page, rounded by one rule."""
-        return Report(self)
-
-    def audit(
-        self,
-        location: str,
-        ci_prob: float = 0.9,
-        level: float = 0.01,
-        *,
-        refit: bool = False,
-        progress: bool = True,
-    ) -> audits.Audit:
-        """Ask what each claim on a location does to its toll, leaving out one at a time.
-
-        Draws are weighed anew, for this location alone. Where they do not reach, as with few
-        locations they seldom do, the row says so, and `refit` draws theta anew.
-
-        Parameters
-        ----------
-        location : str
-            One of ``claims.locations``.
-        ci_prob : float
-            Probability inside the equal-tailed credible intervals.
-        level : float
-            A claim is in conflict with the others on the location where the two-sided tail
-            probability that they give it is below this.
-        refit : bool
-            Whether to draw theta anew, by `engine`, without each claim that weights do not tell
-            of; each takes as long as the estimate did.
-        progress : bool
-            Whether to show progress of that, on standard error, after two seconds.
-
-        Returns
-        -------
-        Audit
-            Its ``table()`` has a row for each claim on the location, those set aside included.
-
-        Raises
-        ------
-        KeyError
-            If there is no such location.
-        ValueError
-            If `ci_prob` or `level` is not between 0 and 1; if some locations are parts of others;
-            or if `refit` is asked for and the
-            engine is not known, or holds draws made beforehand.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> rows = [("Arden", "press", 30), ("Arden", "radio", 30), ("Arden", "clinic", 11)]
-        >>> table = pd.DataFrame(rows, columns=["location", "source", "count"])
-        >>> audit = estimate(Claims.from_table(table), rng=1).audit("Arden").table()
-        >>> bool(audit.loc[2, "median_shift"] < 0), audit["status"].tolist()
-        (True, ['used', 'used', 'used'])
-        """
-        place = self._position(location)
-        self.posterior.refuse_nested("an audit by weights")
-        if refit and self.engine is None:
-            raise ValueError(
-                "the engine of this estimate is not known, so it cannot refit; estimate from "
-                "claims.without(rows=[...]) instead."
-            )
-        engine = self.engine if refit else None
-        with Reporter(progress) as reporter:
-            refits = audits.Refits(engine, self.entropy, reporter) if engine else None
-            return audits.audit(
-                self.posterior, self.theta, self._used, place, ci_prob, level, refits
-            )
-
-    def baselines(self, ci_prob: float = 0.9) -> "pd.DataFrame":
-        """Code each location by the rules of data sets of violence, beside the estimate.
-
-        Parameters
-        ----------
-        ci_prob : float
-            Probability inside the estimate's equal-tailed credible interval.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Indexed by location. ``lowest``, ``median_claim``, ``majority``, ``low, best, high``
-            and ``minimum, maximum`` are rules, defined with their sources in
-            `tollest.baselines`; none of them is an estimate, and no stated probability lies
-            between two of them. ``n_sources`` counts those with a claim in evidence.
-            ``estimate``, ``estimate_lower`` and ``estimate_upper`` are the posterior median
-            and its interval. ``attrs`` has the rules' definitions and the interval's level.
-
-        Raises
-        ------
-        ValueError
-            If `ci_prob` is not between 0 and 1.
-        """
-        tolls = self.table(ci_prob)
-        table = rules.table(self.claims)
-        for name, column in zip(
-            ("", "_lower", "_upper"), ("median", "lower", "upper"), strict=True
-        ):
-            table[f"estimate{name}"] = tolls[column]
-        table.attrs |= tolls.attrs
-        return table
 
     def imputations(self, m: int = 20) -> "pd.DataFrame":
         """Joint draws of all tolls as multiple imputations, for `pool`.

@@ -17,13 +17,13 @@ figure shows, and goes into the metadata of PNG, SVG and PDF files.
 They need ``pip install "tollest[plots]"``.
 """
 
-from tollest.plots._calibrated import calibration
-from tollest.plots._canvas import alt_text
-from tollest.plots._forest import forest
-from tollest.plots._habits import prior_posterior, sources
-from tollest.plots._repeats import repeats
-from tollest.plots._timeline import timeline
-from tollest.plots._toll import toll
+from tollest.plots.canvas import alt_text
+from tollest.plots.copying import repeats
+from tollest.plots.coverage import calibration
+from tollest.plots.forests import forest
+from tollest.plots.timelines import timeline
+from tollest.plots.tolls import toll
+from tollest.plots.unknowns import prior_posterior, sources
 
 __all__ = [
     "alt_text",

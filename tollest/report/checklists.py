@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tollest import _text
+from tollest.estimation.results import Estimate
 from tollest.priors import Never
-from tollest.subject import Subject
 
 AUTHOR = "For the author to write."
 BARG = "https://doi.org/10.1038/s41562-021-01177-7"
@@ -46,13 +46,17 @@ class Item:
     wants: str = ""
 
 
-def barg(estimate: Subject, ci_prob: float, ci_kind: str, *, has_sensitivity: bool) -> list[Item]:
+def barg(estimate: Estimate, ci_prob: float, ci_kind: str, *, has_sensitivity: bool) -> list[Item]:
     """Items of the Bayesian analysis reporting guidelines, as filled from an estimate."""
     claims, theta = estimate.claims, estimate.theta
     sampled = theta.rhat is not None
     seed = "Seed and code: Reproduction." if estimate.seed is not None else ""
     tested = "Tolls under other assumptions: Sensitivity." if has_sensitivity else ""
-    run = "" if has_sensitivity else "Run te.sensitivity(claims) and give it to the page. "
+    run = (
+        ""
+        if has_sensitivity
+        else "Run te.diagnostics.sensitivity(claims) and give it to the page. "
+    )
     why = "Why each prior was chosen"
     return [
         Item("Preamble A", "Why a Bayesian analysis", wants=AUTHOR),
@@ -150,7 +154,7 @@ def barg(estimate: Subject, ci_prob: float, ci_kind: str, *, has_sensitivity: bo
 
 
 def gather(
-    estimate: Subject, ci_prob: float, ci_kind: str, *, has_sensitivity: bool
+    estimate: Estimate, ci_prob: float, ci_kind: str, *, has_sensitivity: bool
 ) -> list[Item]:
     """Items of the GATHER statement, as filled from an estimate."""
     claims = estimate.claims
@@ -213,7 +217,7 @@ def gather(
         Item(
             "15",
             "Estimates in a form to compute with",
-            wants="A file by estimate.report.table().csv(path) or .parquet(path).",
+            wants="A file by te.report.table(estimate).csv(path) or .parquet(path).",
         ),
         Item(
             "16", "Uncertainty of the estimates", f"{_text.interval(ci_prob, ci_kind)}s: Answer."
@@ -228,7 +232,7 @@ def gather(
     ]
 
 
-def _evidence(estimate: Subject) -> str:
+def _evidence(estimate: Estimate) -> str:
     claims = estimate.claims
     n = int(claims.claims_per_location.sum())
     n_silent = int(np.count_nonzero(claims.claims_per_location == 0))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tollest import plots
 from tollest.claims.counts import Counts
+from tollest.estimation.results import Estimate
 from tollest.report.markup import Markup, element, image, joined
-from tollest.subject import Subject
 
 if TYPE_CHECKING:
     from arviz_plots.plot_collection import PlotCollection
@@ -20,7 +20,7 @@ _PIXELS = 106  # an inch, so that a page's width is used
 _UNTOLD = {"Creator": None, "Date": None}
 
 
-def forest(estimate: Subject, ci_prob: float, ci_kind: str) -> Markup:
+def forest(estimate: Estimate, ci_prob: float, ci_kind: str) -> Markup:
     """Draw the tolls, the largest where there are many, with every claim on them."""
     return _figure(
         "Tolls, and the claims they rest on.",
@@ -28,7 +28,7 @@ def forest(estimate: Subject, ci_prob: float, ci_kind: str) -> Markup:
     )
 
 
-def toll(estimate: Subject, location: str, ci_prob: float, ci_kind: str) -> Markup:
+def toll(estimate: Estimate, location: str, ci_prob: float, ci_kind: str) -> Markup:
     """Draw one toll's posterior mass above the claims on it."""
     return _figure(
         "How probable each toll is, and what was claimed.",
@@ -36,15 +36,15 @@ def toll(estimate: Subject, location: str, ci_prob: float, ci_kind: str) -> Mark
     )
 
 
-def habits(estimate: Subject) -> Markup:
+def habits(estimate: Estimate, ci_prob: float) -> Markup:
     """Draw the habits of sources, and who repeats whom where two of them count the same dead."""
-    drawn = [_figure("Habits of sources.", lambda: plots.sources(estimate))]
+    drawn = [_figure("Habits of sources.", lambda: plots.sources(estimate, ci_prob=ci_prob))]
     if Counts.of(estimate.claims).pairs()[0].size:
         drawn.append(_figure("Who repeats whom.", lambda: plots.repeats(estimate)))
     return joined(*drawn)
 
 
-def unknowns(estimate: Subject) -> Markup | None:
+def unknowns(estimate: Estimate) -> Markup | None:
     """Draw prior against posterior of what locations and sources share, if all is not fixed."""
     if all(entry.member is not None for entry in estimate.posterior.entries):
         return None

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tollest.estimation.remarks import Remark
+from tollest.estimation.results import Estimate
 from tollest.report import escapes
-from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     return frame.reindex(columns=list(_TYPES)).astype(_TYPES)
 
 
-def exact(estimate: Subject, table: "pd.DataFrame", said: tuple[Remark, ...]) -> "pd.DataFrame":
+def exact(estimate: Estimate, table: "pd.DataFrame", said: tuple[Remark, ...]) -> "pd.DataFrame":
     """Exact numbers of the locations, in the columns of `TollTable.frame`."""
     claims = estimate.claims
     notes: dict[str, str] = dict.fromkeys(claims.locations, "")

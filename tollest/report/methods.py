@@ -1,17 +1,17 @@
 """Sections of a page on how the answer was come by: for reviewers, and for whoever repeats it."""
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tollest import _text
 from tollest._rounding import rounded
-from tollest.model.posterior import Model
+from tollest.diagnostics.alternatives import Sensitivity
+from tollest.diagnostics.identifiability import identification as identify
+from tollest.estimation.results import Estimate
 from tollest.report import checklists, computation, figures, formulae, provenance
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
 from tollest.report.sections import MOST_ROWS, more
-from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,19 +19,7 @@ if TYPE_CHECKING:
 _IDENTIFIED = 20  # locations
 
 
-class Alternatives(Protocol):
-    """Answers under other assumptions: what a page needs of a `Sensitivity`."""
-
-    @property
-    def models(self) -> Mapping[str, Model]: ...  # noqa: D102
-
-    @property
-    def doubts(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    def table(self) -> "pd.DataFrame": ...  # noqa: D102
-
-
-def model(estimate: Subject) -> Markup:
+def model(estimate: Estimate) -> Markup:
     """Write the model and its priors as formulae."""
     fitted, claims = estimate.model, estimate.claims
     lines = [
@@ -66,7 +54,7 @@ def model(estimate: Subject) -> Markup:
     )  # fmt: skip
 
 
-def diagnostics(estimate: Subject) -> Markup:
+def diagnostics(estimate: Estimate) -> Markup:
     """Say how it was computed and whether that can be relied on."""
     verdict = "Nothing in the computation is doubtful."
     doubts = [element("p", doubt, class_="doubt", role="note") for doubt in estimate.doubts]
@@ -79,7 +67,7 @@ def diagnostics(estimate: Subject) -> Markup:
     )
 
 
-def identification(estimate: Subject) -> Markup:
+def identification(estimate: Estimate) -> Markup:
     """Say what claims alone cannot tell."""
     if estimate.claims.is_nested:
         return paragraphs(
@@ -87,7 +75,7 @@ def identification(estimate: Subject) -> Markup:
             "log(1 + toll) + b0, and only a verified toll tells the two apart. By how much each "
             "toll moves with it is not told for wholes and parts."
         )
-    found = estimate.identification()
+    found = identify(estimate)
     frame = found.table()
     n = len(found.locations)
     cells = []
@@ -106,19 +94,19 @@ def identification(estimate: Subject) -> Markup:
     return joined(
         paragraphs(*found.equation.splitlines()),
         table(caption, head, cells),
-        more(n, "estimate.identification().table()", _IDENTIFIED),
+        more(n, "te.diagnostics.identification(estimate).table()", _IDENTIFIED),
         element("div", paragraphs(*found.notes), class_="notes") if found.notes else None,
     )
 
 
-def sensitivity(found: Alternatives | None) -> Markup:
+def sensitivity(found: Sensitivity | None) -> Markup:
     """Lay the totals under other assumptions side by side."""
     if found is None:
         return element(
             "p",
             "Not computed for this page, since every other assumption is a fit of its own: give "
             "the page the result of ",
-            element("code", "te.sensitivity(claims)"),
+            element("code", "te.diagnostics.sensitivity(claims)"),
             ".",
         )
     frame = found.table()
@@ -141,7 +129,7 @@ def sensitivity(found: Alternatives | None) -> Markup:
     )
 
 
-def reproduction(estimate: Subject) -> Markup:
+def reproduction(estimate: Estimate) -> Markup:
     """Give seed, hash, versions and code."""
     seed = "none was kept" if estimate.seed is None else str(estimate.seed)
     facts = [

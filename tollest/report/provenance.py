@@ -13,8 +13,8 @@ from tollest.claims.periods import ToDate
 from tollest.claims.table import UNBOUNDED, Claims
 from tollest.engines import NestedLaplace
 from tollest.estimation import archive
+from tollest.estimation.results import Estimate
 from tollest.model.posterior import Model
-from tollest.subject import Subject
 from tollest.support import Support
 
 # What numbers may hang on, in the order of a list.
@@ -91,7 +91,7 @@ def versions() -> dict[str, str]:
     return found | {"System": f"{platform.system()} {platform.machine()}"}
 
 
-def code(estimate: Subject) -> str:
+def code(estimate: Estimate) -> str:
     """Python code that gives the estimate again, as far as it keeps what it was made from."""
     claims = estimate.claims
     spans = claims._rows.spans
@@ -131,11 +131,11 @@ def code(estimate: Subject) -> str:
             f"# Then {len(left_out):,} rows were left out, by claims.without(rows=[...])."
         )
     lines += [f"model = {model_code(estimate.model)}", *_fit(estimate)]
-    lines.append(f'assert estimate.report.claims_sha256 == "{fingerprint(claims)}"')
+    lines.append(f'assert te.report.fingerprint(estimate.claims) == "{fingerprint(claims)}"')
     return "\n".join(lines)
 
 
-def _fit(estimate: Subject) -> list[str]:
+def _fit(estimate: Estimate) -> list[str]:
     given = "claims, model=model"
     if not archive.is_plain(estimate.engine):
         out = [f"# Computed by {estimate.theta.method}; its engine is not kept: give the same."]

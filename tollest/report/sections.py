@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tollest import _text
-from tollest import baselines as rules
 from tollest._rounding import rounded
 from tollest.claims.table import Claims
-from tollest.report import figures, rows, sentences, tables
+from tollest.diagnostics.audits import audit
+from tollest.estimation.results import Estimate
+from tollest.report import figures, rows, rules, sentences, tables
 from tollest.report.labels import label
 from tollest.report.markup import Markup, element, joined, name, paragraphs, table
-from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns of each rule of `baselines.RULES`, by the head of its column on a page.
+# Columns of each rule of `rules.RULES`, by the head of its column on a page.
 _RULES = {
     "Most conservative": ("lowest",),
     "Median claim": ("median_claim",),
@@ -31,9 +31,9 @@ MOST_ROWS = 200  # of any table on a page
 _AUDITED = 10  # locations
 
 
-def answer(estimate: Subject, ci_prob: float, ci_kind: str, verb: str, *, total: bool) -> Markup:
+def answer(estimate: Estimate, ci_prob: float, ci_kind: str, verb: str, *, total: bool) -> Markup:
     """Give the sentence, the table of tolls and the figures."""
-    made = tables.of(estimate, ci_prob, ci_kind, total=total)
+    made = tables.table(estimate, ci_prob, ci_kind, total=total)
     if total or estimate.claims.n_locations == 1:
         said = sentences.answer(estimate, None, ci_prob, ci_kind, verb)
     else:
@@ -53,7 +53,7 @@ def answer(estimate: Subject, ci_prob: float, ci_kind: str, verb: str, *, total:
     )
 
 
-def meaning(estimate: Subject, ci_prob: float) -> Markup:
+def meaning(estimate: Estimate, ci_prob: float) -> Markup:
     """Say what the intervals mean, and what they do not."""
     silent = int(np.count_nonzero(estimate.claims.claims_per_location == 0))
     lines = [
@@ -74,7 +74,7 @@ def meaning(estimate: Subject, ci_prob: float) -> Markup:
     return element("ul", *(element("li", line) for line in lines))
 
 
-def baselines(estimate: Subject, ci_prob: float, ci_kind: str) -> Markup:
+def baselines(estimate: Estimate, ci_prob: float, ci_kind: str) -> Markup:
     """Lay what data sets' rules would code beside the estimate, with who has such rules."""
     claims = estimate.claims
     n = min(claims.n_locations, MOST_ROWS)
@@ -101,7 +101,7 @@ def baselines(estimate: Subject, ci_prob: float, ci_kind: str) -> Markup:
             "them is an estimate, and no stated probability lies between two of them."
         ),
         table(caption, ["Location", "Estimate", *_RULES], cells),
-        more(claims.n_locations, "estimate.baselines()"),
+        more(claims.n_locations, "te.report.baselines(estimate)"),
         element("dl", *listed, class_="notes"),
     )
 
@@ -111,9 +111,9 @@ def _coded(numbers: "pd.Series") -> str:
     return "-" if numbers.isna().any() else " / ".join(f"{n:,}" for n in numbers)
 
 
-def sources(estimate: Subject) -> Markup:
-    """Tabulate the habits of sources."""
-    frame = estimate.sources()
+def sources(estimate: Estimate, ci_prob: float) -> Markup:
+    """Tabulate bias, scatter and repeat probability of each source."""
+    frame = estimate.sources(ci_prob)
     if not len(frame):
         return paragraphs("No claim that may err is in evidence.")
     cells = [
@@ -124,7 +124,7 @@ def sources(estimate: Subject) -> Markup:
         ]
         for source, row in frame.head(MOST_ROWS).iterrows()
     ]
-    caption = "Habits of sources: medians with 90 % equal-tailed credible intervals"
+    caption = f"Habits of sources: medians with {_text.interval(ci_prob, 'eti')}s"
     head = ["Source", "Claims", "Bias, times the toll", "Scatter", "Repeat probability"]
     return joined(
         table(caption, head, cells),
@@ -139,16 +139,16 @@ def sources(estimate: Subject) -> Markup:
             ),
             class_="notes",
         ),
-        figures.habits(estimate),
-        _by_side(estimate),
+        figures.habits(estimate, ci_prob),
+        _by_side(estimate, ci_prob),
     )
 
 
-def _by_side(estimate: Subject) -> Markup:
+def _by_side(estimate: Estimate, ci_prob: float) -> Markup:
     """Tabulate biases by whose dead a source counts; nothing where there are no sides."""
     if not estimate.claims.sides:
         return joined()
-    frame = estimate.sources_by_side()
+    frame = estimate.sources_by_side(ci_prob)
     cells = [
         [
             name(label(source)), name(label(side)) if side else "-",
@@ -158,21 +158,22 @@ def _by_side(estimate: Subject) -> Markup:
             estimate.claims.voices, frame.head(MOST_ROWS).iterrows(), strict=False
         )
     ]  # fmt: skip
-    caption = "Biases by whose dead are counted: medians with 90 % equal-tailed credible intervals"
+    interval = _text.interval(ci_prob, "eti")
+    caption = f"Biases by whose dead are counted: medians with {interval}s"
     return joined(
         table(caption, ["Source", "Side", "Claims", "Bias, times the toll"], cells),
         more(len(frame), "estimate.sources_by_side()"),
     )
 
 
-def covariates(estimate: Subject) -> Markup:
+def covariates(estimate: Estimate, ci_prob: float) -> Markup:
     """Tabulate what tolls hang on beside claims."""
-    frame = estimate.effects()
+    frame = estimate.effects(ci_prob)
     cells = [
         [name(str(term)), _multiplier(row, "effect"), f"{row['mean']:.4g}", f"{row['sd']:.4g}"]
         for term, row in frame.head(MOST_ROWS).iterrows()
     ]
-    caption = "Effects of covariates: medians with 90 % equal-tailed credible intervals"
+    caption = f"Effects of covariates: medians with {_text.interval(ci_prob, 'eti')}s"
     head = ["Covariate", "Times the toll, for one SD more", "Mean", "SD"]
     return joined(
         table(caption, head, cells),
@@ -215,7 +216,7 @@ def evidence(claims: Claims) -> Markup:
 
 
 def audits(
-    estimate: Subject, locations: Sequence[str] | None, ci_prob: float, *, refit: bool
+    estimate: Estimate, locations: Sequence[str] | None, ci_prob: float, *, refit: bool
 ) -> Markup:
     """Show what each claim does to the toll of its location."""
     if estimate.claims.is_nested:
@@ -238,8 +239,8 @@ def audits(
         )
     ]
     for location in locations:
-        audit = estimate.audit(location, ci_prob, refit=refit, progress=False)
-        frame = audit.table()
+        found = audit(estimate, location, ci_prob, refit=refit, progress=False)
+        frame = found.table()
         caption = f"Without each claim: median and {_text.interval(ci_prob, 'eti')}"
         head = [
             "Claim",
@@ -252,7 +253,7 @@ def audits(
             [_who(row, claim), _deaths(claim), *_pull(claim)] for row, claim in frame.iterrows()
         ]
         parts.append(element("h3", name(label(location))))
-        toll = rounded(audit.median, audit.lower, audit.upper)
+        toll = rounded(found.median, found.lower, found.upper)
         whole = f"With all claims: {toll.point:,} ({toll.interval})."
         made = table(caption, head, cells, text_columns=(0, 4))
         parts.append(joined(paragraphs(whole), made))

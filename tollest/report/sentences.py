@@ -4,21 +4,55 @@ import numpy as np
 
 from tollest import _text
 from tollest.estimation.remarks import DOMINATES, remarks
+from tollest.estimation.results import Estimate
 from tollest.report import rows
 from tollest.report.labels import isolated, label
 from tollest.report.rows import Row
-from tollest.subject import Subject
 
 
 def sentence(
-    estimate: Subject, location: str | None, ci_prob: float, ci_kind: str, verb: str
+    estimate: Estimate,
+    location: str | None = None,
+    ci_prob: float = 0.9,
+    ci_kind: str = "eti",
+    *,
+    verb: str = "were killed",
 ) -> str:
-    """Write the answer for one location, or the total of several; see `Report.sentence`."""
+    """Say how many died, with the interval, what it rests on, and every warning.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        What `tollest.estimate` gave.
+    location : str, optional
+        One of ``claims.locations``; without it the total, where there are several.
+    ci_prob : float
+        Probability inside the interval.
+    ci_kind : {"eti", "hdi"}
+        Equal tails, or the shortest interval.
+    verb : str
+        What happened to people, in the plural: ``"died"`` of an epidemic.
+
+    Returns
+    -------
+    str
+        Such as "An estimated 1,430 people were killed (90 % equal-tailed credible interval
+        970 to 2,360, rounded to tens, bounds outwards; 5 claims, 4 figures; at least 111
+        documented by name)."
+
+    Raises
+    ------
+    KeyError
+        If there is no such location.
+    ValueError
+        If `ci_prob` or `ci_kind` is not a valid level or kind, or the shortest interval leaves
+        out the median, as one of less than half of the probability can.
+    """
     return " ".join([answer(estimate, location, ci_prob, ci_kind, verb), *doubts(estimate)])
 
 
 def answer(
-    estimate: Subject, location: str | None, ci_prob: float, ci_kind: str, verb: str
+    estimate: Estimate, location: str | None, ci_prob: float, ci_kind: str, verb: str
 ) -> str:
     """Write the answer without what is doubtful about its computation."""
     if location is None and estimate.claims.n_locations > 1:
@@ -26,13 +60,13 @@ def answer(
     return " ".join(_of_location(estimate, location, ci_prob, ci_kind, verb))
 
 
-def doubts(estimate: Subject) -> list[str]:
+def doubts(estimate: Estimate) -> list[str]:
     """Say what is doubtful about the computation, a sentence for each reason."""
     return [f"The computation is doubtful: {doubt}" for doubt in estimate.doubts]
 
 
 def _of_location(
-    estimate: Subject, location: str | None, ci_prob: float, ci_kind: str, verb: str
+    estimate: Estimate, location: str | None, ci_prob: float, ci_kind: str, verb: str
 ) -> list[str]:
     claims = estimate.claims
     position = 0 if location is None else estimate._position(location)
@@ -49,7 +83,7 @@ def _of_location(
     return [f"{where}{_estimated(row, ci_prob, ci_kind, verb, '', bool(where))}", *said]
 
 
-def _of_total(estimate: Subject, ci_prob: float, ci_kind: str, verb: str) -> list[str]:
+def _of_total(estimate: Estimate, ci_prob: float, ci_kind: str, verb: str) -> list[str]:
     totals, n = estimate.total(), estimate.claims.n_locations
     row = rows.of_total(totals, totals.table(ci_prob, ci_kind))
     where = f" at {n:,} locations"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Self
 from tollest import _rounding, _text
 from tollest.estimation import archive
 from tollest.estimation.remarks import Remark, remarks
+from tollest.estimation.results import Estimate
 from tollest.report import escapes, files, markup, rows
 from tollest.report.labels import isolated, width
 from tollest.report.rows import Row
-from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +32,8 @@ OPEN = "Its upper bound is the prior's, as that of a toll in it is."
 class TollTable:
     """Tolls with their intervals, what they rest on, and every remark and doubt.
 
-    Made by `Report.table`. Forms to be read (`text`, `markdown`, `latex`, `html`) have rounded
-    numbers and say by which rule; `frame`, `csv` and `parquet` have exact ones.
+    Made by `tollest.report.table`. Forms to be read (`text`, `markdown`, `latex`, `html`) have
+    rounded numbers and say by which rule; `frame`, `csv` and `parquet` have exact ones.
 
     Attributes
     ----------
@@ -251,17 +251,43 @@ class TollTable:
         return self.text()
 
 
-def of(estimate: Subject, ci_prob: float, ci_kind: str, *, total: bool) -> TollTable:
-    """Make the table of an estimate; see `Report.table`."""
+def table(
+    estimate: Estimate, ci_prob: float = 0.9, ci_kind: str = "eti", *, total: bool = True
+) -> TollTable:
+    """Tabulate the tolls, to be read and to be computed with.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        What `tollest.estimate` gave.
+    ci_prob : float
+        Probability inside the intervals.
+    ci_kind : {"eti", "hdi"}
+        Equal tails, or the shortest interval.
+    total : bool
+        Whether to add a row for the total from joint draws, where there are several
+        locations.
+
+    Returns
+    -------
+    TollTable
+        With ``text()``, ``markdown()``, ``latex()`` and ``html()`` in rounded numbers;
+        ``frame()``, ``csv(path)`` and ``parquet(path)`` in exact ones.
+
+    Raises
+    ------
+    ValueError
+        As in `sentence`.
+    """
     claims = estimate.claims
-    table = estimate.table(ci_prob, ci_kind)
-    said = remarks(claims, table)
+    tolls = estimate.table(ci_prob, ci_kind)
+    said = remarks(claims, tolls)
     of_location: dict[str, str] = dict.fromkeys(claims.locations, "")
     for letter, remark in zip(_letters(len(said)), said, strict=True):
         for name in remark.locations:
             of_location[name] += f", {letter}" if of_location[name] else letter
-    printed, marks = rows.of_tolls(claims, table), list(of_location.values())
-    exact = files.exact(estimate, table, said)
+    printed, marks = rows.of_tolls(claims, tolls), list(of_location.values())
+    exact = files.exact(estimate, tolls, said)
     if total and claims.n_locations > 1:
         totals = estimate.total()
         of_total = totals.table(ci_prob, ci_kind)

@@ -1,5 +1,6 @@
 """The model run forwards: tolls, figures, then claims; and worlds in which it does not hold."""
 
-from tollest.simulation.worlds import Simulation, draw_truth, simulate
+from tollest.simulation import faults
+from tollest.simulation.worlds import Simulation, Truth, draw_truth, simulate
 
-__all__ = ["Simulation", "draw_truth", "simulate"]
+__all__ = ["Simulation", "Truth", "draw_truth", "faults", "simulate"]

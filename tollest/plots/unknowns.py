@@ -10,12 +10,12 @@ from scipy.special import expit, logit, ndtri
 
 from tollest import _text
 from tollest.estimation.masses import whole
+from tollest.estimation.results import Estimate
 from tollest.model.posterior import Entry
-from tollest.plots import _canvas, _key, _words
-from tollest.plots._canvas import INK, POSTERIOR, SHADE
-from tollest.plots._key import Sample
+from tollest.plots import canvas, legend, phrases
+from tollest.plots.canvas import INK, POSTERIOR, SHADE
+from tollest.plots.legend import Sample
 from tollest.priors import Never
-from tollest.subject import Subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ _HABITS = {
 _POINT = {"marker": "o", "facecolor": POSTERIOR, "edgecolor": "white", "size": 30, "width": 0.7}
 
 
-def sources(estimate: Subject, *, ci_prob: float = 0.9, most: int = 40) -> "PlotCollection":
+def sources(estimate: Estimate, *, ci_prob: float = 0.9, most: int = 40) -> "PlotCollection":
     """Draw the bias, scatter and repeat probability of every source.
 
     Parameters
@@ -70,12 +70,12 @@ def sources(estimate: Subject, *, ci_prob: float = 0.9, most: int = 40) -> "Plot
     never = isinstance(estimate.model.priors.logit_repeat, Never)
     habits = [name for name in _HABITS if not (never and name == "repeat")]
     levels = _text.interval(ci_prob, "eti")
-    with _canvas.style():
+    with canvas.style():
         plots = _sources(table, habits)
         title = f"Habits of {_text.plural(len(table), 'source')}: medians and {levels}s"
         alt = _sources_in_words(table, habits, levels)
-        _canvas.finish(
-            plots, title, [*notes, *_canvas.doubt_notes(estimate.doubts)],
+        canvas.finish(
+            plots, title, [*notes, *canvas.doubt_notes(estimate.doubts)],
             " ".join([alt, *notes, *estimate.doubts]),
         )  # fmt: skip
     return plots
@@ -85,33 +85,33 @@ def _sources(table: "pd.DataFrame", habits: list[str]) -> "PlotCollection":
     from arviz_plots import visuals
 
     tall = 0.22 * len(table) + 0.15
-    plots = _canvas.collection(habits, (6.9, tall + 1.2), wrap=3, sharey=True)
+    plots = canvas.collection(habits, (6.9, tall + 1.2), wrap=3, sharey=True)
     y = 0.18 + 0.22 * np.arange(len(table))
     for name in habits:
-        target = _canvas.axes(plots, name)
+        target = canvas.axes(plots, name)
         bounds: Floats = table[[f"{name}_lower", f"{name}_upper"]].to_numpy(float)
         target.grid(axis="x", color="#dddddd", linewidth=0.5)
         target.set_axisbelow(True)
         target.tick_params(axis="y", length=0)
         target.spines["left"].set_visible(False)
-        _canvas.draw(
-            plots, name, f"{name}_interval", _canvas.segments, bounds, y=y, color=POSTERIOR,
+        canvas.draw(
+            plots, name, f"{name}_interval", canvas.segments, bounds, y=y, color=POSTERIOR,
             linewidth=2.2, zorder=3,
         )  # fmt: skip
-        _canvas.draw(
+        canvas.draw(
             plots, name, name, visuals.scatter_xy, table[name].to_numpy(), y=y, zorder=4, **_POINT
         )
         if name == "bias":
-            _canvas.draw(
+            canvas.draw(
                 plots, name, "no_bias", visuals.vline, [1.0], color=INK, linestyle="--", width=0.9
             )
             bounds = np.append(bounds.ravel(), 1.0)
         _habit_axis(target, name, bounds)
         target.set_xlabel(_HABITS[name])
-    shown = _words.labels(list(table.index), 30)
+    shown = phrases.labels(list(table.index), 30)
     names = [f"{name} ({n:,})" for name, n in zip(shown, table["n_claims"], strict=True)]
-    first = _canvas.axes(plots, habits[0])
-    _canvas.name_rows(first, y, names, tall + 0.05)
+    first = canvas.axes(plots, habits[0])
+    canvas.name_rows(first, y, names, tall + 0.05)
     return plots
 
 
@@ -128,7 +128,7 @@ def _habit_axis(target: "Axes", name: str, values: Floats) -> None:
     ticks = steps[(steps >= low) & (steps <= high)]
     at = np.log(ticks)
     first = int(np.abs(at).argmin()) if name == "bias" else 0
-    ticks = ticks[_canvas.apart(at, 0.24, float(np.log(high / low)), first)]
+    ticks = ticks[canvas.apart(at, 0.24, float(np.log(high / low)), first)]
     target.set_xscale("log")
     target.set_xlim(low, high)
     sign = _TIMES if name == "bias" else ""
@@ -145,10 +145,10 @@ def _sources_in_words(table: "pd.DataFrame", habits: list[str], levels: str) -> 
             )
             for habit in habits
         ]
-        said.append(f"{_words.short(name, 60)}, {', '.join(parts)}")
+        said.append(f"{phrases.short(name, 60)}, {', '.join(parts)}")
     return (
         f"Medians and {levels}s of the habits of {_text.plural(len(table), 'source')}; bias is a "
-        f"factor of the toll. {_words.listed(said, len(said))}."
+        f"factor of the toll. {phrases.listed(said, len(said))}."
     )
 
 
@@ -167,7 +167,7 @@ _UNKNOWNS: dict[str, tuple[str, str]] = {
 }
 
 
-def prior_posterior(estimate: Subject) -> "PlotCollection":
+def prior_posterior(estimate: Estimate) -> "PlotCollection":
     """Draw prior against posterior of the unknowns above locations and sources.
 
     Where both coincide, as those of the common bias mostly do, the claims taught nothing.
@@ -196,10 +196,10 @@ def prior_posterior(estimate: Subject) -> "PlotCollection":
     ]
     if not entries:
         raise ValueError("every unknown above locations and sources is fixed; none has a prior.")
-    with _canvas.style():
+    with canvas.style():
         panels = [entry.name for _, entry in entries]
         rows = -(-len(panels) // 3)
-        plots = _canvas.collection(panels, (6.9, 1.55 * rows + 0.9), wrap=3)
+        plots = canvas.collection(panels, (6.9, 1.55 * rows + 0.9), wrap=3)
         said = []
         for j, entry in entries:
             drawn = estimate.theta.flat[:, j]
@@ -210,11 +210,11 @@ def prior_posterior(estimate: Subject) -> "PlotCollection":
             (Sample(line={"color": INK, "linestyle": "--", "linewidth": 1.2}), "prior"),
             (Sample(box={"facecolor": SHADE, "edgecolor": POSTERIOR}), "posterior"),
         ]
-        _key.add(plots, [[sample] for sample in samples])
+        legend.add(plots, [[sample] for sample in samples])
         title = "Prior and posterior of what all locations and sources share"
         alt = f"Densities. {title}. Medians and 90 % equal-tailed intervals: {' '.join(said)}"
-        _canvas.finish(
-            plots, title, _canvas.doubt_notes(estimate.doubts),
+        canvas.finish(
+            plots, title, canvas.doubt_notes(estimate.doubts),
             " ".join([alt, *estimate.doubts]),
         )  # fmt: skip
     return plots
@@ -224,7 +224,7 @@ def _prior_posterior(plots: "PlotCollection", entry: Entry, drawn: Floats) -> No
     from arviz_plots import visuals
     from arviz_stats.base.array import array_stats
 
-    name, target = entry.name, _canvas.axes(plots, entry.name)
+    name, target = entry.name, canvas.axes(plots, entry.name)
     if np.ptp(drawn) > 0:
         grid, density, _ = array_stats.kde(drawn, bound_correction=entry.half)
     else:
@@ -235,12 +235,12 @@ def _prior_posterior(plots: "PlotCollection", entry: Entry, drawn: Floats) -> No
     prior = np.exp(-0.5 * ((x - entry.mean) / entry.sd) ** 2)
     prior *= (2.0 if entry.half else 1.0) / (entry.sd * math.sqrt(2 * math.pi))
     inside = (grid >= low) & (grid <= high)
-    _canvas.draw(
+    canvas.draw(
         plots, name, f"{name}_posterior", visuals.fill_between_y, density[inside],
         x=grid[inside], y_bottom=np.zeros(inside.sum()), y_top=density[inside], facecolor=SHADE,
         edgecolor=POSTERIOR, linewidth=1.2,
     )  # fmt: skip
-    _canvas.draw(
+    canvas.draw(
         plots, name, f"{name}_prior", visuals.line_xy, prior, x=x, color=INK, linestyle="--",
         width=1.2,
     )  # fmt: skip
@@ -249,7 +249,7 @@ def _prior_posterior(plots: "PlotCollection", entry: Entry, drawn: Floats) -> No
     target.set_ylim(0.0)
     target.set_yticks([])
     target.spines["left"].set_visible(False)
-    target.set_title(label, fontsize=_canvas.SIZE)
+    target.set_title(label, fontsize=canvas.SIZE)
     ticks, words = _unknown_ticks(unit, low, high)
     target.set_xticks(ticks, words)
 
@@ -257,8 +257,8 @@ def _prior_posterior(plots: "PlotCollection", entry: Entry, drawn: Floats) -> No
 def _unknown_ticks(unit: str, low: float, high: float) -> tuple[Floats, list[str]]:
     """Ticks on the scale of a prior, with words on that of what it is about."""
     if unit == "deaths":
-        deaths = _canvas.deaths_ticks(math.expm1(max(low, -0.4)), math.expm1(high), 1.6)
-        return np.log1p(deaths), [_words.number(n) for n in deaths]
+        deaths = canvas.deaths_ticks(math.expm1(max(low, -0.4)), math.expm1(high), 1.6)
+        return np.log1p(deaths), [phrases.number(n) for n in deaths]
     inverse: Callable[[Floats], Floats]
     if unit in ("factor", "exp"):
         nice = np.array([0.01, 0.03, 0.1, 0.2, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 5.0, 10.0])
@@ -273,7 +273,7 @@ def _unknown_ticks(unit: str, low: float, high: float) -> tuple[Floats, list[str
     at = inverse(nice)
     nice, at = nice[(at > low) & (at < high)], at[(at > low) & (at < high)]
     first = int(np.abs(nice - 1.0).argmin()) if unit == "factor" and len(nice) else 0
-    apart = _canvas.apart(at, 0.22, high - low, first)
+    apart = canvas.apart(at, 0.22, high - low, first)
     sign = _TIMES if unit == "factor" else ""
     return at[apart], [f"{sign}{value:g}" for value in nice[apart]]
 

@@ -1,14 +1,16 @@
 """Whether intervals hold what they promise, as a calibration found."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tollest import _ecdf, _text
-from tollest.plots import _canvas, _key, _words
-from tollest.plots._canvas import CLAIM, FAINT, INK, POSTERIOR, SHADE
-from tollest.plots._key import Sample
+from tollest import _text
+from tollest.calibration.ecdf import band, ecdf, is_inside
+from tollest.calibration.simulated_ranks import Calibration
+from tollest.plots import canvas, legend, phrases
+from tollest.plots.canvas import CLAIM, FAINT, INK, POSTERIOR, SHADE
+from tollest.plots.legend import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,23 +29,8 @@ _COVERED = {
 }
 
 
-class Calibrated(Protocol):
-    """What a figure needs of a `tollest.calibration.Calibration`."""
-
-    @property
-    def replicates(self) -> Sequence[object]: ...
-
-    @property
-    def n_doubtful(self) -> int: ...
-
-    @property
-    def ranks(self) -> "pd.DataFrame": ...
-
-    def coverage(self) -> "pd.DataFrame": ...
-
-
 def calibration(
-    calibration: Calibrated, quantities: Sequence[str] | None = None, *, prob: float = 0.99
+    calibration: Calibration, quantities: Sequence[str] | None = None, *, prob: float = 0.99
 ) -> "PlotCollection":
     """Draw ranks and coverage of a calibration.
 
@@ -80,10 +67,10 @@ def calibration(
         raise ValueError(f"prob is {prob}; a probability lies between 0 and 1.")
     ranks = _asked(calibration, quantities)
     joint = 1.0 - (1.0 - prob) / ranks.shape[1]
-    points, lower, upper = _ecdf.band(len(ranks), joint, 0)
+    points, lower, upper = band(len(ranks), joint, 0)
     coverage = calibration.coverage()
-    with _canvas.style():
-        plots = _canvas.collection(["ranks", "coverage"], (6.9, 3.7), wrap=2)
+    with canvas.style():
+        plots = canvas.collection(["ranks", "coverage"], (6.9, 3.7), wrap=2)
         outside = _ranks(plots, ranks, points, lower, upper)
         _coverage(plots, coverage)
         n = _text.plural(len(calibration.replicates), "replicate")
@@ -93,11 +80,11 @@ def calibration(
         if calibration.n_doubtful:
             notes.append(f"{_text.plural(calibration.n_doubtful, 'estimate')} warned.")
         alt = _in_words(coverage, title, prob, outside)
-        _canvas.finish(plots, title, notes, " ".join([alt, *notes[bool(outside) :]]))
+        canvas.finish(plots, title, notes, " ".join([alt, *notes[bool(outside) :]]))
     return plots
 
 
-def _asked(calibration: Calibrated, quantities: Sequence[str] | None) -> "pd.DataFrame":
+def _asked(calibration: Calibration, quantities: Sequence[str] | None) -> "pd.DataFrame":
     if quantities is None:
         return calibration.ranks.dropna(axis=1)
     names = list(dict.fromkeys(quantities))
@@ -123,27 +110,27 @@ def _ranks(
     """Draw the ECDFs, and give the quantities that leave the band."""
     from arviz_plots import visuals
 
-    target, outside, drawn = _canvas.axes(plots, "ranks"), [], []
-    _canvas.draw(
+    target, outside, drawn = canvas.axes(plots, "ranks"), [], []
+    canvas.draw(
         plots, "ranks", "band", visuals.fill_between_y, points, x=points, y_bottom=lower - points,
         y_top=upper - points, facecolor=SHADE, step="post",
     )  # fmt: skip
-    _canvas.draw(
+    canvas.draw(
         plots, "ranks", "expected", visuals.hline, [0.0], color=INK, linestyle="-", width=0.6
     )
     # The toll and the total last, on top of the rest.
     names = sorted(ranks.columns, key=lambda name: name in ("toll", "total"))
     for name in names:
         values = ranks[name].to_numpy()
-        ecdf = _ecdf.ecdf(values, points)
-        if not _ecdf.is_inside(values, (points, lower, upper)):
+        heights = ecdf(values, points)
+        if not is_inside(values, (points, lower, upper)):
             outside.append(str(name))
         key = str(name) if name in ("toll", "total") else "others"
         color, dash, _ = _LOOKS[key]
         drawn.append(key)
-        _canvas.draw(
+        canvas.draw(
             plots, "ranks", f"ecdf of {str(name).replace('/', '|')}", visuals.line_xy,
-            ecdf - points, x=points, color=color, linestyle=dash,
+            heights - points, x=points, color=color, linestyle=dash,
             width=0.7 if key == "others" else 1.6,
         )  # fmt: skip
     target.set_xlabel("rank of the truth")
@@ -159,7 +146,7 @@ def _ranks(
         (Sample(points=((0.5, _look(name)),)), f"coverage: {words}")
         for name, (*_, words) in _COVERED.items()
     ]
-    _key.add(plots, [[band, *samples], covered])
+    legend.add(plots, [[band, *samples], covered])
     return outside
 
 
@@ -171,8 +158,8 @@ def _look(name: str) -> dict[str, object]:
 def _coverage(plots: "PlotCollection", coverage: "pd.DataFrame") -> None:
     from arviz_plots import visuals
 
-    target = _canvas.axes(plots, "coverage")
-    _canvas.draw(
+    target = canvas.axes(plots, "coverage")
+    canvas.draw(
         plots, "coverage", "identity", visuals.line_xy, [0.0, 1.0], x=np.array([0.0, 1.0]),
         color=INK, linestyle="-", width=0.6,
     )  # fmt: skip
@@ -184,7 +171,7 @@ def _coverage(plots: "PlotCollection", coverage: "pd.DataFrame") -> None:
         share, error = rows["coverage"].to_numpy(float), rows["mcse"].to_numpy(float)
         ends = np.clip([share - 2 * error, share + 2 * error], 0.0, 1.0)
         target.vlines(x, *ends, color=INK, linewidth=0.9, zorder=2)
-        _canvas.draw(
+        canvas.draw(
             plots, "coverage", name, visuals.scatter_xy, share, x=x, zorder=3, **_look(name)
         )
     low = min(levels.min(), coverage["coverage"].min()) - 0.05
@@ -205,8 +192,8 @@ def _in_words(coverage: "pd.DataFrame", title: str, prob: float, outside: list[s
     ]
     band = (
         f"Of the ECDFs of ranks, {len(outside)} leave the simultaneous {100 * prob:g} % band: "
-        f"{_words.listed(outside)}."
+        f"{phrases.listed(outside)}."
         if outside
         else f"All ECDFs of ranks stay in the simultaneous {100 * prob:g} % band."
     )
-    return f"{title}. {band} Truths inside intervals: {_words.listed(said, len(said))}."
+    return f"{title}. {band} Truths inside intervals: {phrases.listed(said, len(said))}."

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _ecdf
 from tollest._progress import Reporter
-from tollest.calibration._replicates import LEVELS, Design, Replicate, replicate
+from tollest.calibration import ecdf
+from tollest.calibration.replicates import LEVELS, Design, Replicate, replicate
 from tollest.engines import AbstractEngine
 from tollest.model.posterior import Model
 
@@ -242,15 +242,15 @@ class Calibration:
         columns = {name: column.dropna().to_numpy() for name, column in self.ranks.items()}
         joint = 1.0 - (1.0 - prob) / len(columns)
         bands = {
-            (n, p): _ecdf.band(n, p, rng)
+            (n, p): ecdf.band(n, p, rng)
             for n in {len(values) for values in columns.values()}
             for p in (prob, joint)
         }
         rows = {
             name: (
                 len(values),
-                _ecdf.is_inside(values, bands[len(values), prob]),
-                _ecdf.is_inside(values, bands[len(values), joint]),
+                ecdf.is_inside(values, bands[len(values), prob]),
+                ecdf.is_inside(values, bands[len(values), joint]),
                 float(array_stats.uniformity_test(values)[0]),
             )
             for name, values in columns.items()

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest.claims.table import KINDS, UNBOUNDED, Claims
+from tollest.estimation.results import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,6 +154,39 @@ def table(claims: Claims) -> "pd.DataFrame":
     frame["n_sources"] = n_sources
     frame.attrs["rules"] = {name: rule.definition for rule in RULES for name in rule.columns}
     return frame
+
+
+def baselines(estimate: Estimate, ci_prob: float = 0.9) -> "pd.DataFrame":
+    """Code each location by the rules of data sets of violence, beside the estimate.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        What `tollest.estimate` gave.
+    ci_prob : float
+        Probability inside the estimate's equal-tailed credible interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by location. ``lowest``, ``median_claim``, ``majority``, ``low, best, high``
+        and ``minimum, maximum`` are rules, defined with their sources in `RULES`; none of them
+        is an estimate, and no stated probability lies between two of them. ``n_sources`` counts
+        those with a claim in evidence. ``estimate``, ``estimate_lower`` and ``estimate_upper``
+        are the posterior median and its interval. ``attrs`` has the rules' definitions and the
+        interval's level.
+
+    Raises
+    ------
+    ValueError
+        If `ci_prob` is not between 0 and 1.
+    """
+    tolls = estimate.table(ci_prob)
+    coded = table(estimate.claims)
+    for name, column in (("", "median"), ("_lower", "lower"), ("_upper", "upper")):
+        coded[f"estimate{name}"] = tolls[column]
+    coded.attrs |= tolls.attrs
+    return coded
 
 
 def _named(claims: Claims, evidence: NDArray[np.bool_]) -> tuple[Integers, Integers, Integers]:

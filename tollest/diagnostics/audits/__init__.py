@@ -34,7 +34,7 @@ References
    *Statistical Science* 28(3), 376-397. https://doi.org/10.1214/13-STS426
 """
 
-from tollest.audit._leaving_out import Refits, audit
-from tollest.audit._result import Audit
+from tollest.diagnostics.audits.leaving_out import Refits, audit
+from tollest.diagnostics.audits.result import Audit
 
 __all__ = ["Audit", "Refits", "audit"]

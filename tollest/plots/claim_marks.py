@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from tollest import _text
 from tollest.claims.table import UNBOUNDED, Claims
-from tollest.plots import _canvas, _words
-from tollest.plots._canvas import CLAIM, FAINT, INK
-from tollest.plots._key import Sample
+from tollest.plots import canvas, phrases
+from tollest.plots.canvas import CLAIM, FAINT, INK
+from tollest.plots.legend import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,7 @@ def axis(
         Length of an inch on the log1p axis.
     """
     first, last = ends(frame)
-    lower, upper = _canvas.limits(min([low, *first]), max([high, *last]), pad=0.05)
+    lower, upper = canvas.limits(min([low, *first]), max([high, *last]), pad=0.05)
     before, after = reach(frame, left)
     start, stop = np.log1p([lower, upper])
     per_inch = (stop - start) / inches
@@ -149,7 +149,7 @@ def draw(
     for form in FORMS:
         which = (frame["form"] == form).to_numpy()
         if form in _POINTS and which.any():
-            _canvas.draw(
+            canvas.draw(
                 plots, panel, form, visuals.scatter_xy, lower[which], y=y[which], zorder=4,
                 **_POINTS[form],
             )  # fmt: skip
@@ -173,11 +173,11 @@ def _bars(
     from arviz_plots import visuals
 
     look = _look(form)
-    _canvas.draw(
-        plots, panel, name, _canvas.segments, bars, y=y, color=look["color"],
+    canvas.draw(
+        plots, panel, name, canvas.segments, bars, y=y, color=look["color"],
         linewidth=look["width"], linestyle=_line(form), zorder=3,
     )  # fmt: skip
-    _canvas.draw(
+    canvas.draw(
         plots, panel, f"{name}_ends", visuals.scatter_xy, bars.ravel(), y=np.repeat(y, 2),
         marker="|", size=30, zorder=3, **look,
     )  # fmt: skip
@@ -196,15 +196,15 @@ def _arrows(
     from arviz_plots import visuals
 
     look = _look(form)
-    _canvas.draw(
-        plots, panel, f"{name}_shaft", _canvas.segments, shafts, y=y, color=look["color"],
+    canvas.draw(
+        plots, panel, f"{name}_shaft", canvas.segments, shafts, y=y, color=look["color"],
         linewidth=look["width"], zorder=3,
     )  # fmt: skip
-    _canvas.draw(
+    canvas.draw(
         plots, panel, name, visuals.scatter_xy, shafts[:, 0], y=y, marker="|", size=40, zorder=3,
         **look,
     )  # fmt: skip
-    _canvas.draw(
+    canvas.draw(
         plots, panel, f"{name}_head", visuals.scatter_xy, shafts[:, 1], y=y, marker=head, size=16,
         zorder=3, color=look["color"],
     )  # fmt: skip
@@ -266,6 +266,6 @@ def told(frame: "pd.DataFrame") -> str:
 def words(frame: "pd.DataFrame") -> list[str]:
     """Write what each claim allows."""
     return [
-        _words.claimed(str(kind), int(lower), int(upper))
+        phrases.claimed(str(kind), int(lower), int(upper))
         for kind, lower, upper in zip(frame["kind"], frame["lower"], frame["upper"], strict=True)
     ]

@@ -10,9 +10,9 @@ from scipy.special import expit, logsumexp
 from tollest._sums import marginal
 from tollest._sums.tables import Parameters
 from tollest._sums.threads import threaded
-from tollest.audit._evidence import Evidence
 from tollest.claims.rows import VERIFIED
 from tollest.claims.table import UNBOUNDED
+from tollest.diagnostics.audits.evidence import Evidence
 from tollest.engines import _weights
 from tollest.estimation.masses import TollMasses
 from tollest.model.circulation import Figure, Speakers, log_mass_up_to
@@ -53,6 +53,7 @@ class Weighed:
 
     @cached_property
     def points(self) -> list[Parameters]:
+        """The parameters at each draw."""
         return [self.evidence.posterior.parameters(theta) for theta in self.used]
 
     @cached_property
@@ -97,10 +98,12 @@ class Weighed:
 
     @property
     def weights(self) -> Floats:
+        """Smoothed importance weights, a row for each claim left out."""
         return self._smoothed[0]
 
     @property
     def pareto_k(self) -> Floats:
+        """Pareto k of the weights, one for each claim left out."""
         return self._smoothed[1]
 
     def reliable(self, good_k: float) -> NDArray[np.bool_]:

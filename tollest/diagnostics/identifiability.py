@@ -25,19 +25,18 @@ References
    https://doi.org/10.48550/arXiv.1709.02536
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest import _moves as moves
 from tollest import _text
 from tollest._sums import marginal
 from tollest._sums.threads import threaded
-from tollest.engines import ThetaDraws
-from tollest.estimation.totals import Totals
+from tollest.diagnostics import covariances as moves
+from tollest.estimation.results import Estimate
 from tollest.model.posterior import Posterior
 from tollest.priors import Fixed, HalfNormal, Normal, Source
 
@@ -56,7 +55,7 @@ _LEARNT = 0.9  # posterior over prior sd of the common bias below which somethin
 class Identification:
     """How far tolls hang on what claims alone cannot tell.
 
-    Made by `Estimate.identification`.
+    Made by `tollest.diagnostics.identification`.
 
     Attributes
     ----------
@@ -212,26 +211,32 @@ class Identification:
         return str(pd.DataFrame(cells).set_index("").rename_axis(None).to_string())
 
 
-def identify(
-    posterior: Posterior, theta: ThetaDraws, used: Floats, totals: Totals
+def identification(
+    estimate: Estimate, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None
 ) -> Identification:
-    """Work out how far tolls and totals hang on what claims alone cannot tell.
+    """How far tolls and totals depend on what claims alone cannot tell, and on priors.
 
     Parameters
     ----------
-    posterior : Posterior
-        The model and the claims.
-    theta : ThetaDraws
-        All draws of theta; their effective sample size sets Monte Carlo errors.
-    used : ndarray of float, shape (n_used, n_theta)
-        The draws of theta to average over.
-    totals : Totals
-        Totals from one joint draw of the tolls for each row of `used`.
+    estimate : Estimate
+        What `tollest.estimate` gave.
+    by : mapping or sequence, optional
+        Label of each location, as in `Estimate.total`. Without it, the total of all.
 
     Returns
     -------
     Identification
+        Its ``table()`` has a row for each location and each total.
+
+    Raises
+    ------
+    ValueError
+        If `by` leaves locations without a label, or has another length; or if some locations are
+        parts of others.
     """
+    posterior, theta, used = estimate.posterior, estimate.theta, estimate._used
+    posterior.refuse_nested("the identification report")
+    totals = estimate.total(by)
     unknowns, scores, notes = _drivers(posterior, used)
     ess = min(theta.ess, float(len(used)))
     n_patterns = posterior.problem.group.size

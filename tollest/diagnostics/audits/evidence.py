@@ -32,6 +32,7 @@ class Evidence:
 
     @property
     def claims(self) -> Claims:
+        """All claims, those on other locations included."""
         return self.whole.claims
 
     @cached_property

@@ -17,7 +17,7 @@ ENDS = ("median", "lower", "upper")
 class Audit:
     """What each claim on a location does to its toll.
 
-    Made by `Estimate.audit`.
+    Made by `tollest.diagnostics.audit`.
 
     Attributes
     ----------

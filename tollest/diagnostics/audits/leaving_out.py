@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest._progress import Reporter
-from tollest.audit._evidence import Evidence
-from tollest.audit._result import ENDS, Audit
-from tollest.audit._weighed import Weighed
 from tollest.claims.table import ClaimsError
+from tollest.diagnostics.audits.evidence import Evidence
+from tollest.diagnostics.audits.result import ENDS, Audit
+from tollest.diagnostics.audits.weighed import Weighed
 from tollest.engines import AbstractEngine, FromTrace, ThetaDraws
 from tollest.engines._base import MOST_K
 from tollest.estimation.masses import check_interval
-from tollest.model.posterior import Posterior
+from tollest.estimation.results import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,46 +80,81 @@ class _Left:
 
 
 def audit(
-    posterior: Posterior,
-    theta: ThetaDraws,
-    used: Floats,
-    place: int,
-    ci_prob: float,
-    level: float,
-    refits: Refits | None = None,
+    estimate: Estimate,
+    location: str,
+    ci_prob: float = 0.9,
+    level: float = 0.01,
+    *,
+    refit: bool = False,
+    progress: bool = True,
 ) -> Audit:
-    """Work out what each claim on a location does to its toll.
+    """Ask what each claim on a location does to its toll, leaving out one at a time.
+
+    Draws are reweighted for this location alone. Where importance weights fail, as they often do
+    with few locations, the row says so, and `refit` draws theta anew.
 
     Parameters
     ----------
-    posterior : Posterior
-        The model and the claims.
-    theta : ThetaDraws
-        All draws of theta.
-    used : ndarray of float, shape (n_used, n_theta)
-        The draws of theta to average over.
-    place : int
-        Position of the location.
+    estimate : Estimate
+        What `tollest.estimate` gave.
+    location : str
+        One of ``claims.locations``.
     ci_prob : float
-        Probability inside the intervals.
+        Probability inside the equal-tailed credible intervals.
     level : float
-        p-value below which a claim is in conflict.
-    refits : Refits, optional
-        How to draw theta anew without a claim where weights do not reach; by default not at all.
+        A claim is in conflict with the others on the location where the two-sided tail
+        probability that they give it is below this.
+    refit : bool
+        Whether to draw theta anew, by the estimate's engine, without each claim whose weights
+        fail; each takes as long as the estimate did.
+    progress : bool
+        Whether to show progress of that, on standard error, after two seconds.
 
     Returns
     -------
     Audit
+        Its ``table()`` has a row for each claim on the location, those set aside included.
 
     Raises
     ------
+    KeyError
+        If there is no such location.
     ValueError
-        If `ci_prob` or `level` is not between 0 and 1.
+        If `ci_prob` or `level` is not between 0 and 1; if some locations are parts of others;
+        or if `refit` is asked for and the engine is not known, or holds draws made beforehand.
+
+    Examples
+    --------
+    >>> import pandas as pd, tollest as te
+    >>> rows = [("Arden", "press", 30), ("Arden", "radio", 30), ("Arden", "clinic", 11)]
+    >>> table = pd.DataFrame(rows, columns=["location", "source", "count"])
+    >>> estimate = te.estimate(te.Claims.from_table(table), rng=1)
+    >>> found = te.diagnostics.audit(estimate, "Arden").table()
+    >>> bool(found.loc[2, "median_shift"] < 0), found["status"].tolist()
+    (True, ['used', 'used', 'used'])
     """
+    position = estimate._position(location)
+    estimate.posterior.refuse_nested("an audit by weights")
+    if refit and estimate.engine is None:
+        raise ValueError(
+            "the engine of this estimate is not known, so it cannot refit; estimate from "
+            "claims.without(rows=[...]) instead."
+        )
     check_interval(ci_prob, "eti")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level is {level}; it lies between 0 and 1, as 0.01.")
-    evidence = Evidence(posterior, place)
+    engine = estimate.engine if refit else None
+    with Reporter(progress) as reporter:
+        refits = Refits(engine, estimate.entropy, reporter) if engine else None
+        return _audited(estimate, position, ci_prob, level, refits)
+
+
+def _audited(
+    estimate: Estimate, position: int, ci_prob: float, level: float, refits: Refits | None
+) -> Audit:
+    """Leave out each claim on the location at a position."""
+    posterior, theta, used = estimate.posterior, estimate.theta, estimate._used
+    evidence = Evidence(posterior, position)
     weighed = Weighed(evidence, used, min(1.0, theta.ess / len(used)))
     # Of ten draws or fewer no k is good.
     good_k = float(min(1.0 - 1.0 / np.log10(max(len(used), 10)), MOST_K))
@@ -132,7 +167,7 @@ def audit(
     whole = _ends(weighed, 0, ci_prob)
     median, lower, upper = whole
     return Audit(
-        location=posterior.claims.locations[place],
+        location=posterior.claims.locations[position],
         claims=_table(weighed, whole, left, level),
         median=median, lower=lower, upper=upper, ci_prob=ci_prob, level=level, good_k=good_k,
         how=theta.summary, doubts=theta.doubts,

@@ -10,10 +10,10 @@ from tollest import _text
 from tollest.claims.counts import Counts
 from tollest.claims.table import Claims
 from tollest.estimation.masses import whole
-from tollest.plots import _canvas, _key, _words
-from tollest.plots._canvas import INK, SMALL
-from tollest.plots._key import Sample
-from tollest.subject import Subject
+from tollest.estimation.results import Estimate
+from tollest.plots import canvas, legend, phrases
+from tollest.plots.canvas import INK, SMALL
+from tollest.plots.legend import Sample
 
 if TYPE_CHECKING:
     from arviz_plots.plot_collection import PlotCollection
@@ -24,7 +24,7 @@ Integers = NDArray[np.int64]
 _CELL = 0.4  # inches
 
 
-def repeats(estimate: Subject, *, most: int = 12) -> "PlotCollection":
+def repeats(estimate: Estimate, *, most: int = 12) -> "PlotCollection":
     """Draw who repeats whom, as a matrix of sources.
 
     A cell counts the locations on which both sources give a count, and those of them on which
@@ -67,10 +67,10 @@ def repeats(estimate: Subject, *, most: int = 12) -> "PlotCollection":
     if n > most:
         shared = shared.largest(most)
         notes.insert(0, f"The {most:,} of {n:,} sources with the most claims.")
-    with _canvas.style():
+    with canvas.style():
         plots = _matrix(shared)
         title = f"Who repeats whom among {_text.plural(len(shared.names), 'source')}"
-        _canvas.finish(plots, title, notes, " ".join([shared.in_words(title), *notes]))
+        canvas.finish(plots, title, notes, " ".join([shared.in_words(title), *notes]))
     return plots
 
 
@@ -120,7 +120,7 @@ class _Shared:
 
     def in_words(self, title: str) -> str:
         """Give every pair that shares a count, or repeats, the most frequent first."""
-        names = [_words.short(name, 60) for name in self.names]
+        names = [phrases.short(name, 60) for name in self.names]
         order = np.argsort(-self.same, axis=None, kind="stable")
         said = [
             f"{names[i]} and {names[j]} on {self.same[i, j]:,} of "
@@ -133,22 +133,22 @@ class _Shared:
             f"repeats {names[j]}"
             for i, j in np.argwhere(self.declared)
         ]
-        same = _words.listed(said) if said else "none"
-        own = _words.listed(declared) if declared else "none"
+        same = phrases.listed(said) if said else "none"
+        own = phrases.listed(declared) if declared else "none"
         return f"Matrix: {title}. The same count from two sources: {same}. Declared: {own}."
 
 
 def _matrix(shared: _Shared) -> "PlotCollection":
     n = len(shared.names)
-    names = _words.labels(shared.names, 28)
+    names = phrases.labels(shared.names, 28)
     side = max(_CELL * n, 1.2)
-    plots = _canvas.collection(["matrix"], (max(side + 3.3, 5.6), side + 2.6))
-    target = _canvas.axes(plots, "matrix")
+    plots = canvas.collection(["matrix"], (max(side + 3.3, 5.6), side + 2.6))
+    target = canvas.axes(plots, "matrix")
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(shared.both > 0, shared.same / shared.both, np.nan)
     if np.isnan(share).all():
         share = np.where(np.eye(n, dtype=bool), np.nan, 0.0)
-    _canvas.draw(plots, "matrix", "share", _image, share)
+    canvas.draw(plots, "matrix", "share", _image, share)
     for i in range(n):
         target.text(i, i, "-", ha="center", va="center", color=INK)
         for j in range(n):
@@ -169,7 +169,7 @@ def _matrix(shared: _Shared) -> "PlotCollection":
         target.axhline(edge, color="#dddddd", linewidth=0.6)
         target.axvline(edge, color="#dddddd", linewidth=0.6)
     tones = [(f"{100 * level:.0f} %", _tone(level)) for level in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    _key.add(
+    legend.add(
         plots,
         [
             [(Sample(box={"facecolor": tone, "edgecolor": "#999999", "linewidth": 0.5}), words)]

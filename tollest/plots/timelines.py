@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from tollest import _text
 from tollest.claims.cells import calendar_day
 from tollest.claims.table import UNBOUNDED
+from tollest.estimation.results import Estimate
 from tollest.estimation.totals import Totals
-from tollest.plots import _canvas, _key, _words
-from tollest.plots._canvas import CLAIM, POSTERIOR
-from tollest.plots._key import Sample
-from tollest.subject import Subject
+from tollest.plots import canvas, legend, phrases
+from tollest.plots.canvas import CLAIM, POSTERIOR
+from tollest.plots.legend import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ _KNOWN: dict[str, tuple[str, dict[str, object]]] = {
 
 
 def timeline(
-    states: Mapping[Date, Subject | Totals],
+    states: Mapping[Date, Estimate | Totals],
     of: Hashable | None = None,
     *,
     ci_prob: float = 0.9,
@@ -81,20 +81,20 @@ def timeline(
         raise ValueError("states is empty; give what was estimated on one day or more.")
     table, doubtful = _over_time(states, of, ci_prob, ci_kind)
     levels = _text.interval(ci_prob, ci_kind)
-    what = "Total" if of is None else _words.short(of, 60)
+    what = "Total" if of is None else phrases.short(of, 60)
     left_out = len(states) - len(table)
     notes = [f"Not known of on the first {_text.plural(left_out, 'day')}."] if left_out else []
     if doubtful:
         notes.append(_text.named("DOUBTFUL as of", doubtful))
-    with _canvas.style():
+    with canvas.style():
         plots = _timeline(table, levels)
         title = f"{what}: what was known when, with {levels}s"
-        _canvas.finish(plots, title, notes, " ".join([_in_words(table, what, levels), *notes]))
+        canvas.finish(plots, title, notes, " ".join([_in_words(table, what, levels), *notes]))
     return plots
 
 
 def _over_time(
-    states: Mapping[Date, Subject | Totals], of: Hashable | None, ci_prob: float, ci_kind: str
+    states: Mapping[Date, Estimate | Totals], of: Hashable | None, ci_prob: float, ci_kind: str
 ) -> "tuple[pd.DataFrame, list[str]]":
     """Give a row for each day on which there is something, and the days that are doubtful."""
     import pandas as pd
@@ -127,11 +127,11 @@ def _timeline(table: "pd.DataFrame", levels: str) -> "PlotCollection":
     from matplotlib.dates import date2num
 
     x = date2num(list(table.index))
-    plots = _canvas.collection(
+    plots = canvas.collection(
         ["deaths", "known"], (6.9, 4.6), height_ratios=[2.6, 1.0], sharex=True
     )
     samples = _deaths(plots, table, x, levels)
-    _key.add(plots, [samples, _known(plots, table, x)])
+    legend.add(plots, [samples, _known(plots, table, x)])
     return plots
 
 
@@ -143,22 +143,20 @@ def _deaths(
 
     bounds = table[["lower", "upper"]].to_numpy(float)
     median, hollow = table["median"].to_numpy(float), table["doubtful"].to_numpy(bool)
-    _canvas.draw(
-        plots, "deaths", "interval", _upright, bounds, x=x, color=POSTERIOR, linewidth=2.2
-    )
-    _canvas.draw(
+    canvas.draw(plots, "deaths", "interval", _upright, bounds, x=x, color=POSTERIOR, linewidth=2.2)
+    canvas.draw(
         plots, "deaths", "path", visuals.line_xy, median, x=x, color=POSTERIOR, linestyle=":",
         width=0.9, drawstyle="steps-post",
     )  # fmt: skip
     for name, which, look in (("median", ~hollow, _POINT), ("doubtful", hollow, _DOUBTFUL)):
         if which.any():
-            _canvas.draw(
+            canvas.draw(
                 plots, "deaths", name, visuals.scatter_xy, median[which], x=x[which], zorder=4,
                 **look,
             )  # fmt: skip
-    target = _canvas.axes(plots, "deaths")
-    low, high = _canvas.limits(float(bounds.min()), float(bounds.max()), pad=0.08)
-    _canvas.log1p_axis(target, low, high, 2.4, upright=True)
+    target = canvas.axes(plots, "deaths")
+    low, high = canvas.limits(float(bounds.min()), float(bounds.max()), pad=0.08)
+    canvas.log1p_axis(target, low, high, 2.4, upright=True)
     target.set_ylabel("deaths, axis log(1 + deaths)")
     target.grid(axis="y", color="#dddddd", linewidth=0.5)
     line = {"color": POSTERIOR, "linewidth": 2.2}
@@ -174,17 +172,17 @@ def _known(plots: "PlotCollection", table: "pd.DataFrame", x: Floats) -> list[tu
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import MaxNLocator
 
-    target, samples, most = _canvas.axes(plots, "known"), [], 1.0
+    target, samples, most = canvas.axes(plots, "known"), [], 1.0
     for name, (dash, look) in _KNOWN.items():
         if f"n_{name}" not in table:
             continue
         n = table[f"n_{name}"].to_numpy(float)
         most = max(most, n.max())
-        _canvas.draw(
+        canvas.draw(
             plots, "known", f"{name}_path", visuals.line_xy, n, x=x, color=CLAIM, linestyle=dash,
             width=1.1, drawstyle="steps-post",
         )  # fmt: skip
-        _canvas.draw(plots, "known", name, visuals.scatter_xy, n, x=x, zorder=3, **look)
+        canvas.draw(plots, "known", name, visuals.scatter_xy, n, x=x, zorder=3, **look)
         line = {"color": CLAIM, "linewidth": 1.1, "linestyle": dash}
         samples.append((Sample(line=line, points=((0.5, look),)), f"{name} known"))
     target.set_ylim(0.0, 1.15 * most)
@@ -206,16 +204,16 @@ def _upright(da: object, target: "object", x: object, **kwargs: object) -> objec
 
 
 def _in_words(table: "pd.DataFrame", what: str, levels: str) -> str:
-    tolls = [_words.toll(row, int(row["cap"])) for _, row in table.iterrows()]
+    tolls = [phrases.toll(row, int(row["cap"])) for _, row in table.iterrows()]
     said = [
-        f"{day} {_words.number(toll.point)} ({_words.interval(toll)}, from "
+        f"{day} {phrases.number(toll.point)} ({phrases.interval(toll)}, from "
         + _text.plural(int(row["n_claims"]), "claim")
         + (f" on {_text.plural(int(row['n_locations']), 'location')})" if "n_locations" in row
            else ")")
         for (day, row), toll in zip(table.iterrows(), tolls, strict=True)
     ]  # fmt: skip
-    rounding = _words.rounding(tolls)
+    rounding = phrases.rounding(tolls)
     return (
         f"{what} over time, as estimated from what was known by each day: median deaths and "
-        f"{levels}. {_words.listed(said, 40)}.{f' {rounding}' if rounding else ''}"
+        f"{levels}. {phrases.listed(said, 40)}.{f' {rounding}' if rounding else ''}"
     )

@@ -6,10 +6,10 @@ import numpy as np
 
 from tollest import _text
 from tollest.estimation.masses import check_interval
-from tollest.plots import _canvas, _key, _marks, _words
-from tollest.plots._canvas import FAINT, INK, POSTERIOR, SHADE, SMALL
-from tollest.plots._key import Sample
-from tollest.subject import Subject
+from tollest.estimation.results import Estimate
+from tollest.plots import canvas, claim_marks, legend, phrases
+from tollest.plots.canvas import FAINT, INK, POSTERIOR, SHADE, SMALL
+from tollest.plots.legend import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ _MEDIAN = {"color": INK, "linestyle": "--", "linewidth": 1.3}
 
 
 def toll(
-    estimate: Subject, location: str, *, ci_prob: float = 0.9, ci_kind: str = "eti"
+    estimate: Estimate, location: str, *, ci_prob: float = 0.9, ci_kind: str = "eti"
 ) -> "PlotCollection":
     """Draw the posterior mass of one toll above all claims on it, each with its source.
 
@@ -62,7 +62,7 @@ def toll(
     check_interval(ci_prob, ci_kind)
     place = estimate._position(location)
     row = estimate.table(ci_prob, ci_kind).iloc[place]
-    claims = _marks.of(estimate.claims, [location])
+    claims = claim_marks.of(estimate.claims, [location])
     n_all = len(claims)
     claims = claims.head(_MOST)
     levels = _text.interval(ci_prob, ci_kind)
@@ -72,58 +72,58 @@ def toll(
         notes.append("No claim or cap bounds the toll from above: the upper end is the prior's.")
     if n_all > len(claims):
         notes.append(f"The first {len(claims)} of {n_all:,} claims are drawn.")
-    with _canvas.style():
+    with canvas.style():
         plots = _toll(estimate, location, row, claims)
-        printed = _words.toll(row, int(estimate.claims.cap[place]))
-        median = _words.number(printed.point)
-        notes.append(_words.rounding([printed]))
+        printed = phrases.toll(row, int(estimate.claims.cap[place]))
+        median = phrases.number(printed.point)
+        notes.append(phrases.rounding([printed]))
         known = estimate.claims.verified[place] >= 0
-        interval = f"{_words.interval(printed)} deaths, {levels}"
+        interval = f"{phrases.interval(printed)} deaths, {levels}"
         told = f"{median} deaths, verified" if known else interval
-        title = f"{_words.short(location, 60)}: {told}"
+        title = f"{phrases.short(location, 60)}: {told}"
         said = [
-            f"{_words.short(source, 60)}: {words}{f', {standing}' if standing else ''}"
+            f"{phrases.short(source, 60)}: {words}{f', {standing}' if standing else ''}"
             for source, words, standing in zip(
-                claims["source"], _marks.words(claims),
+                claims["source"], claim_marks.words(claims),
                 map(_standing, claims["form"], claims["reason"]), strict=True,
             )
         ]  # fmt: skip
         alt = (
-            f"Posterior mass of the toll of {_words.short(location, 60)}: median {median}; "
+            f"Posterior mass of the toll of {phrases.short(location, 60)}: median {median}; "
             f"{told}. Below it, on the same axis "
-            f"log(1 + deaths): {_marks.told(claims)} {_words.listed(said, _MOST)}."
+            f"log(1 + deaths): {claim_marks.told(claims)} {phrases.listed(said, _MOST)}."
         )
         alt = " ".join(part for part in [alt, *notes, *estimate.doubts] if part)
-        _canvas.finish(plots, title, [*notes, *_canvas.doubt_notes(estimate.doubts)], alt)
+        canvas.finish(plots, title, [*notes, *canvas.doubt_notes(estimate.doubts)], alt)
     return plots
 
 
 def _standing(form: str, reason: str) -> str:
     """Say briefly why a claim is no evidence; empty where it is."""
-    return form if form == "superseded" else reason and _words.short(reason, 60)
+    return form if form == "superseded" else reason and phrases.short(reason, 60)
 
 
 def _toll(
-    estimate: Subject, location: str, row: "pd.Series", claims: "pd.DataFrame"
+    estimate: Estimate, location: str, row: "pd.Series", claims: "pd.DataFrame"
 ) -> "PlotCollection":
     pmf = estimate.pmf(location)
     below = pmf["probability"].cumsum()
     seen = pmf[(below > _BEYOND) & (below.shift(fill_value=0.0) < 1.0 - _BEYOND)]
     low, high = float(seen["first"].min()), float(seen["last"].max())
-    lower, upper, per_inch = _marks.axis(claims, low, high, 0.08, _PLOT)
+    lower, upper, per_inch = claim_marks.axis(claims, low, high, 0.08, _PLOT)
     tall = _LINE * max(len(claims), 1) + 0.2
-    plots = _canvas.collection(
+    plots = canvas.collection(
         ["mass", "claims"], (_WIDTH, 1.5 + tall + 1.6), height_ratios=[1.5, tall], sharex=True,
     )  # fmt: skip
     _mass(plots, seen, row)
-    _canvas.log1p_axis(_canvas.axes(plots, "claims"), lower, upper, _PLOT)
+    canvas.log1p_axis(canvas.axes(plots, "claims"), lower, upper, _PLOT)
     _claim_rows(plots, claims, row, per_inch, tall)
     above = [
         (Sample(box={"facecolor": SHADE, **_HATCH}), "inside the interval"),
         (Sample(line=_MEDIAN), "median"),
     ]
-    marks = _marks.key(claims["form"].unique().tolist())
-    _key.add(plots, [above, *_key.halves(marks)])
+    marks = claim_marks.key(claims["form"].unique().tolist())
+    legend.add(plots, [above, *legend.halves(marks)])
     return plots
 
 
@@ -138,19 +138,19 @@ def _mass(plots: "PlotCollection", seen: "pd.DataFrame", row: "pd.Series") -> No
     if within.size:
         span = np.append(within, within[-1] + 1)
         top = np.append(height[within], height[within[-1]])
-        _canvas.draw(
+        canvas.draw(
             plots, "mass", "inside", _filled, edges[span].clip(*ends), top=top, facecolor=SHADE,
             **_HATCH,
         )  # fmt: skip
-    _canvas.draw(
+    canvas.draw(
         plots, "mass", "mass", _stepped, np.append(edges[0], edges),
         height=np.concatenate([[0.0], height, [0.0]]), color=POSTERIOR, linewidth=1.4,
     )  # fmt: skip
-    _canvas.draw(
+    canvas.draw(
         plots, "mass", "median", visuals.vline, [row["median"]], zorder=5, color=INK,
         linestyle="--", width=1.3,
     )  # fmt: skip
-    target = _canvas.axes(plots, "mass")
+    target = canvas.axes(plots, "mass")
     target.set_ylim(0.0)
     target.set_yticks([])
     target.spines["left"].set_visible(False)
@@ -162,7 +162,7 @@ def _claim_rows(
     plots: "PlotCollection", claims: "pd.DataFrame", row: "pd.Series", per_inch: float, tall: float
 ) -> None:
     """Draw a line for each claim: its source to the left, what it says and when to the right."""
-    below = _canvas.axes(plots, "claims")
+    below = canvas.axes(plots, "claims")
     y = np.linspace(0.22, 0.22 + _LINE * (len(claims) - 1), len(claims))
     below.set_xlabel("deaths, on the axis log(1 + deaths)")
     ends = row["lower"] - 0.5, row["upper"] + 0.5
@@ -170,19 +170,19 @@ def _claim_rows(
     below.grid(axis="x", color="#dddddd", linewidth=0.5)
     below.set_axisbelow(True)
     if not len(claims):
-        _canvas.name_rows(below, [tall / 2], ["(no claims)"], tall)
+        canvas.name_rows(below, [tall / 2], ["(no claims)"], tall)
         return
-    _marks.draw(plots, "claims", claims, y, per_inch)
-    names = [_words.short(source, 30) for source in claims["source"]]
-    _canvas.name_rows(below, y, names, tall)
+    claim_marks.draw(plots, "claims", claims, y, per_inch)
+    names = [phrases.short(source, 30) for source in claims["source"]]
+    canvas.name_rows(below, y, names, tall)
     below.tick_params(axis="y", labelsize=SMALL)
     for at, words, date, form, reason in zip(
-        y, _marks.words(claims), _words.days(claims["date"]), claims["form"], claims["reason"],
-        strict=True,
+        y, claim_marks.words(claims), phrases.days(claims["date"]), claims["form"],
+        claims["reason"], strict=True,
     ):  # fmt: skip
         # Whom a claim repeats stands on a second line; that it is superseded its mark says.
         parts = [words, date]
-        origin = f"\n{_words.short(reason, 30)}" if form == "declared" else ""
+        origin = f"\n{phrases.short(reason, 30)}" if form == "declared" else ""
         below.annotate(
             ", ".join(part for part in parts if part) + origin, (1.0, at), xytext=(5, 0),
             xycoords=("axes fraction", "data"), textcoords="offset points", va="center",

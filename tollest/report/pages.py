@@ -1,40 +1,91 @@
 """A page that holds all there is to say of an estimate, in one file without scripts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 
+from tollest.diagnostics.alternatives import Sensitivity
+from tollest.estimation.archive import check_path
+from tollest.estimation.results import Estimate
 from tollest.report import checklists, methods, sections
 from tollest.report.markup import Markup, element, joined
-from tollest.report.methods import Alternatives
-from tollest.subject import Subject
 
 # Nothing is fetched and nothing runs, whatever stands in a name.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def page(
-    estimate: Subject,
+    estimate: Estimate,
+    path: str | Path,
     *,
-    title: str,
-    ci_prob: float,
-    ci_kind: str,
-    verb: str,
-    total: bool,
-    sensitivity: Alternatives | None,
-    audit: Sequence[str] | None,
-    refit: bool,
-) -> str:
-    """Write the page; see `Report.html`."""
+    title: str = "Estimated tolls",
+    ci_prob: float = 0.9,
+    ci_kind: str = "eti",
+    verb: str = "were killed",
+    total: bool = True,
+    sensitivity: Sensitivity | None = None,
+    audit: Sequence[str] | None = None,
+    refit: bool = False,
+) -> None:
+    """Write everything to a page: one file, readable offline, without scripts.
+
+    The answer in words, table and figure; what the numbers mean; what data sets' rules would
+    code; sources; claims in evidence and set aside; what each claim does; model and priors as
+    formulae; diagnostics in plain words; identification; sensitivity; seed, versions, hash
+    and code; and the checklists of BARG [1]_ and GATHER [2]_, filled as far as the fit knows.
+    Figures are those of `tollest.plots`, and are left out, which the page says, where its
+    packages are not installed.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        What `tollest.estimate` gave.
+    path : path
+        Where to write; ends in ``.html``.
+    title : str
+        Heading of the page.
+    ci_prob, ci_kind, verb
+        As in `sentence`.
+    total : bool
+        Whether the answer is the total; not where locations overlap, as a town and its
+        province.
+    sensitivity : Sensitivity, optional
+        What `tollest.diagnostics.sensitivity` gave for the same claims.
+    audit : sequence of str, optional
+        Locations whose claims are left out one at a time; by default the ten largest tolls
+        of those with several claims.
+    refit : bool
+        Whether to draw anew where weights do not tell what a toll would be without a claim;
+        as in `tollest.diagnostics.audit`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    KeyError
+        If `audit` names a location that is not one of ``claims.locations``.
+    ValueError
+        If the name does not end in ``.html``; or as in `sentence` and `tollest.diagnostics.audit`.
+
+    References
+    ----------
+    .. [1] Kruschke, J. K. (2021). Bayesian analysis reporting guidelines. *Nature Human
+       Behaviour* 5, 1282-1291. https://doi.org/10.1038/s41562-021-01177-7
+    .. [2] Stevens, G. A. et al. (2016). Guidelines for Accurate and Transparent Health
+       Estimates Reporting: the GATHER statement. *The Lancet* 388(10062), e19-e23.
+       https://doi.org/10.1016/S0140-6736(16)30388-9
+    """
+    check_path(path, ".html")
     has = sensitivity is not None
-    has_covariates = bool(estimate.claims.covariate_names)
     barg = checklists.barg(estimate, ci_prob, ci_kind, has_sensitivity=has)
     gather = checklists.gather(estimate, ci_prob, ci_kind, has_sensitivity=has)
+    has_covariates = bool(estimate.claims.covariate_names)
     parts = {
         "Answer": sections.answer(estimate, ci_prob, ci_kind, verb, total=total),
         "What the numbers mean": sections.meaning(estimate, ci_prob),
         "Named baselines": sections.baselines(estimate, ci_prob, ci_kind),
-        "Sources": sections.sources(estimate),
-        **({"Covariates": sections.covariates(estimate)} if has_covariates else {}),
+        "Sources": sections.sources(estimate, ci_prob),
+        **({"Covariates": sections.covariates(estimate, ci_prob)} if has_covariates else {}),
         "Evidence": sections.evidence(estimate.claims),
         "Audit": sections.audits(estimate, audit, ci_prob, refit=refit),
         "Model": methods.model(estimate),
@@ -54,6 +105,11 @@ def page(
             methods.checklist("GATHER, item by item", gather),
         ),
     }  # fmt: skip
+    Path(path).write_text(_document(title, parts), encoding="utf-8")
+
+
+def _document(title: str, parts: Mapping[str, Markup]) -> str:
+    """Lay out the sections under a title, with a table of contents."""
     body = [_section(i, heading, content) for i, (heading, content) in enumerate(parts.items())]
     links = [
         element("li", element("a", heading, href=f"#s{i}")) for i, heading in enumerate(parts)

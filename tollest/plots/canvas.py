@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tollest.plots import _words
+from tollest.plots import phrases
 
 if TYPE_CHECKING:
     from arviz_plots.plot_collection import PlotCollection
@@ -71,7 +71,7 @@ def collection(
     import xarray as xr
     from arviz_plots.plot_collection import PlotCollection
 
-    from tollest.plots._described import Described
+    from tollest.plots.described import Described
 
     data = xr.Dataset(
         {_VARIABLE: ("panel", np.zeros(len(panels)))}, coords={"panel": list(panels)}
@@ -124,7 +124,7 @@ def log1p_axis(
     axis = target.yaxis if upright else target.xaxis
     getattr(target, f"set_{name}scale")("function", functions=(_to_axis, np.expm1))
     getattr(target, f"set_{name}lim")(lower, upper)
-    axis.set_ticks(ticks, [_words.number(tick) for tick in ticks])
+    axis.set_ticks(ticks, [phrases.number(tick) for tick in ticks])
     target.minorticks_off()
 
 
@@ -174,7 +174,7 @@ def apart(at: Floats, share: float, length: float, first: int = 0) -> NDArray[np
 def _fit(ticks: list[int], per_unit: float, upright: bool) -> bool:
     """Whether the labels of these ticks keep clear of each other."""
     at = _to_axis(ticks) * per_unit
-    width = np.array([0.1 if upright else 0.07 * len(_words.number(n)) for n in ticks])
+    width = np.array([0.1 if upright else 0.07 * len(phrases.number(n)) for n in ticks])
     return bool(np.all(np.diff(at) > (width[1:] + width[:-1]) / 2 + 0.1))
 
 
@@ -190,7 +190,7 @@ def finish(plots: "PlotCollection", title: str, notes: Sequence[str], alt: str) 
     """Add title and notes, settle the layout, and keep the alternative text with the figure."""
     figure = plots.get_viz("figure")
     width = float(figure.get_size_inches()[0])
-    text = _words.wrapped([title, *notes], width)
+    text = phrases.wrapped([title, *notes], width)
     plots.add_title(text, size=SIZE, x=0.01, horizontalalignment="left", color=INK)
     plots.viz.attrs["alt_text"] = alt
     figure.title, figure.alt_text = title, alt

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from tollest import _text
 from tollest._rounding import Rounded
 from tollest.estimation.masses import whole
-from tollest.plots import _canvas, _key, _marks, _words
-from tollest.plots._canvas import INK, POSTERIOR, SMALL
-from tollest.plots._key import Sample
-from tollest.subject import Subject
+from tollest.estimation.results import Estimate
+from tollest.plots import canvas, claim_marks, legend, phrases
+from tollest.plots.canvas import INK, POSTERIOR, SMALL
+from tollest.plots.legend import Sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ _OPEN = ", its upper end the prior's"
 
 
 def forest(
-    estimate: Subject,
+    estimate: Estimate,
     locations: Sequence[str] | None = None,
     *,
     ci_prob: float = 0.9,
@@ -89,13 +89,13 @@ def forest(
     table = estimate.table(ci_prob, ci_kind)
     names, chosen = _chosen(estimate, table, locations, most)
     table = table.loc[names]
-    claims = _marks.of(estimate.claims, names)
+    claims = claim_marks.of(estimate.claims, names)
     n_earlier = int((claims["form"] == "superseded").sum())
     claims = claims[claims["form"] != "superseded"].reset_index(drop=True)
     places = [estimate._position(name) for name in names]
     is_open = estimate._is_open[places]
     levels = _text.interval(ci_prob, ci_kind)
-    with _canvas.style():
+    with canvas.style():
         plots = _forest(estimate, table, claims, is_open, levels)
         notes = [chosen] if chosen else []
         if is_open.any():
@@ -106,17 +106,17 @@ def forest(
             notes.append(f"Not drawn: {_text.plural(n_earlier, 'claim')} since superseded.")
         title = f"{_text.plural(len(names), 'toll')} with {levels}{'s' * (len(names) > 1)}"
         printed = [
-            _words.toll(row, int(cap))
+            phrases.toll(row, int(cap))
             for (_, row), cap in zip(table.iterrows(), estimate.claims.cap[places], strict=True)
         ]
-        said = [*notes, _words.rounding(printed), *estimate.doubts]
+        said = [*notes, phrases.rounding(printed), *estimate.doubts]
         alt = _forest_in_words(table, printed, claims, is_open, levels, said)
-        _canvas.finish(plots, title, [*notes, *_canvas.doubt_notes(estimate.doubts)], alt)
+        canvas.finish(plots, title, [*notes, *canvas.doubt_notes(estimate.doubts)], alt)
     return plots
 
 
 def _chosen(
-    estimate: Subject, table: "pd.DataFrame", locations: Sequence[str] | None, most: int
+    estimate: Estimate, table: "pd.DataFrame", locations: Sequence[str] | None, most: int
 ) -> tuple[list[str], str]:
     """Locations to draw, and what to say where they are not all."""
     if isinstance(locations, str):
@@ -152,7 +152,7 @@ class _Rows:
 
 
 def _forest(
-    estimate: Subject,
+    estimate: Estimate,
     table: "pd.DataFrame",
     claims: "pd.DataFrame",
     is_open: Flags,
@@ -160,32 +160,32 @@ def _forest(
 ) -> "PlotCollection":
     from arviz_plots import visuals
 
-    codes = _marks.codes(claims)
+    codes = claim_marks.codes(claims)
     claims = _gathered(claims, codes)
     low, high = float(table["lower"].min()), float(table["upper"].max())
-    lower, upper, per_inch = _marks.axis(claims, low, high, _room(claims), _PLOT)
+    lower, upper, per_inch = claim_marks.axis(claims, low, high, _room(claims), _PLOT)
     rows = _placed(list(table.index), claims, per_inch)
     keys = _keys(claims, codes, levels)
     tall = rows.height + 0.75 + 0.16 * max(8, *map(len, keys))
-    plots = _canvas.collection(["tolls"], (_WIDTH, tall))
-    target = _canvas.axes(plots, "tolls")
-    _canvas.log1p_axis(target, lower, upper, _PLOT)
+    plots = canvas.collection(["tolls"], (_WIDTH, tall))
+    target = canvas.axes(plots, "tolls")
+    canvas.log1p_axis(target, lower, upper, _PLOT)
     target.set_xlabel("deaths, on the axis log(1 + deaths)")
     target.grid(axis="x", color="#dddddd", linewidth=0.5, zorder=0)
     target.set_axisbelow(True)
     _bands(target, rows)
-    _canvas.draw(
-        plots, "tolls", "interval", _canvas.segments, table[["lower", "upper"]].to_numpy(),
+    canvas.draw(
+        plots, "tolls", "interval", canvas.segments, table[["lower", "upper"]].to_numpy(),
         y=rows.names, color=POSTERIOR, linewidth=2.6, zorder=3,
     )  # fmt: skip
-    _canvas.draw(
+    canvas.draw(
         plots, "tolls", "median", visuals.scatter_xy, table["median"].to_numpy(), y=rows.names,
         zorder=5, **_MEDIAN,
     )  # fmt: skip
-    _marks.draw(plots, "tolls", claims, rows.claims, per_inch)
+    claim_marks.draw(plots, "tolls", claims, rows.claims, per_inch)
     _letters(plots, claims, rows)
-    _canvas.name_rows(target, rows.names, _row_names(estimate, table, is_open), rows.height)
-    _key.add(plots, keys)
+    canvas.name_rows(target, rows.names, _row_names(estimate, table, is_open), rows.height)
+    legend.add(plots, keys)
     return plots
 
 
@@ -204,8 +204,8 @@ def _joined(letters: "pd.Series") -> str:
 
 def _placed(names: list[str], claims: "pd.DataFrame", per_inch: float) -> _Rows:
     """Give each claim a lane below its toll's interval in which it meets no other."""
-    first, last = _marks.ends(claims)
-    before, after = _marks.reach(claims, _room(claims))
+    first, last = claim_marks.ends(claims)
+    before, after = claim_marks.reach(claims, _room(claims))
     left, right = np.log1p(first) / per_inch - before, np.log1p(last) / per_inch + after
     y_names, y_claims, top = np.empty(len(names)), np.empty(len(claims)), _GAP / 2
     where = claims["location"].to_numpy()
@@ -236,9 +236,9 @@ def _bands(target: "Axes", rows: _Rows) -> None:
 
 def _letters(plots: "PlotCollection", claims: "pd.DataFrame", rows: _Rows) -> None:
     """Write the letters of the sources to the left of each mark."""
-    target = _canvas.axes(plots, "tolls")
-    first, _ = _marks.ends(claims)
-    back = np.where(claims["form"] == "at_most", 86 * _marks.ARROW, 0.0)
+    target = canvas.axes(plots, "tolls")
+    first, _ = claim_marks.ends(claims)
+    back = np.where(claims["form"] == "at_most", 86 * claim_marks.ARROW, 0.0)
     for x, y, letters, off in zip(first, rows.claims, claims["letters"], back, strict=True):
         target.annotate(
             letters, (x, y), xytext=(-4.5 - off, -0.3), textcoords="offset points", ha="right",
@@ -247,7 +247,7 @@ def _letters(plots: "PlotCollection", claims: "pd.DataFrame", rows: _Rows) -> No
 
 
 def _row_names(
-    estimate: Subject,
+    estimate: Estimate,
     table: "pd.DataFrame",
     is_open: Flags,
 ) -> list[str]:
@@ -255,7 +255,7 @@ def _row_names(
     return [
         f"{label}{' (no claims)' * bool(quiet)}{' †' * bool(unbounded)}"
         for label, quiet, unbounded in zip(
-            _words.labels(list(table.index)), silent, is_open, strict=True
+            phrases.labels(list(table.index)), silent, is_open, strict=True
         )
     ]
 
@@ -264,11 +264,14 @@ def _keys(
     claims: "pd.DataFrame", codes: dict[str, str], levels: str
 ) -> list[list[tuple[Sample, str]]]:
     interval = Sample(line={"color": POSTERIOR, "linewidth": 2.6}, points=((0.5, _MEDIAN),))
-    marks = [(interval, f"median and {levels}"), *_marks.key(claims["form"].unique().tolist())]
+    marks = [
+        (interval, f"median and {levels}"),
+        *claim_marks.key(claims["form"].unique().tolist()),
+    ]
     named = sorted(
         (source for source, code in codes.items() if code != "·"), key=lambda source: codes[source]
     )
-    shown = _words.labels(named, 30 if len(named) > 10 else 42)
+    shown = phrases.labels(named, 30 if len(named) > 10 else 42)
     words = [
         (Sample(), f"{codes[source]}  {label}") for source, label in zip(named, shown, strict=True)
     ]
@@ -289,7 +292,7 @@ def _forest_in_words(
     notes: list[str],
 ) -> str:
     tolls = [
-        f"{_words.short(name, 60)} {_words.number(toll.point)} ({_words.interval(toll)})"
+        f"{phrases.short(name, 60)} {phrases.number(toll.point)} ({phrases.interval(toll)})"
         f"{_OPEN * bool(unbounded)}{', no claims' * bool(n_claims == 0)}"
         for name, n_claims, toll, unbounded in zip(
             table.index, table["n_claims"], printed, is_open, strict=True
@@ -299,8 +302,8 @@ def _forest_in_words(
     head = f"Forest plot of {_text.plural(n, 'toll')} with {'its' if n == 1 else 'their'} {levels}"
     parts = [
         f"{head}{'s' * (n > 1)}, on the axis log(1 + deaths).",
-        f"Median deaths, and interval: {_words.listed(tolls, n)}.",
-        _marks.told(claims),
+        f"Median deaths, and interval: {phrases.listed(tolls, n)}.",
+        claim_marks.told(claims),
         *notes,
     ]
     return " ".join(part for part in parts if part)
