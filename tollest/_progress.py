@@ -37,7 +37,7 @@ class Reporter:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, what: str, share: float) -> None:
+    def update(self, stage: str, share: float) -> None:
         """Say what is under way, and how much of it is done, from 0 to 1."""
         if not self._shown or time.monotonic() - self._start < _PATIENCE:
             return
@@ -45,6 +45,6 @@ class Reporter:
             columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
-            self._task = self._bar.add_task(what, total=1.0)
+            self._task = self._bar.add_task(stage, total=1.0)
         assert self._task is not None
-        self._bar.update(self._task, description=what, completed=share)  # type: ignore[arg-type]
+        self._bar.update(self._task, description=stage, completed=share)  # type: ignore[arg-type]

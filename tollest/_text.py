@@ -28,13 +28,13 @@ def short(name: str) -> str:
     return line if len(line) <= _WIDEST else line[: _WIDEST - 1] + "…"
 
 
-def named(what: str, names: Sequence[str]) -> str:
+def named(statement: str, names: Sequence[str]) -> str:
     """Write a note on the locations in `names`; empty where there are none."""
     if not names:
         return ""
     shown = "; ".join(short(str(name)) for name in names[:_NAMED])
     more = f"; and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"{what} {shown}{more}."
+    return f"{statement} {shown}{more}."
 
 
 def columns(rows: Sequence[Sequence[str]], width: Callable[[str], int] = len) -> list[str]:
@@ -62,7 +62,7 @@ def answer(
         Columns ``median, lower, upper, n_claims, documented``, indexed by name, with the level
         and the kind of the interval in ``attrs``. A column ``verified``, -1 where a toll is not
         known, is shown in place of what is documented.
-    how : str
+    computed_by : str
         How it was computed.
     notes, doubts : sequence of str
         Remarks on rows, empty ones skipped, and reasons not to rely on the numbers.

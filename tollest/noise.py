@@ -181,10 +181,10 @@ def mass(
     )
     if np.any(low < 0) or np.any(high < low):
         raise ValueError("an interval runs from a whole number, 0 or more, to one no smaller.")
-    which, df = code(family or Logistic())
+    family_code, df = code(family or Logistic())
     lower_edge, upper_edge, width = edges(low.ravel(), high.ravel(), int(unbounded))
     logs = [
-        mass_cell(which, df, (a - m) / s, (b - m) / s, w / s)[0]
+        mass_cell(family_code, df, (a - m) / s, (b - m) / s, w / s)[0]
         for a, b, w in zip(lower_edge, upper_edge, width, strict=True)
     ]
     return np.exp(np.array(logs)).reshape(low.shape)

@@ -26,6 +26,6 @@ def ecdf(values: Floats, points: Floats) -> Floats:
 def is_inside(values: Floats, limits: tuple[Floats, Floats, Floats]) -> bool:
     """Whether the ECDF of `values` stays in a `band` throughout."""
     points, lower, upper = limits
-    at = ecdf(values, points)
+    heights = ecdf(values, points)
     # Bands and ECDF are multiples of 1 / n: what touches is inside.
-    return bool(np.all((at >= lower - 1e-9) & (at <= upper + 1e-9)))
+    return bool(np.all((heights >= lower - 1e-9) & (heights <= upper + 1e-9)))

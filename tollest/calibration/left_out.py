@@ -305,13 +305,15 @@ class _Speaker:
         tolls = estimate._draws_given(thetas)
         names = estimate.posterior.theta_names
         if source in estimate.claims.sources:
-            at = estimate.claims.sources.index(source)
+            position = estimate.claims.sources.index(source)
             layout = estimate.posterior.layout_of_sources
-            own = {name: habits.values(layout, thetas, name)[:, at] for name in _EFFECTS}
+            habits_of_source = {
+                name: habits.values(layout, thetas, name)[:, position] for name in _EFFECTS
+            }
             if isinstance(estimate.model.priors.logit_repeat, Never):
-                own["logit_repeat"] = np.full(n_draws, -np.inf)
-            on_sides = _on_sides(estimate, source, own["bias"], override, thetas, rng)
-            return cls(estimate, tolls, thetas, own, on_sides)
+                habits_of_source["logit_repeat"] = np.full(n_draws, -np.inf)
+            on_sides = _on_sides(estimate, source, habits_of_source["bias"], override, thetas, rng)
+            return cls(estimate, tolls, thetas, habits_of_source, on_sides)
 
         def population(name: str, prior: Normal | Fixed | None) -> Floats:
             pooled = getattr(estimate.model.priors, name)
@@ -342,20 +344,20 @@ class _Speaker:
         claims = self.estimate.claims
         points, shared = self.points, self.shared
         x = np.log1p(self.tolls[:, place]) + shared[:, 2]
-        here = np.arange(claims.offsets[place], claims.offsets[place + 1])
-        here = here[claims.kind[here] == KINDS.index("count")]
-        who = positions(claims.voices, self.estimate.posterior.shared.voices)[
-            claims.voice_index[here]
+        members = np.arange(claims.offsets[place], claims.offsets[place + 1])
+        members = members[claims.kind[members] == KINDS.index("count")]
+        voices = positions(claims.voices, self.estimate.posterior.shared.voices)[
+            claims.voice_index[members]
         ]
-        logit = np.array([p.logit_repeat[who] for p in points])
+        logit = np.array([p.logit_repeat[voices] for p in points])
         never = isinstance(self.estimate.model.priors.logit_repeat, Never)
         speakers = Speakers(
-            centre=x[:, None] + np.array([p.bias[who] for p in points]),
-            scatter=np.exp(np.array([p.log_scatter[who] for p in points])),
+            centre=x[:, None] + np.array([p.bias[voices] for p in points]),
+            scatter=np.exp(np.array([p.log_scatter[voices] for p in points])),
             logit_repeat=np.full_like(logit, -np.inf) if never else logit,
         )
         family = self.estimate.model.noise
-        figure = Figure(family, x, np.exp(shared[:, 1]), claims.lower[here], speakers)
+        figure = Figure(family, x, np.exp(shared[:, 1]), claims.lower[members], speakers)
         return _Claim(
             figure,
             centre=x + self.on_sides[:, 1 + claims.side_index[place]],
@@ -407,14 +409,16 @@ class _Claim:
 
     def point(self, k: int) -> float:
         """Probability of `k`."""
-        own = np.exp(log_mass(self.figure.family, k, self.centre, self.scatter))
-        return float(np.mean((1 - self.repeat) * own + self.repeat * self.figure.probability(k)))
+        own_mass = np.exp(log_mass(self.figure.family, k, self.centre, self.scatter))
+        return float(
+            np.mean((1 - self.repeat) * own_mass + self.repeat * self.figure.probability(k))
+        )
 
     def up_to(self, k: int) -> float:
         """Probability of `k` or less."""
-        own = np.exp(log_mass_up_to(self.figure.family, k, self.centre, self.scatter))
+        own_mass = np.exp(log_mass_up_to(self.figure.family, k, self.centre, self.scatter))
         repeated = self.figure.probability_up_to(k)
-        return float(np.mean((1 - self.repeat) * own + self.repeat * repeated))
+        return float(np.mean((1 - self.repeat) * own_mass + self.repeat * repeated))
 
     def quantile(self, q: float) -> int:
         """Smallest number with at least probability `q` up to it."""

@@ -147,9 +147,9 @@ def sensitivity(
     with Reporter(progress) as reporter:
         for i, (name, other) in enumerate(models.items()):
             # The first takes its two streams of the root; children of the rest come after.
-            own = root if i == 0 else root.spawn(1)[0]
+            generator = root if i == 0 else root.spawn(1)[0]
             stage = _Stage(reporter, name, i, len(models))
-            result = _estimate(claims, other, _Staged(engine or NestedLaplace(), stage), own)
+            result = _estimate(claims, other, _Staged(engine or NestedLaplace(), stage), generator)
             pieces.append(_answers(result, by, ci_prob))
             doubts[name] = result.doubts
     totals, locations = (
@@ -185,7 +185,9 @@ class Sensitivity:
     @property
     def doubts(self) -> tuple[str, ...]:
         """Every doubt, with the name of the model it is about."""
-        return tuple(f"{name}: {doubt}" for name, of in self.doubts_of.items() for doubt in of)
+        return tuple(
+            f"{name}: {doubt}" for name, doubts in self.doubts_of.items() for doubt in doubts
+        )
 
     def table(self) -> "pd.DataFrame":
         """Totals under each model.
@@ -241,9 +243,9 @@ class _Stage(Reporter):
     def __init__(self, whole: Reporter, name: str, position: int, n: int) -> None:
         self._whole, self._name, self._position, self._n = whole, name, position, n
 
-    def update(self, what: str, share: float) -> None:
+    def update(self, stage: str, share: float) -> None:
         """Say which estimate is under way; `share` is of this one."""
-        label = f"{self._position + 1} of {self._n}, {self._name}: {what}"
+        label = f"{self._position + 1} of {self._n}, {self._name}: {stage}"
         self._whole.update(label, (self._position + share) / self._n)
 
 

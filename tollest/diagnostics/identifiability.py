@@ -75,7 +75,7 @@ class Identification:
         Locations whose toll is verified.
     notes : tuple of str
         Which columns are NaN, and why.
-    how : str
+    computed_by : str
         How it was computed.
     doubts : tuple of str
         Why the computation should not be relied on.
@@ -89,7 +89,7 @@ class Identification:
     common_bias_sd: float
     n_verified: int
     notes: tuple[str, ...]
-    how: str
+    computed_by: str
     doubts: tuple[str, ...]
 
     @property
@@ -182,7 +182,7 @@ class Identification:
             "Moves of log(1 + toll), each with its Monte Carlo standard error, a unit of b0, of "
             "log s0 (the figure's scatter) and of b0's prior mean; share is of the variance."
         )
-        lines += [*self.notes, f"Computed by {self.how}."]
+        lines += [*self.notes, f"Computed by {self.computed_by}."]
         lines += [f"DOUBTFUL: {doubt}" for doubt in self.doubts]
         return "\n".join(lines)
 
@@ -267,7 +267,7 @@ def identification(
         common_bias_sd=float(common_bias.std(ddof=1)),
         n_verified=int((posterior.claims.verified >= 0).sum()),
         notes=notes,
-        how=theta.summary,
+        computed_by=theta.summary,
         doubts=theta.doubts,
     )
 

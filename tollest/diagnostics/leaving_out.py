@@ -184,9 +184,9 @@ def loo_by_source(estimate: Estimate) -> Loo:
     for s in range(claims.n_sources):
         theirs = np.flatnonzero(estimate.posterior.shared.source_of == s)
         said = np.isin(problem.claim_voice[problem.members], theirs)
-        at = np.unique(pattern_of_member[said])
-        rest = log_likelihoods(estimate, _without(_taken(problem, at), theirs))
-        log_ratio[:, s] = (full[:, at] - rest) @ problem.multiplicity[at]
+        patterns_heard = np.unique(pattern_of_member[said])
+        rest = log_likelihoods(estimate, _without(_taken(problem, patterns_heard), theirs))
+        log_ratio[:, s] = (full[:, patterns_heard] - rest) @ problem.multiplicity[patterns_heard]
     n_claims = np.bincount(claims.source_index, minlength=claims.n_sources)
     return _left_out(
         estimate, log_ratio, np.arange(claims.n_sources), n_claims, "source", claims.sources

@@ -112,11 +112,11 @@ def _replicate(
     x = np.log1p(tolls) + common_bias
     centre = x[counts.location] + parameters.bias[counts.voice]
     scatter = np.exp(parameters.log_scatter)[counts.voice]
-    own = worlds._whole(centre + scatter * noise.rvs(rng, len(centre)))
+    own_counts = worlds.counts_at(centre + scatter * noise.rvs(rng, len(centre)))
     if isinstance(estimate.model.priors.logit_repeat, Never):
-        return Replicate(parameters, tolls, own, centre, scatter)
-    figures = worlds._whole(x + figure_scatter * noise.rvs(rng, len(x)))
+        return Replicate(parameters, tolls, own_counts, centre, scatter)
+    figures = worlds.counts_at(x + figure_scatter * noise.rvs(rng, len(x)))
     repeat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
-    is_repeat = rng.random(len(own)) < repeat[counts.voice]
-    count = np.where(is_repeat, figures[counts.location], own)
+    is_repeat = rng.random(len(own_counts)) < repeat[counts.voice]
+    count = np.where(is_repeat, figures[counts.location], own_counts)
     return Replicate(parameters, tolls, count, centre, scatter)

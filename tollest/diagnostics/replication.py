@@ -89,7 +89,7 @@ def posterior_predictive(
     check_interval(ci_prob, "eti")
     functions = (statistics_of or statistics)(estimate)
     counts = Counts.of(estimate.claims)
-    observed = {name: of(counts.count) for name, of in functions.items()}
+    observed = {name: function(counts.count) for name, function in functions.items()}
     names = [name for name, value in observed.items() if np.isfinite(value)]
     drawn = np.array(
         [[functions[name](r.count) for name in names] for r in replicates(estimate, n, rng=rng)]

@@ -665,7 +665,7 @@ class Estimate:
             n_claims=added(claims.claims_per_location, slice(None)),
             documented=added(floors),
             n_open=added(self._is_open),
-            how=self.theta.summary,
+            computed_by=self.theta.summary,
             doubts=self.doubts,
         )
 

@@ -36,7 +36,7 @@ class Totals:
         certain.
     n_open : ndarray of int, shape (n_totals,)
         Locations whose toll nothing but the prior bounds from above.
-    how : str
+    computed_by : str
         How it was computed.
     doubts : tuple of str
         Why the computation should not be relied on.
@@ -49,7 +49,7 @@ class Totals:
     n_claims: Integers
     documented: Integers
     n_open: Integers
-    how: str
+    computed_by: str
     doubts: tuple[str, ...]
 
     def _series(self, values: NDArray[np.generic]) -> "pd.Series":
@@ -184,7 +184,7 @@ class Totals:
             head = f"{_text.plural(len(self.names), 'total')} of {_text.plural(n, 'toll')}"
         open_names = [str(name) for name, o in zip(self.names, self.n_open, strict=True) if o]
         note = _text.named("The prior alone bounds a toll from above in", open_names)
-        return _text.answer(head, self.table(), self.how, [note], self.doubts)
+        return _text.answer(head, self.table(), self.computed_by, [note], self.doubts)
 
 
 def _is_missing(label: Any) -> bool:  # noqa: ANN401 - whatever stands in a user's column

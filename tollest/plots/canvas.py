@@ -163,19 +163,19 @@ def deaths_ticks(lower: float, upper: float, inches: float, *, upright: bool = F
     return [start]
 
 
-def apart(at: Floats, share: float, length: float, first: int = 0) -> NDArray[np.bool_]:
+def apart(places: Floats, share: float, length: float, first: int = 0) -> NDArray[np.bool_]:
     """Choose ticks at least a share of the axis apart, `first` among them."""
-    chosen = np.zeros(len(at), dtype=bool)
-    for i in np.argsort(np.abs(at - at[first]), kind="stable") if len(at) else ():
-        chosen[i] = not np.any(np.abs(at[chosen] - at[i]) < share * length)
+    chosen = np.zeros(len(places), dtype=bool)
+    for i in np.argsort(np.abs(places - places[first]), kind="stable") if len(places) else ():
+        chosen[i] = not np.any(np.abs(places[chosen] - places[i]) < share * length)
     return chosen
 
 
 def _fit(ticks: list[int], per_unit: float, upright: bool) -> bool:
     """Whether the labels of these ticks keep clear of each other."""
-    at = _to_axis(ticks) * per_unit
+    inches = _to_axis(ticks) * per_unit
     width = np.array([0.1 if upright else 0.07 * len(phrases.number(n)) for n in ticks])
-    return bool(np.all(np.diff(at) > (width[1:] + width[:-1]) / 2 + 0.1))
+    return bool(np.all(np.diff(inches) > (width[1:] + width[:-1]) / 2 + 0.1))
 
 
 def name_rows(target: "Axes", y: ArrayLike, names: Sequence[str], end: float) -> None:

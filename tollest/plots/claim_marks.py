@@ -147,19 +147,19 @@ def draw(
     arrow = arrows(frame)
     tips = np.maximum(np.expm1(np.log1p(lower) + arrow * ARROW * per_inch), -0.9)
     for form in FORMS:
-        which = (frame["form"] == form).to_numpy()
-        if form in _POINTS and which.any():
+        is_form = (frame["form"] == form).to_numpy()
+        if form in _POINTS and is_form.any():
             canvas.draw(
-                plots, panel, form, visuals.scatter_xy, lower[which], y=y[which], zorder=4,
+                plots, panel, form, visuals.scatter_xy, lower[is_form], y=y[is_form], zorder=4,
                 **_POINTS[form],
             )  # fmt: skip
         # A bar of no length, such as about 1,383, is a tick.
-        bar = which & (arrow == 0) & ((upper > lower) | (form not in _POINTS))
+        bar = is_form & (arrow == 0) & ((upper > lower) | (form not in _POINTS))
         name = f"{form}_bar" if form in _POINTS else form
         if bar.any():
             _bars(plots, panel, name, np.column_stack([lower, upper])[bar], y[bar], form)
         for sign, head in ((1.0, ">"), (-1.0, "<")):
-            ray = which & (arrow == sign)
+            ray = is_form & (arrow == sign)
             if ray.any():
                 shafts = np.column_stack([lower, tips])[ray]
                 label = f"{name}{head}" if form in _POINTS else name

@@ -95,9 +95,9 @@ class _Shared:
         names = sorted({*frame["source"], *repeats["source"], *origins}, key=str.casefold)
         position = {name: i for i, name in enumerate(names)}
         counts, n = Counts.of(claims), len(names)
-        own = np.array([position[name] for name in claims.sources], np.int64)
+        source_positions = np.array([position[name] for name in claims.sources], np.int64)
         left, right = counts.pairs()
-        a, b = own[counts.source[left]], own[counts.source[right]]
+        a, b = source_positions[counts.source[left]], source_positions[counts.source[right]]
         equal = counts.count[left] == counts.count[right]
         both, same, declared = (np.zeros((n, n), np.int64) for _ in range(3))
         np.add.at(both, (a, b), 1)
@@ -134,8 +134,8 @@ class _Shared:
             for i, j in np.argwhere(self.declared)
         ]
         same = phrases.listed(said) if said else "none"
-        own = phrases.listed(declared) if declared else "none"
-        return f"Matrix: {title}. The same count from two sources: {same}. Declared: {own}."
+        origins = phrases.listed(declared) if declared else "none"
+        return f"Matrix: {title}. The same count from two sources: {same}. Declared: {origins}."
 
 
 def _matrix(shared: _Shared) -> "PlotCollection":
@@ -154,8 +154,8 @@ def _matrix(shared: _Shared) -> "PlotCollection":
         for j in range(n):
             dark = share[i, j] > 0.6
             of_both = f"{shared.same[i, j]:,}/{shared.both[i, j]:,}" * bool(shared.both[i, j])
-            own = f"→{shared.declared[i, j]:,}" * bool(shared.declared[i, j])
-            text = "\n".join(part for part in (of_both, own) if part)
+            arrow = f"→{shared.declared[i, j]:,}" * bool(shared.declared[i, j])
+            text = "\n".join(part for part in (of_both, arrow) if part)
             target.text(
                 j, i, text, ha="center", va="center", fontsize=SMALL - 0.5,
                 color="white" if dark else INK, linespacing=1.1,

@@ -208,12 +208,12 @@ def _placed(names: list[str], claims: "pd.DataFrame", per_inch: float) -> _Rows:
     before, after = claim_marks.reach(claims, _room(claims))
     left, right = np.log1p(first) / per_inch - before, np.log1p(last) / per_inch + after
     y_names, y_claims, top = np.empty(len(names)), np.empty(len(claims)), _GAP / 2
-    where = claims["location"].to_numpy()
+    locations = claims["location"].to_numpy()
     for i, name in enumerate(names):
         y_names[i] = top + _LANE / 2
         lanes: list[float] = []
-        here = np.flatnonzero(where == name)
-        for j in here[np.argsort(left[here], kind="stable")]:
+        members = np.flatnonzero(locations == name)
+        for j in members[np.argsort(left[members], kind="stable")]:
             free = [k for k, end in enumerate(lanes) if end <= left[j]]
             lane = free[0] if free else len(lanes)
             lanes[lane : lane + 1] = [right[j]]

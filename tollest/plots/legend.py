@@ -37,15 +37,17 @@ class _Handler:
         from matplotlib.patches import Rectangle
 
         left, middle = -room.xdescent, (room.height - room.ydescent) / 2
-        where = {"transform": room.get_transform()}
+        placement = {"transform": room.get_transform()}
         if sample.box:
             corner = (left, -room.ydescent)
-            room.add_artist(Rectangle(corner, room.width, room.height, **sample.box, **where))
+            room.add_artist(Rectangle(corner, room.width, room.height, **sample.box, **placement))
         if sample.line:
             ends = [left, left + room.width]
-            room.add_artist(Line2D(ends, [middle, middle], **sample.line, **where))
+            room.add_artist(Line2D(ends, [middle, middle], **sample.line, **placement))
         for share, look in sample.points:
-            room.add_artist(_point(left + share * room.width, middle, look, where["transform"]))
+            room.add_artist(
+                _point(left + share * room.width, middle, look, placement["transform"])
+            )
         return room
 
 

@@ -38,7 +38,7 @@ _KNOWN: dict[str, tuple[str, dict[str, object]]] = {
 
 def timeline(
     states: Mapping[Date, Estimate | Totals],
-    of: Hashable | None = None,
+    label: Hashable | None = None,
     *,
     ci_prob: float = 0.9,
     ci_kind: str = "eti",
@@ -49,7 +49,7 @@ def timeline(
     ----------
     states : mapping of date to Estimate or Totals
         What was estimated from the claims known by each day, as by `tollest.as_of`.
-    of : hashable, optional
+    label : hashable, optional
         A location of the estimates, or a label of the totals; by default the total of all
         locations on which something was known.
     ci_prob : float
@@ -67,34 +67,34 @@ def timeline(
     Raises
     ------
     KeyError
-        If `of` is known on none of the days.
+        If `label` is known on none of the days.
     ValueError
-        If `states` is empty, or has totals of several labels and `of` is left out; or as in
+        If `states` is empty, or has totals of several labels and `label` is left out; or as in
         `forest`.
 
     Notes
     -----
     A total grows as locations are first heard of, not only as tolls do: the second plot tells
-    the two apart. Days on which nothing was known of `of` are left out.
+    the two apart. Days on which nothing was known of `label` are left out.
     """
     if not states:
         raise ValueError("states is empty; give what was estimated on one day or more.")
-    table, doubtful = _over_time(states, of, ci_prob, ci_kind)
+    table, doubtful = _over_time(states, label, ci_prob, ci_kind)
     levels = _text.interval(ci_prob, ci_kind)
-    what = "Total" if of is None else phrases.short(of, 60)
+    subject = "Total" if label is None else phrases.short(label, 60)
     left_out = len(states) - len(table)
     notes = [f"Not known of on the first {_text.plural(left_out, 'day')}."] if left_out else []
     if doubtful:
         notes.append(_text.named("DOUBTFUL as of", doubtful))
     with canvas.style():
         plots = _timeline(table, levels)
-        title = f"{what}: what was known when, with {levels}s"
-        canvas.finish(plots, title, notes, " ".join([_in_words(table, what, levels), *notes]))
+        title = f"{subject}: what was known when, with {levels}s"
+        canvas.finish(plots, title, notes, " ".join([_in_words(table, subject, levels), *notes]))
     return plots
 
 
 def _over_time(
-    states: Mapping[Date, Estimate | Totals], of: Hashable | None, ci_prob: float, ci_kind: str
+    states: Mapping[Date, Estimate | Totals], label: Hashable | None, ci_prob: float, ci_kind: str
 ) -> "tuple[pd.DataFrame, list[str]]":
     """Give a row for each day on which there is something, and the days that are doubtful."""
     import pandas as pd
@@ -102,21 +102,21 @@ def _over_time(
     rows, caps, doubtful = {}, {}, []
     by_day = {calendar_day(date): state for date, state in states.items()}
     for day, state in sorted(by_day.items(), key=lambda item: item[0]):
-        totals = of is None and not isinstance(state, Totals)
+        totals = label is None and not isinstance(state, Totals)
         table = (state.total() if totals else state).table(ci_prob, ci_kind)  # type: ignore[union-attr]
-        if of is None and len(table) > 1:
+        if label is None and len(table) > 1:
             raise ValueError(
-                f"there are {len(table):,} totals as of {day}; name one of them in of, such as "
+                f"there are {len(table):,} totals as of {day}; name one of them in label, such as "
                 f"{table.index[0]!r}."
             )
-        where = [0] if of is None else np.flatnonzero([label == of for label in table.index])
-        for i in where:
+        chosen = [0] if label is None else np.flatnonzero([name == label for name in table.index])
+        for i in chosen:
             rows[day] = table.iloc[int(i)]
             caps[day] = UNBOUNDED if isinstance(state, Totals) or totals else state.claims.cap[i]
             if state.doubts:
                 doubtful.append(str(day))
     if not rows:
-        raise KeyError(f"{of!r} is known on none of the {len(states):,} days")
+        raise KeyError(f"{label!r} is known on none of the {len(states):,} days")
     out = pd.DataFrame(rows).T
     out["cap"] = list(caps.values())
     out["doubtful"] = [str(day) in doubtful for day in out.index]
@@ -148,10 +148,10 @@ def _deaths(
         plots, "deaths", "path", visuals.line_xy, median, x=x, color=POSTERIOR, linestyle=":",
         width=0.9, drawstyle="steps-post",
     )  # fmt: skip
-    for name, which, look in (("median", ~hollow, _POINT), ("doubtful", hollow, _DOUBTFUL)):
-        if which.any():
+    for name, is_set, look in (("median", ~hollow, _POINT), ("doubtful", hollow, _DOUBTFUL)):
+        if is_set.any():
             canvas.draw(
-                plots, "deaths", name, visuals.scatter_xy, median[which], x=x[which], zorder=4,
+                plots, "deaths", name, visuals.scatter_xy, median[is_set], x=x[is_set], zorder=4,
                 **look,
             )  # fmt: skip
     target = canvas.axes(plots, "deaths")
@@ -203,7 +203,7 @@ def _upright(da: object, target: "object", x: object, **kwargs: object) -> objec
     return target.vlines(x, ends[:, 0], ends[:, 1], **kwargs)  # type: ignore[attr-defined]
 
 
-def _in_words(table: "pd.DataFrame", what: str, levels: str) -> str:
+def _in_words(table: "pd.DataFrame", subject: str, levels: str) -> str:
     tolls = [phrases.toll(row, int(row["cap"])) for _, row in table.iterrows()]
     said = [
         f"{day} {phrases.number(toll.point)} ({phrases.interval(toll)}, from "
@@ -214,6 +214,6 @@ def _in_words(table: "pd.DataFrame", what: str, levels: str) -> str:
     ]  # fmt: skip
     rounding = phrases.rounding(tolls)
     return (
-        f"{what} over time, as estimated from what was known by each day: median deaths and "
+        f"{subject} over time, as estimated from what was known by each day: median deaths and "
         f"{levels}. {phrases.listed(said, 40)}.{f' {rounding}' if rounding else ''}"
     )

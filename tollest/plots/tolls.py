@@ -134,10 +134,10 @@ def _mass(plots: "PlotCollection", seen: "pd.DataFrame", row: "pd.Series") -> No
     edges = np.append(seen["first"].to_numpy() - 0.5, seen["last"].to_numpy()[-1] + 0.5)
     height = seen["probability"].to_numpy() / np.diff(np.log1p(edges))
     ends = row["lower"] - 0.5, row["upper"] + 0.5
-    within = np.flatnonzero((edges[1:] > ends[0]) & (edges[:-1] < ends[1]))
-    if within.size:
-        span = np.append(within, within[-1] + 1)
-        top = np.append(height[within], height[within[-1]])
+    cells = np.flatnonzero((edges[1:] > ends[0]) & (edges[:-1] < ends[1]))
+    if cells.size:
+        span = np.append(cells, cells[-1] + 1)
+        top = np.append(height[cells], height[cells[-1]])
         canvas.draw(
             plots, "mass", "inside", _filled, edges[span].clip(*ends), top=top, facecolor=SHADE,
             **_HATCH,
@@ -176,7 +176,7 @@ def _claim_rows(
     names = [phrases.short(source, 30) for source in claims["source"]]
     canvas.name_rows(below, y, names, tall)
     below.tick_params(axis="y", labelsize=SMALL)
-    for at, words, date, form, reason in zip(
+    for height, words, date, form, reason in zip(
         y, claim_marks.words(claims), phrases.days(claims["date"]), claims["form"],
         claims["reason"], strict=True,
     ):  # fmt: skip
@@ -184,7 +184,7 @@ def _claim_rows(
         parts = [words, date]
         origin = f"\n{phrases.short(reason, 30)}" if form == "declared" else ""
         below.annotate(
-            ", ".join(part for part in parts if part) + origin, (1.0, at), xytext=(5, 0),
+            ", ".join(part for part in parts if part) + origin, (1.0, height), xytext=(5, 0),
             xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
             fontsize=SMALL, color=FAINT if reason else INK, annotation_clip=False,
         )  # fmt: skip

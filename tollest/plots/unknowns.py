@@ -126,9 +126,9 @@ def _habit_axis(target: "Axes", name: str, values: Floats) -> None:
     nearer = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.25])
     steps = nearer if high / low < 2 else steps
     ticks = steps[(steps >= low) & (steps <= high)]
-    at = np.log(ticks)
-    first = int(np.abs(at).argmin()) if name == "bias" else 0
-    ticks = ticks[canvas.apart(at, 0.24, float(np.log(high / low)), first)]
+    positions = np.log(ticks)
+    first = int(np.abs(positions).argmin()) if name == "bias" else 0
+    ticks = ticks[canvas.apart(positions, 0.24, float(np.log(high / low)), first)]
     target.set_xscale("log")
     target.set_xlim(low, high)
     sign = _TIMES if name == "bias" else ""
@@ -270,12 +270,15 @@ def _unknown_ticks(unit: str, low: float, high: float) -> tuple[Floats, list[str
         step = next(s for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 1e9) if high / s <= 4.5)
         ticks = np.arange(0.0, high, step)
         return ticks, [f"{tick:g}" for tick in ticks]
-    at = inverse(nice)
-    nice, at = nice[(at > low) & (at < high)], at[(at > low) & (at < high)]
+    positions = inverse(nice)
+    nice, positions = (
+        nice[(positions > low) & (positions < high)],
+        positions[(positions > low) & (positions < high)],
+    )
     first = int(np.abs(nice - 1.0).argmin()) if unit == "factor" and len(nice) else 0
-    apart = canvas.apart(at, 0.22, high - low, first)
+    apart = canvas.apart(positions, 0.22, high - low, first)
     sign = _TIMES if unit == "factor" else ""
-    return at[apart], [f"{sign}{value:g}" for value in nice[apart]]
+    return positions[apart], [f"{sign}{value:g}" for value in nice[apart]]
 
 
 def _unknown_in_words(entry: Entry, drawn: Floats) -> str:

@@ -46,6 +46,7 @@ class Item:
     wants: str = ""
 
 
+# The two checklists are tables of items, longer than a function should be and read as one.
 def barg(estimate: Estimate, ci_prob: float, ci_kind: str, *, has_sensitivity: bool) -> list[Item]:
     """Items of the Bayesian analysis reporting guidelines, as filled from an estimate."""
     claims, theta = estimate.claims, estimate.theta

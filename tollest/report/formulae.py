@@ -14,7 +14,7 @@ def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
     centre = "mu_g" if claims.groups else "mu"
     if claims.covariate_names:
         centre += " + sum over k of e_k z_k"
-    own = "m = x(n) + b0 + " + ("b_sj" if claims.sides else "b_s")
+    own_centre = "m = x(n) + b0 + " + ("b_sj" if claims.sides else "b_s")
     lines = [
         ("Axis", "x(n) = log(1 + n), for n deaths"),
         (
@@ -23,7 +23,7 @@ def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
             "infinity",
         ),
         ("Toll n of a location", f"m = {centre}, s = tau; F {_family(model.toll)}"),
-        ("A source's own claim", f"{own}, s = sigma_s; F {_family(model.noise)}"),
+        ("A source's own claim", f"{own_centre}, s = sigma_s; F {_family(model.noise)}"),
     ]
     if isinstance(model.priors.logit_repeat, Never):
         lines.append(("Repeats", "no source repeats a figure: agreement is independent"))
@@ -59,8 +59,8 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
             ("s_mu", "spread of the groups' centres", _prior(priors.group_sd)),
         ]
     for name in claims.covariate_names:
-        what = f"effect of {name}, by one standard deviation z_k of it"
-        rows.append(("e_k", what, _prior(priors.effect)))
+        meaning = f"effect of {name}, by one standard deviation z_k of it"
+        rows.append(("e_k", meaning, _prior(priors.effect)))
     rows.append(("tau", "scale of the tolls on the log axis", _prior(priors.tau)))
     rows += _pooled("b_s", "bias of a source, 0.1 being 10 % too many", "b", priors.bias)
     if claims.sides:
@@ -70,8 +70,8 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
         ]
     rows += _pooled("log sigma_s", "log of a source's scatter", "log sigma", priors.log_scatter)
     if not isinstance(priors.logit_repeat, Never):
-        what = "log odds that a source's count repeats the figure"
-        rows += _pooled("logit omega_s", what, "logit omega", priors.logit_repeat)
+        meaning = "log odds that a source's count repeats the figure"
+        rows += _pooled("logit omega_s", meaning, "logit omega", priors.logit_repeat)
         rows.append(("log s0", "log of the figure's scatter", _prior(priors.log_figure_scatter)))
     rows.append(
         (
@@ -104,11 +104,11 @@ def support(model: Model) -> str:
     )
 
 
-def _pooled(symbol: str, what: str, of: str, prior: Pooled) -> list[tuple[str, str, str]]:
+def _pooled(symbol: str, meaning: str, unit: str, prior: Pooled) -> list[tuple[str, str, str]]:
     return [
-        (symbol, what, f"Normal(mean of {of}, sd of {of})"),
-        (f"mean of {of}", "of the population of sources", _prior(prior.mean)),
-        (f"sd of {of}", "of the population of sources", _prior(prior.sd)),
+        (symbol, meaning, f"Normal(mean of {unit}, sd of {unit})"),
+        (f"mean of {unit}", "of the population of sources", _prior(prior.mean)),
+        (f"sd of {unit}", "of the population of sources", _prior(prior.sd)),
     ]
 
 

@@ -23,14 +23,18 @@ def model(estimate: Estimate) -> Markup:
     """Write the model and its priors as formulae."""
     fitted, claims = estimate.model, estimate.claims
     lines = [
-        [what, element("span", formula, class_="formula")]
-        for what, formula in formulae.formulae(fitted, claims)
+        [quantity, element("span", formula, class_="formula")]
+        for quantity, formula in formulae.formulae(fitted, claims)
     ]
     priors = [
-        [element("span", symbol, class_="formula"), what, element("span", prior, class_="formula")]
-        for symbol, what, prior in formulae.unknowns(fitted, claims)
+        [
+            element("span", symbol, class_="formula"),
+            quantity,
+            element("span", prior, class_="formula"),
+        ]
+        for symbol, quantity, prior in formulae.unknowns(fitted, claims)
     ]
-    own = [[name(label(s)), *more] for s, *more in formulae.overrides(fitted)]
+    overrides = [[name(label(s)), *more] for s, *more in formulae.overrides(fitted)]
     everywhere = (0, 1, 2)
     return joined(
         paragraphs(
@@ -39,8 +43,8 @@ def model(estimate: Estimate) -> Markup:
         ),
         table("Masses", ["Of", "Formula"], lines, text_columns=everywhere),
         table("Priors", ["Unknown", "What it is", "Prior"], priors, text_columns=everywhere),
-        table("Priors of single sources", ["Source", "Unknown", "Prior"], own,
-              text_columns=everywhere) if own else None,
+        table("Priors of single sources", ["Source", "Unknown", "Prior"], overrides,
+              text_columns=everywhere) if overrides else None,
         element(
             "div",
             paragraphs(
@@ -116,9 +120,9 @@ def sensitivity(found: Sensitivity | None) -> Markup:
     shown = frame.head(MOST_ROWS)
     for (total, model), (_, row) in zip(shown.index.tolist(), shown.iterrows(), strict=True):
         toll = rounded(int(row["median"]), int(row["lower"]), int(row["upper"]))
-        which = f"{label(str(total))}: {model}" if several else str(model)
+        name_of_row = f"{label(str(total))}: {model}" if several else str(model)
         cells.append([
-            name(label(which)), f"{toll.point:,}", toll.interval, f"{row['ratio']:.2f}",
+            name(label(name_of_row)), f"{toll.point:,}", toll.interval, f"{row['ratio']:.2f}",
             f"{row['width']:.2f}",
         ])  # fmt: skip
     head = ["Model", "Total", level, "Ratio of medians", "Ratio of log widths"]
@@ -167,10 +171,10 @@ def _number(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}"
 
 
-def _pair(row: "pd.Series", what: str) -> str:
-    if math.isnan(row[what]):
+def _pair(row: "pd.Series", column: str) -> str:
+    if math.isnan(row[column]):
         return "-"
-    return f"{_number(row[what])} ({row[f'{what}_mcse']:.2f})"
+    return f"{_number(row[column])} ({row[f'{column}_mcse']:.2f})"
 
 
 def _percent(share: float) -> str:

@@ -45,16 +45,16 @@ def fingerprint(claims: Claims) -> str:
     frame = claims.to_frame()
     groups = [claims.groups[i] if claims.groups else None for i in claims.group_index.tolist()]
     caps = [None if cap == UNBOUNDED else cap for cap in claims.cap.tolist()]
-    of = dict(zip(claims.locations, zip(groups, caps, strict=True), strict=True))
+    beyond = dict(zip(claims.locations, zip(groups, caps, strict=True), strict=True))
     upper = [None if pd.isna(most) else int(most) for most in frame["upper"]]
     told = zip(
         frame["location"].tolist(), frame["source"].tolist(), frame["kind"].tolist(),
         frame["lower"].tolist(), upper, strict=True,
     )  # fmt: skip
-    rows: list[list[object]] = [[*claim, *of[claim[0]]] for claim in told]
+    rows: list[list[object]] = [[*claim, *beyond[claim[0]]] for claim in told]
     silent = np.flatnonzero(claims.claims_per_location == 0)
     names = [claims.locations[i] for i in silent.tolist()]
-    rows += [[name, None, None, None, None, *of[name]] for name in names]
+    rows += [[name, None, None, None, None, *beyond[name]] for name in names]
     rows += _beyond(claims)
     lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows]
     text = "\n".join(["tollest claims 1", *sorted(lines, key=str.encode)])
@@ -95,18 +95,18 @@ def code(estimate: Estimate) -> str:
     """Python code that gives the estimate again, as far as it keeps what it was made from."""
     claims = estimate.claims
     spans = claims._rows.spans
-    where = [
+    origins = [
         i
         for i in np.flatnonzero(claims.claims_per_location == 0).tolist()
         if claims.locations[i] not in spans
     ]
-    silent: object = [claims.locations[i] for i in where]
+    silent: object = [claims.locations[i] for i in origins]
     if claims.groups:
-        silent = {claims.locations[i]: claims.groups[claims.group_index[i]] for i in where}
-    more = f", locations={silent!r}" if 0 < len(where) <= _NAMED else ""
+        silent = {claims.locations[i]: claims.groups[claims.group_index[i]] for i in origins}
+    more = f", locations={silent!r}" if 0 < len(origins) <= _NAMED else ""
     lines = ["import tollest as te", "", "# The table of claims is not kept; put its file here."]
-    if len(where) > _NAMED:
-        lines.append(f"# It had {len(where):,} silent locations: give them as locations=[...].")
+    if len(origins) > _NAMED:
+        lines.append(f"# It had {len(origins):,} silent locations: give them as locations=[...].")
     complete = [claims.locations[i] for i in np.flatnonzero(claims.complete).tolist()]
     complete = [name for name in complete if name not in spans]
     if spans and claims._rows.to_date != ToDate():
@@ -115,11 +115,11 @@ def code(estimate: Estimate) -> str:
     lines.append(f'claims = te.Claims.read("claims.csv"{more})')
     if claims.covariate_names:
         formula, exposure = claims._rows.formula, claims._rows.exposure
-        beside = f", exposure={exposure!r}" if exposure else ""
+        exposure_argument = f", exposure={exposure!r}" if exposure else ""
         lines[:1] = ["import pandas as pd", "import tollest as te"]
         lines += [
             'places = pd.read_csv("places.csv")  # covariates, a row for each location',
-            f"claims = claims.with_covariates({formula!r}, places{beside})",
+            f"claims = claims.with_covariates({formula!r}, places{exposure_argument})",
         ]
     if not np.isnat(claims._known_by):
         lines.append(f'claims = claims.as_of("{claims._known_by}")')
@@ -172,13 +172,13 @@ def _spelled(value: object) -> str:
     home = modules.get(kind.__module__.split(".")[1], "te.")
     told = []
     for item in dataclasses.fields(value):
-        mine = getattr(value, item.name)
+        given = getattr(value, item.name)
         if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-            told.append(_spelled(mine))
+            told.append(_spelled(given))
             continue
         usual = item.default
         if item.default_factory is not dataclasses.MISSING:
             usual = item.default_factory()
-        if mine != usual:
-            told.append(f"{item.name}={_spelled(mine)}")
+        if given != usual:
+            told.append(f"{item.name}={_spelled(given)}")
     return f"{home}{kind.__name__}({', '.join(told)})"

@@ -42,13 +42,13 @@ def of_tolls(
 ) -> list[Row]:
     """Rows of the tolls at some positions, or of all, from `Estimate.table`."""
     columns = ("median", "lower", "upper", "n_claims", "n_figures", "documented")
-    at = list(range(claims.n_locations)) if places is None else list(places)
-    chosen = table.iloc[at]
+    positions = list(range(claims.n_locations)) if places is None else list(places)
+    chosen = table.iloc[positions]
     printed = (
-        labels([claims.locations[i] for i in at]),
+        labels([claims.locations[i] for i in positions]),
         *(chosen[name].tolist() for name in columns),
-        claims.cap[at].tolist(),
-        claims.verified[at].tolist(),
+        claims.cap[positions].tolist(),
+        claims.verified[positions].tolist(),
     )
     return [
         Row(

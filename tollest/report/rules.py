@@ -228,7 +228,7 @@ def _by_middle(
     length = np.diff(np.append(run, len(location)))
     # The longest run first, then the smallest number: the first of each location is its own.
     rank = np.lexsort((middle[run], -length, location[run]))
-    places, at = np.unique(location[run][rank], return_index=True)
-    best[places] = middle[run][rank][at]
-    shared[places] = length[rank][at]
+    places, firsts = np.unique(location[run][rank], return_index=True)
+    best[places] = middle[run][rank][firsts]
+    shared[places] = length[rank][firsts]
     return best, shared, median

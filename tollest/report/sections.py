@@ -120,7 +120,7 @@ def sources(estimate: Estimate, ci_prob: float) -> Markup:
         [
             name(label(str(source))),
             f"{row['n_claims']:,.0f}",
-            *(_multiplier(row, what) for what in ("bias", "scatter", "repeat")),
+            *(_multiplier(row, column) for column in ("bias", "scatter", "repeat")),
         ]
         for source, row in frame.head(MOST_ROWS).iterrows()
     ]
@@ -185,8 +185,8 @@ def covariates(estimate: Estimate, ci_prob: float) -> Markup:
     )
 
 
-def _multiplier(row: "pd.Series", what: str) -> str:
-    return f"{row[what]:.2f} ({row[f'{what}_lower']:.2f} to {row[f'{what}_upper']:.2f})"
+def _multiplier(row: "pd.Series", column: str) -> str:
+    return f"{row[column]:.2f} ({row[f'{column}_lower']:.2f} to {row[f'{column}_upper']:.2f})"
 
 
 def evidence(claims: Claims) -> Markup:
@@ -312,8 +312,10 @@ def _pull(claim: "pd.Series") -> list[str]:
     ]  # fmt: skip
 
 
-def more(n: int, where: str, shown: int = MOST_ROWS) -> Markup | None:
+def more(n: int, expression: str, shown: int = MOST_ROWS) -> Markup | None:
     """Say where the rows are that a page leaves out, if any."""
     if n <= shown:
         return None
-    return element("p", f"The first {shown:,} of {n:,}; all are in ", element("code", where), ".")
+    return element(
+        "p", f"The first {shown:,} of {n:,}; all are in ", element("code", expression), "."
+    )

@@ -73,20 +73,20 @@ def _of_location(
     name = claims.locations[position]
     table = estimate.table(ci_prob, ci_kind)
     (row,) = rows.of_tolls(claims, table, [position])
-    where = "" if location is None else f"{isolated(label(name))}: "
+    prefix = "" if location is None else f"{isolated(label(name))}: "
     said = [r.of_one for r in remarks(claims, table) if name in r.locations]
     if row.is_verified:
-        of = f"{row.toll.point:,} {_people(row.toll.point, verb)}"
-        return [f"{where}{of} ({_evidence(row)}).", *said]
+        estimated = f"{row.toll.point:,} {_people(row.toll.point, verb)}"
+        return [f"{prefix}{estimated} ({_evidence(row)}).", *said]
     if row.n_claims == 0:
         said.insert(0, "Nobody reported on this location.")
-    return [f"{where}{_estimated(row, ci_prob, ci_kind, verb, '', bool(where))}", *said]
+    return [f"{prefix}{_estimated(row, ci_prob, ci_kind, verb, '', bool(prefix))}", *said]
 
 
 def _of_total(estimate: Estimate, ci_prob: float, ci_kind: str, verb: str) -> list[str]:
     totals, n = estimate.total(), estimate.claims.n_locations
     row = rows.of_total(totals, totals.table(ci_prob, ci_kind))
-    where = f" at {n:,} locations"
+    suffix = f" at {n:,} locations"
     said = ["The total is from joint draws, not from adding bounds."]
     if n_silent := int(totals.n_silent[0]):
         said.append(f"Nobody reported on {_locations(n_silent)}.")
@@ -105,14 +105,14 @@ def _of_total(estimate: Estimate, ci_prob: float, ci_kind: str, verb: str) -> li
     n_verified = int(np.count_nonzero(estimate.claims.verified >= 0))
     if n_verified:
         said.append(f"The toll of {_locations(n_verified)} is verified, not estimated.")
-    return [_estimated(row, ci_prob, ci_kind, verb, where, False), *said]
+    return [_estimated(row, ci_prob, ci_kind, verb, suffix, False), *said]
 
 
 def _estimated(
-    row: Row, ci_prob: float, ci_kind: str, verb: str, where: str, follows: bool
+    row: Row, ci_prob: float, ci_kind: str, verb: str, prefix: str, follows: bool
 ) -> str:
     start = "an estimated" if follows else "An estimated"
-    people = f"{row.toll.point:,} {_people(row.toll.point, verb)}{where}"
+    people = f"{row.toll.point:,} {_people(row.toll.point, verb)}{prefix}"
     interval = f"{_text.interval(ci_prob, ci_kind)} {row.toll.interval}"
     rule = f", {row.toll.rule}" if row.toll.rule else ""
     return f"{start} {people} ({interval}{rule}; {_evidence(row)})."

@@ -47,7 +47,7 @@ class TollTable:
         What must be said of some locations.
     marks : tuple of str
         For each of `rows`, the letters of the remarks on it.
-    how : str
+    computed_by : str
         How it was computed.
     doubts : tuple of str
         Why the computation should not be relied on.
@@ -58,7 +58,7 @@ class TollTable:
     caption: str
     remarks: tuple[Remark, ...]
     marks: tuple[str, ...]
-    how: str
+    computed_by: str
     doubts: tuple[str, ...]
 
     @property
@@ -92,7 +92,7 @@ class TollTable:
             lines.append(_rounding.RULE)
         if any(row.n_figures < 0 for row in self.rows):
             lines.append(_TOTAL + (f" {OPEN}" if OPEN in set(self.exact["notes"]) else ""))
-        lines.append(f"Computed by {self.how}.")
+        lines.append(f"Computed by {self.computed_by}.")
         return lines + [f"DOUBTFUL: {doubt}" for doubt in self.doubts]
 
     def text(self) -> str:

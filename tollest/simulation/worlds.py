@@ -219,16 +219,16 @@ def draw_unknowns(
         unknowns |= {f"{name}_mean": mean, f"log_{name}_sd": log_sd}
         for source in sources:
             override = getattr(priors.sources.get(source, Source()), name)
-            own = Normal(mean, float(np.exp(log_sd))) if override is None else override
-            unknowns[f"{name}[{source}]"] = draw(own)
+            bias_prior = Normal(mean, float(np.exp(log_sd))) if override is None else override
+            unknowns[f"{name}[{source}]"] = draw(bias_prior)
     unknowns["log_figure_scatter"] = draw(priors.log_figure_scatter)
     unknowns["common_bias"] = draw(priors.common_bias)
     unknowns |= {f"effect[{name}]": draw(priors.effect) for name in covariates}
     if sides:
         unknowns["log_side_sd"] = draw_log_scale(priors.side_sd)
     for source in sources if sides else ():
-        own = priors.sources.get(source, Source()).bias
-        sd = 0.0 if isinstance(own, Fixed) else float(np.exp(unknowns["log_side_sd"]))
+        bias_prior = priors.sources.get(source, Source()).bias
+        sd = 0.0 if isinstance(bias_prior, Fixed) else float(np.exp(unknowns["log_side_sd"]))
         for side in sides:
             bias = unknowns[f"bias[{source}]"] + sd * float(rng.standard_normal())
             unknowns[f"bias_on_side[{label_of(source, side)}]"] = bias
@@ -349,6 +349,48 @@ def simulate(
     >>> len(simulated.tolls)
     100
     """
+    rng = np.random.default_rng(rng)
+    _check(n_locations, n_sources, claims_per_location, truth, parts)
+    noise, toll_noise = noise or Logistic(), toll_noise or Logistic()
+    truth = draw_truth(n_sources, sides=sides, rng=rng) if truth is None else truth
+    _check_sides_and_effects(truth, sides, parts)
+    z = _draw_covariates(rng, truth, n_locations)
+    tolls, parent = _draw_world(rng, toll_noise, truth, z, cap, parts)
+    x = np.log1p(tolls) + truth.common_bias
+    figures = counts_at(x + truth.figure_scatter * noise.rvs(rng, tolls.size))
+    location, source = _draw_who_claims(rng, tolls.size, n_sources, claims_per_location)
+    # Of a whole the dead may be of any side.
+    side = np.where(location < n_locations, location % max(sides, 1), -1)
+    count = _draw_counts(rng, noise, truth, x, figures, location, source, side, faults)
+    sources = source_names(n_sources)
+    table = pd.DataFrame(
+        {
+            "location": _names("L", tolls.size, 6)[location],
+            "source": np.array(sources, dtype=object)[source],
+            "count": count,
+        }
+    )
+    if sides:
+        table["side"] = np.array([*side_names(sides), ""], dtype=object)[side]
+    if cap is not None:
+        # Wholes, and their remainders, have none.
+        caps = np.full(len(table), cap, np.int64)
+        table["cap"] = pd.arrays.IntegerArray(caps, side < 0)
+    if parts:
+        table["parent"] = np.append(_names("L", tolls.size, 6), "")[parent[location]]
+    claims = Claims.from_table(table)
+    if z.shape[1]:
+        terms = covariate_names(z.shape[1])
+        known = pd.DataFrame(z, columns=list(terms))
+        known["location"] = _names("L", n_locations, 6)
+        claims = claims.with_covariates(" + ".join(terms), known)
+    return Simulation(claims, tolls, figures, truth, sources)
+
+
+def _check(
+    n_locations: int, n_sources: int, claims_per_location: float, truth: Truth | None, parts: int
+) -> None:
+    """Refuse sizes that cannot be."""
     if n_locations < 1 or n_sources < 1:
         raise ValueError("n_locations and n_sources must each be 1 or more.")
     if not claims_per_location >= 1:
@@ -360,69 +402,58 @@ def simulate(
         raise ValueError(f"truth has {len(truth.bias)} sources, but n_sources is {n_sources}.")
     if parts == 1 or parts < 0:
         raise ValueError(f"parts is {parts}; a whole has two or more, and 0 is for no wholes.")
-    rng = np.random.default_rng(rng)
-    noise = Logistic() if noise is None else noise
-    toll_noise = Logistic() if toll_noise is None else toll_noise
-    truth = draw_truth(n_sources, sides=sides, rng=rng) if truth is None else truth
-    bias = truth.bias[:, None] if truth.on_side is None else truth.on_side
-    if bias.shape[1] != max(sides, 1):
-        raise ValueError(f"truth has biases on {bias.shape[1]} sides, but sides is {sides}.")
 
-    effect = np.zeros(0) if truth.effect is None else truth.effect
-    if effect.size and parts:
+
+def _check_sides_and_effects(truth: Truth, sides: int, parts: int) -> None:
+    """Refuse a truth of other sides, or with effects where there are wholes."""
+    n_sides = 1 if truth.on_side is None else truth.on_side.shape[1]
+    if n_sides != max(sides, 1):
+        raise ValueError(f"truth has biases on {n_sides} sides, but sides is {sides}.")
+    if truth.effect is not None and truth.effect.size and parts:
         raise ValueError("wholes and parts are simulated without covariates; leave one out.")
-    z = rng.standard_normal((n_locations, effect.size))
-    # As claims will have them: of mean 0 and standard deviation 1 over all locations.
-    if effect.size:
-        z = (z - z.mean(axis=0)) / z.std(axis=0)
-    tolls = _draw_tolls(rng, toll_noise, truth, cap, truth.mu + z @ effect)
-    n_places = n_locations
-    if parts:
-        parent = _parents(n_locations, parts)
-        remainders = _draw_tolls(
-            rng, toll_noise, truth, None, np.full(parent.size - n_locations, truth.mu)
-        )
-        tolls = np.concatenate([tolls, remainders])
-        for i in np.flatnonzero(parent >= 0).tolist():  # parts before their wholes
-            tolls[parent[i]] += tolls[i]
-        n_locations = parent.size
-    x = np.log1p(tolls) + truth.common_bias
-    figures = _whole(x + truth.figure_scatter * noise.rvs(rng, n_locations))
 
-    location, source = _draw_who_claims(rng, n_locations, n_sources, claims_per_location)
+
+def _draw_covariates(
+    rng: np.random.Generator, truth: Truth, n_locations: int
+) -> NDArray[np.float64]:
+    """Covariates of mean 0 and standard deviation 1, as claims will have them; (n, n_effects)."""
+    z = rng.standard_normal((n_locations, 0 if truth.effect is None else truth.effect.size))
+    return (z - z.mean(axis=0)) / z.std(axis=0) if z.shape[1] else z
+
+
+def _draw_world(
+    rng: np.random.Generator, toll_noise: Family, truth: Truth, z: NDArray[np.float64],
+    cap: int | None, parts: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+    """Tolls of all locations, wholes after them, and the whole that each is a part of, or -1."""
+    effect = np.zeros(0) if truth.effect is None else truth.effect
+    tolls = _draw_tolls(rng, toll_noise, truth, cap, truth.mu + z @ effect)
+    if not parts:
+        return tolls, np.full(tolls.size, -1)
+    parent = _parents(tolls.size, parts)
+    remainders = np.full(parent.size - tolls.size, truth.mu)
+    tolls = np.concatenate([tolls, _draw_tolls(rng, toll_noise, truth, None, remainders)])
+    for i in np.flatnonzero(parent >= 0).tolist():  # parts before their wholes
+        tolls[parent[i]] += tolls[i]
+    return tolls, parent
+
+
+def _draw_counts(
+    rng: np.random.Generator, noise: Family, truth: Truth, x: NDArray[np.float64],
+    figures: NDArray[np.int64], location: NDArray[np.int64], source: NDArray[np.int64],
+    side: NDArray[np.int64], faults: Sequence[Fault],
+) -> NDArray[np.int64]:  # fmt: skip
+    """Draw what claims say, figures or own counts, and apply the faults."""
     error = truth.scatter[source] * noise.rvs(rng, len(source))
-    on = location % max(sides, 1)
-    # Of a whole the dead may be of any side.
-    own_bias = np.where(location < n_places, bias[source, on], truth.bias[source])
-    own = _whole(x[location] + own_bias + error)
+    bias = truth.bias[:, None] if truth.on_side is None else truth.on_side
+    own_bias = np.where(side >= 0, bias[source, side], truth.bias[source])
+    own_counts = counts_at(x[location] + own_bias + error)
     repeats = rng.random(len(source)) < truth.repeat[source]
-    counts = np.where(repeats, figures[location], own)
-    said = Said(location, source, counts, repeats, n_sources)
+    counts = np.where(repeats, figures[location], own_counts)
+    said = Said(location, source, counts, repeats, truth.bias.size)
     for fault in faults:
         said = replace(said, count=fault.apply(said, rng).clip(0, _MOST))
-    sources = source_names(n_sources)
-    table = pd.DataFrame(
-        {
-            "location": _names("L", n_locations, 6)[location],
-            "source": np.array(sources, dtype=object)[source],
-            "count": said.count,
-        }
-    )
-    if sides:
-        names = np.array(side_names(sides), dtype=object)
-        table["side"] = np.where(location < n_places, names[on], "")
-    if cap is not None:
-        # Wholes, and their remainders, have none.
-        caps = np.full(len(table), cap, np.int64)
-        table["cap"] = pd.arrays.IntegerArray(caps, location >= n_places)
-    if parts:
-        table["parent"] = np.append(_names("L", n_locations, 6), "")[parent[location]]
-    claims = Claims.from_table(table)
-    if effect.size:
-        known = pd.DataFrame(z, columns=list(covariate_names(effect.size)))
-        known["location"] = _names("L", n_locations, 6)
-        claims = claims.with_covariates(" + ".join(covariate_names(effect.size)), known)
-    return Simulation(claims, tolls, figures, truth, sources)
+    return said.count
 
 
 def _parents(n: int, parts: int) -> NDArray[np.int64]:
@@ -435,7 +466,7 @@ def _parents(n: int, parts: int) -> NDArray[np.int64]:
     return np.array([*out, -1], np.int64)
 
 
-def _whole(y: NDArray[np.float64]) -> NDArray[np.int64]:
+def counts_at(y: NDArray[np.float64]) -> NDArray[np.int64]:
     """Smallest whole number n, 0 or more, with ``log1p(n + 1/2) >= y``."""
     n = np.ceil(np.expm1(np.minimum(y, np.log(2.0 * _MOST))) - 0.5)
     return np.clip(n, 0, _MOST).astype(np.int64)
@@ -446,14 +477,14 @@ def _draw_tolls(
     mu: NDArray[np.float64],
 ) -> NDArray[np.int64]:  # fmt: skip
     """Draw tolls around `mu`, again where they are above the cap."""
-    tolls = _whole(mu + truth.tau * toll_noise.rvs(rng, mu.size))
+    tolls = counts_at(mu + truth.tau * toll_noise.rvs(rng, mu.size))
     if cap is None:
         return tolls
     for _ in range(1000):
         above = np.flatnonzero(tolls > cap)
         if not len(above):
             return tolls
-        tolls[above] = _whole(mu[above] + truth.tau * toll_noise.rvs(rng, len(above)))
+        tolls[above] = counts_at(mu[above] + truth.tau * toll_noise.rvs(rng, len(above)))
     raise ValueError(
         f"cap is {cap}, and tolls at or below it are too rare; raise it, or lower mu."
     )

@@ -52,8 +52,10 @@ class Evidence:
     def certain(self) -> Integers:
         """Rows of the table with documented and verified deaths."""
         rows, standing = self.claims._rows, self.claims._standing
-        here = self.all_rows
-        return np.asarray(here[(rows.kind[here] >= DOCUMENTED) & (standing[here] == _EVIDENCE)])
+        all_rows = self.all_rows
+        return np.asarray(
+            all_rows[(rows.kind[all_rows] >= DOCUMENTED) & (standing[all_rows] == _EVIDENCE)]
+        )
 
     @cached_property
     def rows(self) -> Integers:
@@ -88,10 +90,10 @@ class Evidence:
         return other
 
     @cached_property
-    def who(self) -> Integers:
+    def voice(self) -> Integers:
         """Position of the voice of each claim that may err among all voices of the model."""
-        own = positions(self.claims.voices, self.posterior.shared.voices)
-        return own[self.claims.voice_index[self.noisy]]
+        voice_positions = positions(self.claims.voices, self.posterior.shared.voices)
+        return voice_positions[self.claims.voice_index[self.noisy]]
 
     @cached_property
     def can_repeat(self) -> NDArray[np.bool_]:
@@ -106,7 +108,7 @@ class Evidence:
         whole = shards.chosen(self.posterior.problem, pattern)
         # A source has one claim in evidence that may err on a location.
         voice = whole.claim_voice[whole.members]
-        lacking = np.concatenate([[-1], self.who, np.full(self.certain.size, -1)])
+        lacking = np.concatenate([[-1], self.voice, np.full(self.certain.size, -1)])
         keep = voice != lacking[:, None]
         first = self.posterior.bins[0]
         floor, end = self.limits.T

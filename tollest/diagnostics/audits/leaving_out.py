@@ -170,7 +170,7 @@ def _audited(
         location=posterior.claims.locations[position],
         claims=_table(weighed, whole, left, level),
         median=median, lower=lower, upper=upper, ci_prob=ci_prob, level=level, good_k=good_k,
-        how=theta.summary, doubts=theta.doubts,
+        computed_by=theta.summary, doubts=theta.doubts,
     )  # fmt: skip
 
 
@@ -229,24 +229,24 @@ def _table(
     repeat = np.zeros(rows.size)
     repeat[: evidence.noisy.size] = weighed.repeats()
     columns: dict[str, NDArray[np.generic]] = {"repeat": repeat}
-    without = np.array([one.ends for one in left], np.int64).reshape(-1, len(ENDS)).T
-    ends = list(zip(ENDS, whole, without, strict=True))
-    columns |= {f"{end}_without": at for end, _, at in ends}
-    columns |= {f"{end}_shift": all_of_them - at for end, all_of_them, at in ends}
+    ends_without = np.array([one.ends for one in left], np.int64).reshape(-1, len(ENDS)).T
+    ends = list(zip(ENDS, whole, ends_without, strict=True))
+    columns |= {f"{end}_without": value for end, _, value in ends}
+    columns |= {f"{end}_shift": all_of_them - value for end, all_of_them, value in ends}
     with np.errstate(divide="ignore", invalid="ignore"):
-        columns |= {f"{end}_ratio": all_of_them / at for end, all_of_them, at in ends}
+        columns |= {f"{end}_ratio": all_of_them / value for end, all_of_them, value in ends}
     p_value = np.array([one.p_value for one in left], np.float64)
     columns |= {"p_value": p_value, "conflict": p_value < level}
     columns["pareto_k"] = weighed.pareto_k[1:]
     columns["reliable"] = np.array([one.reliable for one in left], np.bool_)
     columns["refitted"] = np.array([one.refitted for one in left], np.bool_)
-    at = np.searchsorted(evidence.all_rows, rows)
+    value = np.searchsorted(evidence.all_rows, rows)
     for name, values in columns.items():
         # Claims that are not used have none of this: blanks, not numbers.
         blank = np.ones(len(frame), np.bool_)
-        blank[at] = False
+        blank[value] = False
         spread = np.zeros(len(frame), values.dtype)
-        spread[at] = values
+        spread[value] = values
         frame[name] = _with_blanks(spread, blank)
     notes = dict(zip(rows.tolist(), (one.note for one in left), strict=True))
     frame["note"] = [notes.get(row, "") for row in frame.index.tolist()]

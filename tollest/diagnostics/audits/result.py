@@ -33,7 +33,7 @@ class Audit:
         A claim is in conflict with the others where ``p_value`` is below it.
     good_k : float
         Pareto k up to which weights stand in for a refit: at most 0.7, less where draws are few.
-    how : str
+    computed_by : str
         How the estimate was computed.
     doubts : tuple of str
         Why the estimate should not be relied on.
@@ -47,7 +47,7 @@ class Audit:
     ci_prob: float
     level: float
     good_k: float
-    how: str
+    computed_by: str
     doubts: tuple[str, ...]
 
     def table(self) -> "pd.DataFrame":
@@ -120,7 +120,7 @@ class Audit:
         notes += [
             f"Row {row}: {claim['note']}." for row, claim in used.iterrows() if claim["note"]
         ]
-        lines = [head, *_text.columns(rows), *notes, f"Computed by {self.how}."]
+        lines = [head, *_text.columns(rows), *notes, f"Computed by {self.computed_by}."]
         lines += [f"DOUBTFUL: {doubt}" for doubt in self.doubts]
         return "\n".join(lines)
 

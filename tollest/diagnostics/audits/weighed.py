@@ -66,14 +66,14 @@ class Weighed:
         n_used, n_cases = len(self.used), problem.group.size
         logs, index = np.empty((n_used, n_cases)), np.empty((n_used, n_cases * _TOLLS), np.int64)
         pattern = np.repeat(np.arange(n_cases), _TOLLS)
-        order, within = np.arange(pattern.size), np.empty(pattern.size)
+        order, fraction = np.arange(pattern.size), np.empty(pattern.size)
 
         def fill(i: int) -> None:
             # The middle of each stratum, turned a little from draw to draw.
-            at = (np.arange(_TOLLS) + (0.5 + i * _GOLDEN) % 1.0) / _TOLLS
+            levels = (np.arange(_TOLLS) + (0.5 + i * _GOLDEN) % 1.0) / _TOLLS
             marginal.tolls(
                 problem, points[i], 0.0, np.empty((0, 0)), pattern, order,
-                np.tile(at, n_cases), index[i], within.copy(), logs[i],
+                np.tile(levels, n_cases), index[i], fraction.copy(), logs[i],
             )  # fmt: skip
 
         for _ in threaded(fill, list(range(n_used))):
@@ -139,13 +139,13 @@ class Weighed:
         is the probability that it does, given its claims, less that before them.
         """
         evidence = self.evidence
-        one, who = marginal.shard(evidence.problem, 0, 1), evidence.who
-        repeat = expit(np.array([point.logit_repeat[who] for point in self.points]))
+        one, voices = marginal.shard(evidence.problem, 0, 1), evidence.voice
+        repeat = expit(np.array([point.logit_repeat[voices] for point in self.points]))
 
         def fill(i: int) -> None:
             gradients = Parameters(*map(np.zeros_like, self.points[i]))
             marginal.log_likelihood(one, self.points[i], True, gradients)
-            repeat[i] += gradients.logit_repeat[who]
+            repeat[i] += gradients.logit_repeat[voices]
 
         for _ in threaded(fill, list(range(len(self.used)))):
             pass
@@ -173,31 +173,31 @@ class Weighed:
         claims, family = evidence.claims, evidence.posterior.model.noise
         x = evidence.problem.x[self._first_pass[1][:, 1 + j]].ravel()
 
-        def drawn(name: str, which: Integers | int) -> Floats:
-            values = np.array([getattr(point, name)[which] for point in points])
+        def drawn(name: str, columns: Integers | int) -> Floats:
+            values = np.array([getattr(point, name)[columns] for point in points])
             return np.repeat(values, _TOLLS, axis=0)
 
         figure_scatter, common_bias = np.exp(drawn("shared", 1)), drawn("shared", 2)
-        source = int(evidence.who[j])
+        source = int(evidence.voice[j])
         centre = x + common_bias + drawn("bias", source)
         scatter = np.exp(drawn("log_scatter", source))
         repeat = expit(drawn("logit_repeat", source)) if evidence.can_repeat[j] else 0.0 * x
         others = evidence.can_repeat.copy()
         others[j] = False
-        who = evidence.who[others]
+        voices = evidence.voice[others]
         speakers = Speakers(
-            centre=(x + common_bias)[:, None] + drawn("bias", who),
-            scatter=np.exp(drawn("log_scatter", who)),
-            logit_repeat=drawn("logit_repeat", who),
+            centre=(x + common_bias)[:, None] + drawn("bias", voices),
+            scatter=np.exp(drawn("log_scatter", voices)),
+            logit_repeat=drawn("logit_repeat", voices),
         )
         counts = claims.lower[evidence.noisy[others]]
         figure = Figure(family, x + common_bias, figure_scatter, counts, speakers)
         weights = np.repeat(self.weights[:, 1 + j], _TOLLS) / _TOLLS
 
         def up_to(k: int) -> float:
-            own = np.exp(log_mass_up_to(family, k, centre, scatter))
+            own_mass = np.exp(log_mass_up_to(family, k, centre, scatter))
             repeated = figure.probability_up_to(k) if evidence.can_repeat[j] else 0.0
-            return float(weights @ ((1.0 - repeat) * own + repeat * repeated))
+            return float(weights @ ((1.0 - repeat) * own_mass + repeat * repeated))
 
         lower, upper = claims.lower[evidence.noisy[j]], claims.upper[evidence.noisy[j]]
         return (
