@@ -191,7 +191,7 @@ def check_against_reference(posterior, locations, values, family, toll_family, l
         # What lies far below the peak is left out.
         assert_allclose(one[: expected.size], expected, rtol=1e-10 + rounding, atol=1e-13)
         assert_allclose(one.sum(), 1.0, rtol=1e-13)
-        assert mass[expected.size :].sum() < 1e-10
+        assert one[expected.size :].sum() < 1e-10
     return problem, parameters
 
 
