@@ -6,13 +6,16 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from tests.contracts import check_engine
 from tollest import datasets
 from tollest._progress import Reporter
 from tollest.calibration import Design, simulated
 from tollest.claims.table import Claims
 from tollest.engines import (
     NUTS,
+    FromTrace,
     NestedLaplace,
+    PyMC,
     _hamiltonian,
     _proposals,
     _quadratic,
@@ -78,6 +81,27 @@ def test_the_same_seed_gives_the_same_draws(engine):
 
     assert_array_equal(first.theta, again.theta)
     assert not np.array_equal(first.theta, other.theta)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        NestedLaplace(),
+        NUTS(draws=40, tune=40, runs=1, chains=2),
+        pytest.param(PyMC(draws=40, tune=40, chains=2), marks=pytest.mark.slow),
+        None,
+    ],
+    ids=["NestedLaplace", "NUTS", "PyMC", "FromTrace"],
+)
+def test_every_engine_keeps_the_contract(engine):
+    claims = counts(5, 21)
+    if engine is None:
+        drawn = NUTS(draws=40, tune=40, runs=1, chains=2)
+        with pytest.warns(DoubtfulEstimate):
+            trace = estimate(claims, engine=drawn, rng=1, progress=False).to_datatree()
+        engine = FromTrace(trace)
+
+    check_engine(engine, Model().given(claims), rng=7)
 
 
 @pytest.mark.parametrize("claims", [counts(5, 21), simulate(20, 5, rng=0).claims])
