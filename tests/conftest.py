@@ -4,13 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import tollest as te
+from tollest.engines import ThetaDraws
 
 ROOT = Path(__file__).parents[1]
-INTEGERS = ("lower", "upper", "cap")
+INTEGERS = ("lower", "upper", "count", "cap")
 # Each kind of estimate by a process of its own, so that two processors compile.
 ESTIMATING = """
 import tollest as te
@@ -29,14 +31,23 @@ COMPILING = (
 def claims_of(rows, columns="location source kind count", **options):
     """Claims from rows of a table; `options` are those of `Claims.from_table`."""
     table = pd.DataFrame(list(rows), columns=columns.split())
-    integers = [name for name in INTEGERS if name in table]
+    # Pandas would make floats of whole numbers beside blanks.
+    integers = [name for name in INTEGERS if name in table and table[name].isna().any()]
     return te.Claims.from_table(table.astype(dict.fromkeys(integers, "Int64")), **options)
+
+
+def guessed(claims, model=None, n_draws=300, entropy=3, **draws):
+    """An estimate whose draws of theta are guesses, for what holds whatever the draws."""
+    posterior = (model or te.Model()).given(claims)
+    theta = np.random.default_rng(1).normal(-1.0, 0.3, (1, n_draws, posterior.n_theta))
+    fields = {"method": "guessed", "ess": n_draws, "pareto_k": 0.0} | draws
+    return te.Estimate(posterior, ThetaDraws(theta, **fields), entropy=entropy)
 
 
 def pytest_addoption(parser):
     parser.addoption(
         "--reduced", action="store_true",
-        help="of tests marked slow that have several cases, run the first",
+        help="of tests marked grid, run the first case",
     )  # fmt: skip
 
 
@@ -45,10 +56,11 @@ def pytest_collection_modifyitems(config, items):
         return
     seen, left_out = set(), []
     for item in items:
-        case = (item.path, getattr(item, "originalname", item.name))
-        if item.get_closest_marker("slow") and case in seen:
-            left_out.append(item)
-        seen.add(case)
+        if item.get_closest_marker("grid"):
+            test = (item.path, item.originalname)
+            if test in seen:
+                left_out.append(item)
+            seen.add(test)
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 

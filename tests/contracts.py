@@ -151,11 +151,12 @@ def _standardised(prior, unknowns, sources):
         yield from term("log_figure_scatter", prior.log_figure_scatter)
 
 
-def check_engine(engine, posterior, rng):
+def check_engine(engine, posterior, rng, *, draws_anew=True):
     """Hold `engine` to what an estimate asks of draws of theta."""
     _check_value(engine)
-    draws, again = (
-        engine.run(posterior, np.random.default_rng(rng), Reporter(False)) for _ in range(2)
+    draws, again, other = (
+        engine.run(posterior, np.random.default_rng(seed), Reporter(False))
+        for seed in (rng, rng, rng + 1)
     )
 
     n_chains, n_draws, n_theta = draws.theta.shape
@@ -164,6 +165,7 @@ def check_engine(engine, posterior, rng):
     assert np.isfinite(posterior.log_densities(draws.flat)).all()
     assert (draws.flat.std(axis=0) > 0).all()
     assert_array_equal(draws.theta, again.theta)
+    assert np.array_equal(draws.theta, other.theta) != draws_anew
     # Weighted or by chains, each has a measure of its own.
     assert (draws.pareto_k is None) != (draws.rhat is None)
     assert draws.ess > 0
