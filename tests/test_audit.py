@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
 from tests import reference
-from tests.test_kernels import DENSE, frame, row
+from tests.conftest import claims_of
+from tests.test_kernels import COLUMNS, DENSE, row
 from tollest._sums import marginal
 from tollest.diagnostics.audits.evidence import Evidence
 from tollest.diagnostics.audits.weighed import Weighed
@@ -21,10 +22,6 @@ from tollest.model.posterior import Model
 from tollest.simulation.worlds import draw_truth, simulate
 
 SEED = 3
-
-
-def claims_of(rows, columns=("location", "source", "kind", "count"), **more):
-    return te.Claims.from_table(pd.DataFrame(rows, columns=list(columns)), **more)
 
 
 def fitted(claims):
@@ -183,7 +180,7 @@ SOURCES = ("agency", "clinic", "press")
 
 def with_known_unknowns(rows, n_draws):
     """An estimate whose draws of theta are all THETA."""
-    posterior = Model().given(te.Claims.from_table(frame(rows)))
+    posterior = Model().given(claims_of(rows, COLUMNS))
     values = {
         "mu": THETA.mu[0], "log_tau": math.log(THETA.tau), "common_bias": THETA.common_bias,
         "log_figure_scatter": math.log(THETA.figure_scatter),
@@ -348,7 +345,7 @@ DATED = [
 
 @pytest.fixture(scope="module")
 def dated():
-    columns = ("location", "source", "kind", "count", "date", "origin")
+    columns = "location source kind count date origin"
     claims = claims_of(DATED, columns).as_of("2025-03-20")
     return fitted(claims.without("clinic"))
 

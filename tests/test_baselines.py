@@ -5,25 +5,21 @@ from collections import Counter
 from statistics import median
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tollest as te
+from tests.conftest import claims_of
 from tollest.report import rules
 
 RULED = [name for rule in rules.RULES for name in rule.columns]
 
 
-def claims_of(rows, columns=("location", "source", "wording"), **more):
-    return te.Claims.from_table(pd.DataFrame(rows, columns=list(columns)), **more)
-
-
 def coded(*wordings):
     """Code one location, each wording by a source of its own."""
     rows = [("Arden", f"S{i}", wording) for i, wording in enumerate(wordings)]
-    return rules.table(claims_of(rows)).loc["Arden"]
+    return rules.table(claims_of(rows, "location source wording")).loc["Arden"]
 
 
 def test_rules_differ_where_claims_do():
@@ -63,7 +59,7 @@ def test_documented_and_verified_deaths_are_claims():
         ("Arden", "names", "documented", 9), ("Arden", "press", "count", 30),
         ("Brook", "registry", "verified", 12),
     ]  # fmt: skip
-    table = rules.table(claims_of(rows, ("location", "source", "kind", "count")))
+    table = rules.table(claims_of(rows, "location source kind count"))
 
     assert table.loc["Arden", ["low", "high"]].tolist() == [9, 30]
     assert table.loc["Brook", "best"] == 12
@@ -74,7 +70,7 @@ def test_a_minimum_and_a_maximum_take_two_sources():
         ("Arden", "names", "documented", 9), ("Arden", "names", "count", 30),
         ("Brook", "names", "count", 4), ("Brook", "press", "count", 4),
     ]  # fmt: skip
-    table = rules.table(claims_of(rows, ("location", "source", "kind", "count")))
+    table = rules.table(claims_of(rows, "location source kind count"))
 
     assert table["n_sources"].tolist() == [1, 2]
     assert table.loc["Arden", ["minimum", "maximum"]].isna().all()
@@ -86,14 +82,16 @@ def test_claims_set_aside_do_not_count():
         ("Arden", "press", 5, "2025-03-01", None), ("Arden", "press", 8, "2025-03-02", None),
         ("Arden", "radio", 5, "2025-03-03", "press"),
     ]  # fmt: skip
-    columns = ("location", "source", "count", "date", "origin")
+    columns = "location source count date origin"
     row = rules.table(claims_of(rows, columns)).loc["Arden"]
 
     assert row[["low", "high", "n_sources"]].tolist() == [8, 8, 1]
 
 
 def test_silence_is_not_zero():
-    table = rules.table(claims_of([("Arden", "press", "none")], locations=["Brook"]))
+    table = rules.table(
+        claims_of([("Arden", "press", "none")], "location source wording", locations=["Brook"])
+    )
 
     assert table.loc["Arden", "best"] == 0
     assert table.loc["Brook", RULED].isna().all()
@@ -108,7 +106,7 @@ def test_many_locations_are_coded_as_each_alone(places):
         for i, counts in enumerate(places)
         for j, count in enumerate(counts)
     ]
-    table = rules.table(claims_of(rows, ("location", "source", "count")))
+    table = rules.table(claims_of(rows, "location source count"))
 
     for i, counts in enumerate(places):
         tally = Counter(counts)
@@ -121,7 +119,7 @@ def test_many_locations_are_coded_as_each_alone(places):
 
 
 def test_each_rule_says_what_it_takes_and_where_it_is_used():
-    table = rules.table(claims_of([("Arden", "press", "5")]))
+    table = rules.table(claims_of([("Arden", "press", "5")], "location source wording"))
 
     assert list(table.attrs["rules"]) == RULED
     for rule in rules.RULES:
@@ -130,7 +128,11 @@ def test_each_rule_says_what_it_takes_and_where_it_is_used():
 
 
 def test_the_estimate_stands_beside_the_rules():
-    claims = claims_of([("Arden", "press", "30"), ("Arden", "clinic", "11")], locations=["Brook"])
+    claims = claims_of(
+        [("Arden", "press", "30"), ("Arden", "clinic", "11")],
+        "location source wording",
+        locations=["Brook"],
+    )
     estimate = te.estimate(claims, rng=1, progress=False)
 
     table = te.report.baselines(estimate, ci_prob=0.5)

@@ -2,14 +2,13 @@ import dataclasses
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from tests.conftest import claims_of
 from tollest import calibration, noise, priors
 from tollest.calibration import Design, calibrate, leave_one_source_out, simulated
 from tollest.calibration.left_out import share_between
-from tollest.claims.table import Claims
 from tollest.engines import NestedLaplace
 from tollest.model.posterior import Model
 from tollest.simulation.faults import OffSource
@@ -75,6 +74,7 @@ def test_an_overconfident_engine_is_found_out(default, small):
 
 
 @pytest.mark.slow
+@pytest.mark.grid
 @pytest.mark.parametrize("size", [(1, 3, 0), (20, 5, 0), (200, 8, 0), (6, 3, 3)])
 def test_more_and_larger_problems_are_calibrated(size):
     n_locations, n_sources, parts = size
@@ -190,7 +190,7 @@ def test_a_count_is_predicted_with_the_ratio_of_marginals():
         log_figure_scatter=fixed(np.log(0.15)), common_bias=fixed(0.0),
     )  # fmt: skip
     rows = [("Arden", "clinic", 11), ("Arden", "press", 14), ("Arden", "radio", 11)]
-    claims = Claims.from_table(pd.DataFrame(rows, columns=["location", "source", "count"]))
+    claims = claims_of(rows, "location source count")
     model = Model(priors=known)
 
     result = leave_one_source_out(claims, model=model, rng=1, progress=False).claims

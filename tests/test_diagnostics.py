@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import tollest as te
-from tests.test_kernels import frame, row
+from tests.conftest import claims_of, guessed
+from tests.test_kernels import COLUMNS, row
 from tollest import diagnostics, priors
 from tollest._sums import marginal, tables
 from tollest.claims.counts import Counts
@@ -111,16 +112,11 @@ ALL_KINDS = [
 ]  # fmt: skip
 
 
-def guessed(table, n_draws=300, **model):
-    """An estimate whose draws of theta are guesses, for what holds whatever the draws."""
-    posterior = Model(**model).given(te.Claims.from_table(table))
-    theta = np.random.default_rng(1).normal(-1.0, 0.3, (1, n_draws, posterior.n_theta))
-    return Estimate(posterior, ThetaDraws(theta, "guessed", ess=n_draws, pareto_k=0.0), entropy=3)
-
-
 @pytest.mark.parametrize("repeat", [priors.Priors().logit_repeat, priors.Never()])
 def test_log_likelihoods_add_up_to_the_log_likelihood(repeat):
-    estimate = guessed(frame(ALL_KINDS), 5, priors=priors.Priors(logit_repeat=repeat))
+    estimate = guessed(
+        claims_of(ALL_KINDS, COLUMNS), Model(priors=priors.Priors(logit_repeat=repeat)), 5
+    )
     problem = estimate.posterior.problem
     assert problem.multiplicity.max() == 2
     assert np.isfinite(problem.cap_edge).any()
@@ -137,8 +133,8 @@ def test_log_likelihoods_add_up_to_the_log_likelihood(repeat):
 
 
 def test_leaving_a_source_out_is_the_table_without_its_claims():
-    full = guessed(frame(ALL_KINDS), 5)
-    without = guessed(frame([r for r in ALL_KINDS if r[1] != "press"]), 5)
+    full = guessed(claims_of(ALL_KINDS, COLUMNS), n_draws=5)
+    without = guessed(claims_of([r for r in ALL_KINDS if r[1] != "press"], COLUMNS), n_draws=5)
     source = full.claims.sources.index("press")
 
     left = leaving_out._without(full.posterior.problem, source)
@@ -190,7 +186,7 @@ def test_leaving_a_location_out_agrees_with_a_refit(clean):
 
 
 def test_locations_of_one_pattern_are_computed_once_and_silent_ones_left_out():
-    claims = te.Claims.from_table(frame(ALL_KINDS), locations=["Silent"])
+    claims = claims_of(ALL_KINDS, COLUMNS, locations=["Silent"])
     model = Model()
     posterior = model.given(claims)
     theta = np.random.default_rng(1).normal(-1.0, 0.3, (2, 400, posterior.n_theta))
@@ -239,9 +235,9 @@ def test_loo_by_source_says_which_sources_need_a_refit(clean):
 
 
 def test_there_must_be_something_to_leave_out():
-    registry = frame([row("Arden", "registry", "verified", (12, 12))])
+    registry = claims_of([row("Arden", "registry", "verified", (12, 12))], COLUMNS)
     with pytest.raises(ValueError, match="no claim may err"):
-        diagnostics.loo_by_source(guessed(registry, 5))
+        diagnostics.loo_by_source(guessed(registry, n_draws=5))
 
 
 def test_pairs_statistics_and_tails_are_as_by_hand():
@@ -249,8 +245,7 @@ def test_pairs_statistics_and_tails_are_as_by_hand():
         ("Arden", "clinic", 20), ("Arden", "press", 20), ("Arden", "radio", 30),
         ("Brook", "clinic", 5), ("Brook", "press", 300), ("Corley", "press", 250),
     ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["location", "source", "count"])
-    estimate = guessed(table)
+    estimate = guessed(claims_of(rows, "location source count"))
     counts = Counts.of(estimate.claims).count
 
     found = {name: of(counts) for name, of in diagnostics.statistics(estimate).items()}
@@ -370,7 +365,7 @@ def test_a_prior_sure_of_smaller_tolls_pulls_at_the_total(mistaken):
 
 
 def test_what_is_certain_does_not_move():
-    estimate = guessed(frame(ALL_KINDS))
+    estimate = guessed(claims_of(ALL_KINDS, COLUMNS))
 
     table = diagnostics.power_scaling(estimate, ["Elford"], by=["a", "a", "a", "a", "verified"])
 
@@ -399,7 +394,7 @@ def test_half_normals_are_standard_normal_on_the_axis_of_conflict():
 def test_conflict_is_the_posterior_mean_over_what_was_learnt(mean, expected):
     # A normal unknown with prior sd 0.1, of which 0.01 (1 - 0.19) of variance was taken away:
     # z = (mean / 0.1) / sqrt(1 - 0.19) for draws of variance 0.0019.
-    estimate = guessed(frame(ALL_KINDS), 40_000)
+    estimate = guessed(claims_of(ALL_KINDS, COLUMNS), n_draws=40_000)
     at = estimate.posterior.theta_names.index("common_bias")
     theta = estimate.theta.theta.copy()
     noise = np.random.default_rng(3).standard_normal(theta.shape[1])

@@ -4,6 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
+from tests.conftest import claims_of
 from tollest.engines import NUTS
 from tollest.estimation.totals import labelled
 from tollest.support import Support
@@ -23,13 +24,9 @@ ROWS = [
 ]
 
 
-def table_of(rows):
-    return pd.DataFrame(rows, columns=["location", "source", "kind", "count"])
-
-
 @pytest.fixture(scope="module")
 def villages():
-    claims = te.Claims.from_table(table_of(ROWS), locations=["Silent"])
+    claims = claims_of(ROWS, locations=["Silent"])
     return te.estimate(claims, rng=1, progress=False)
 
 
@@ -81,7 +78,7 @@ def test_a_toll_that_only_the_prior_bounds_has_an_infinite_mean_and_is_named(vil
 
 
 def test_silence_is_not_a_claim_of_zero():
-    claims = te.Claims.from_table(table_of([("Arden", "press", "count", 0)]), locations=["Brook"])
+    claims = claims_of([("Arden", "press", "count", 0)], locations=["Brook"])
 
     upper = te.estimate(claims, rng=1, progress=False).table()["upper"]
 
@@ -156,7 +153,7 @@ def test_sources_come_with_intervals(villages):
 
 def test_a_reference_source_has_bias_one():
     priors = te.priors.Priors(sources={"press": te.priors.Source(bias=te.priors.Fixed(0.0))})
-    claims = te.Claims.from_table(table_of(ROWS))
+    claims = claims_of(ROWS)
 
     sources = te.estimate(claims, model=te.Model(priors=priors), rng=1, progress=False).sources()
 
@@ -192,7 +189,7 @@ def test_another_model_is_no_check_of_the_support(villages):
 
 def test_the_order_of_rows_changes_nothing_but_the_order_of_the_table(villages):
     shuffled = [ROWS[i] for i in np.random.default_rng(0).permutation(len(ROWS))]
-    claims = te.Claims.from_table(table_of(shuffled), locations=["Silent"])
+    claims = claims_of(shuffled, locations=["Silent"])
 
     again = te.estimate(claims, rng=1, progress=False).table()
 
@@ -204,8 +201,8 @@ def test_names_of_sources_are_names_alone():
     names = {"clinic": "C", "ministry": "M", "press": "P", "registry": "R"}
     renamed = [(a, names[b], c, d) for a, b, c, d in ROWS]
 
-    one = te.estimate(te.Claims.from_table(table_of(ROWS)), rng=1, progress=False)
-    two = te.estimate(te.Claims.from_table(table_of(renamed)), rng=1, progress=False)
+    one = te.estimate(claims_of(ROWS), rng=1, progress=False)
+    two = te.estimate(claims_of(renamed), rng=1, progress=False)
 
     pd.testing.assert_frame_equal(one.table(), two.table())
 
@@ -213,7 +210,7 @@ def test_names_of_sources_are_names_alone():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"claims": table_of(ROWS)}, TypeError,
+        ({"claims": pd.DataFrame(ROWS)}, TypeError,
          "claims is a DataFrame; use Claims.from_table(table) or Claims.read(path)."),
         ({"model": te.Model}, TypeError,
          "model is <class 'tollest.model.posterior.Model'>; give a Model, such as Model()."),
@@ -230,7 +227,7 @@ def test_names_of_sources_are_names_alone():
     ],
 )  # fmt: skip
 def test_arguments_of_other_types_are_refused_with_the_way_out(arguments, error, message):
-    usual = {"claims": te.Claims.from_table(table_of(ROWS))}
+    usual = {"claims": claims_of(ROWS)}
 
     with pytest.raises(error) as caught:
         te.estimate(**(usual | arguments))
@@ -298,7 +295,7 @@ def test_every_field_of_a_model_survives_saving(tmp_path):
         sources={"press": te.priors.Source(bias=te.priors.Normal(-0.2, 0.1))},
     )
     model = te.Model(toll=te.noise.Normal(), noise=te.noise.StudentT(3.0), priors=priors)
-    claims = te.Claims.from_table(table_of(ROWS))
+    claims = claims_of(ROWS)
     quick = NUTS(draws=50, chains=2, runs=1)
     result = te.estimate(claims, model=model, engine=quick, rng=1, progress=False)
 
@@ -309,7 +306,7 @@ def test_every_field_of_a_model_survives_saving(tmp_path):
 
 
 def test_why_a_claim_was_left_out_survives_saving(tmp_path):
-    claims = te.Claims.from_table(table_of(ROWS)).without(rows={0: "graded weak"})
+    claims = claims_of(ROWS).without(rows={0: "graded weak"})
     te.estimate(claims, rng=1, progress=False).save(tmp_path / "claims.nc")
 
     loaded = te.Estimate.load(tmp_path / "claims.nc")
@@ -369,7 +366,7 @@ def test_more_draws_than_there_are_of_theta_go_round_again(villages):
 def test_a_long_table_is_shown_in_part():
     rows = [(f"L{i:02d}", "press", "count", i) for i in range(25)]
 
-    text = repr(te.estimate(te.Claims.from_table(table_of(rows)), rng=1, progress=False))
+    text = repr(te.estimate(claims_of(rows), rng=1, progress=False))
 
     assert text.splitlines()[0] == (
         "Estimate of 25 tolls from 25 claims; 90 % equal-tailed credible intervals."

@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
+from tests.conftest import claims_of
 from tollest._sums import marginal
 from tollest.diagnostics import covariances
 from tollest.engines import NUTS
@@ -35,12 +36,6 @@ REGISTRY = [
     }.items()
     for source, count in zip(("press", "ministry", "clinic"), counts, strict=True)
 ]  # fmt: skip
-
-
-def claims_of(rows):
-    return te.Claims.from_table(
-        pd.DataFrame(rows, columns=["location", "source", "kind", "count"])
-    )
 
 
 def estimate_of(rows, rng=1, **priors):

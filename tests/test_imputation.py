@@ -12,8 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 import tollest as te
-from tollest.engines import ThetaDraws
-from tollest.estimation.results import Estimate
+from tests.conftest import claims_of, guessed
 
 SEED = 20_240_601
 
@@ -194,12 +193,8 @@ def test_what_cannot_be_pooled_is_refused(estimates, variances, df_complete, mes
 
 @pytest.fixture(scope="module")
 def estimate():
-    """An estimate whose draws of theta are guesses, for what holds whatever the draws."""
     rows = [('A "b"\n,', "press", 12), ("Brook", "press", 4), ("Brook", "clinic", 5)]
-    table = pd.DataFrame(rows, columns=["location", "source", "count"])
-    posterior = te.Model().given(te.Claims.from_table(table, locations=["Silent"]))
-    theta = np.random.default_rng(1).normal(-1.0, 0.3, (1, 300, posterior.n_theta))
-    return Estimate(posterior, ThetaDraws(theta, "guessed", ess=300, pareto_k=0.0), entropy=3)
+    return guessed(claims_of(rows, "location source count", locations=["Silent"]))
 
 
 def test_imputations_are_joint_draws_evenly_spaced(estimate):

@@ -4,18 +4,17 @@ import math
 from decimal import Context, Decimal, localcontext
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tests import reference
+from tests.conftest import claims_of
 from tests.contracts import EPSILON, check_gradient
 from tollest import noise
 from tollest._sums import marginal, mass, windows
 from tollest._sums.tables import Parameters
-from tollest.claims.table import Claims
 from tollest.model.posterior import Model
 from tollest.noise import Logistic, Normal, StudentT
 from tollest.priors import Never, Priors
@@ -24,15 +23,9 @@ from tollest.support import Support
 FAMILIES = {"logistic": Logistic(), "normal": Normal(), "student_t": StudentT(4)}
 SOURCES = ("agency", "clinic", "ministry", "press", "union", "witness")
 ABOUT = {(7, 7): 7, (5, 15): 10, (25, 35): 30, (50, 150): 100}
-COLUMNS = ["location", "source", "kind", "lower", "upper", "count", "cap"]
+COLUMNS = "location source kind lower upper count cap"
 # With a cap below this every candidate toll is a point of its own, and the sum has an end.
 DENSE = 60
-
-
-def frame(rows):
-    return pd.DataFrame(rows, columns=COLUMNS).astype(
-        dict.fromkeys(["lower", "upper", "count", "cap"], "Int64")
-    )
 
 
 def row(place, source, kind, numbers, cap=None):
@@ -191,7 +184,7 @@ def check_against_reference(posterior, locations, values, family, toll_family, l
         # What lies far below the peak is left out.
         assert_allclose(one[: expected.size], expected, rtol=1e-10 + rounding, atol=1e-13)
         assert_allclose(one.sum(), 1.0, rtol=1e-13)
-        assert mass[expected.size :].sum() < 1e-10
+        assert one[expected.size :].sum() < 1e-10
     return problem, parameters
 
 
@@ -204,7 +197,7 @@ def check_against_reference(posterior, locations, values, family, toll_family, l
 )
 def test_tolls_and_figures_are_summed_as_by_plain_loops(two, values, family, toll_family):
     rows, locations = zip(*two, strict=True)
-    claims = Claims.from_table(frame([r for part in rows for r in part]))
+    claims = claims_of([r for part in rows for r in part], COLUMNS)
     model = Model(toll=FAMILIES[toll_family], noise=FAMILIES[family], support=Support(dense=DENSE))
     counts = [n for place in locations for _, n, _, repeat in place.claims if repeat]
 
@@ -232,7 +225,7 @@ def steps(values, claims):
     st.sampled_from(list(FAMILIES)),
 )
 def test_gradient_matches_differences(two, values, family, toll_family):
-    claims = Claims.from_table(frame([r for rows, _ in two for r in rows]))
+    claims = claims_of([r for rows, _ in two for r in rows], COLUMNS)
     model = Model(toll=FAMILIES[toll_family], noise=FAMILIES[family], support=Support(dense=DENSE))
     problem = model.given(claims).problem
     parameters = parameters_of(values, claims)
@@ -275,7 +268,7 @@ def test_without_a_cap_the_sum_goes_on_until_nothing_is_left(family, said):
     model = Model(toll=Normal(), noise=FAMILIES[family], support=Support(dense=400))
 
     check_against_reference(
-        model.given(Claims.from_table(frame(rows))),
+        model.given(claims_of(rows, COLUMNS)),
         [reference.Location(claims)],
         PLAIN, family, "normal", 400,
     )  # fmt: skip
@@ -295,7 +288,7 @@ def test_any_number_of_figures_shared_by_any_number_of_sources(family, counts):
     said = [*zip(SOURCES, counts, strict=False)]
     rows = [row("Arden", source, "count", (n, n), 25) for source, n in said]
     rows.append(row("Arden", "staff", "at_least", (5, None), 25))
-    claims = Claims.from_table(frame(rows))
+    claims = claims_of(rows, COLUMNS)
     names = [*SOURCES, "staff"]
     values = PLAIN | {
         name: [*PLAIN[name], value]
@@ -333,7 +326,7 @@ def test_bins_beyond_the_whole_numbers_cost_little():
     rows = [row("Arden", source, *statement, 2000) for source, statement in said.items()]
     claims = [(SOURCES.index(s), *n, kind == "count") for s, (kind, n) in said.items()]
     values = PLAIN | {"log_scatter": [math.log(0.15)] * len(SOURCES)}
-    posterior = Model().given(Claims.from_table(frame(rows)))
+    posterior = Model().given(claims_of(rows, COLUMNS))
 
     actual = log_likelihood(posterior.problem, parameters_of(values, posterior.claims))
 
@@ -346,9 +339,7 @@ def test_bins_beyond_the_whole_numbers_cost_little():
 
 
 def posterior_of(rows, **model):
-    return Model(**({"support": Support(dense=DENSE)} | model)).given(
-        Claims.from_table(frame(rows))
-    )
+    return Model(**({"support": Support(dense=DENSE)} | model)).given(claims_of(rows, COLUMNS))
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
@@ -465,8 +456,8 @@ def test_a_verified_toll_has_all_the_mass():
 
 def test_a_location_nobody_reported_on_keeps_its_prior():
     rows = [row("Arden", "agency", "count", (3, 3)), row("Arden", "press", "count", (9, 9))]
-    alone = Model().given(Claims.from_table(frame(rows)))
-    joined = Model().given(Claims.from_table(frame(rows), locations=["Holm"]))
+    alone = Model().given(claims_of(rows, COLUMNS))
+    joined = Model().given(claims_of(rows, COLUMNS, locations=["Holm"]))
     parameters = parameters_of(PLAIN, alone.claims)
     first, last = joined.bins
 

@@ -28,11 +28,6 @@ POPULATION = [
 ]  # fmt: skip
 
 
-def claims_of(table, **kwargs):
-    return Claims.from_table(table, **kwargs)
-
-
-# A range of one number is a count.
 FOUR_VILLAGES = pd.DataFrame(
     [
         ("Arden", "agency", "range", 11, 11),
@@ -79,7 +74,7 @@ MODELS = {
 @pytest.fixture(params=list(MODELS))
 def posterior(request):
     model, table = MODELS[request.param]
-    return model.given(claims_of(table))
+    return model.given(Claims.from_table(table))
 
 
 def a_theta(posterior, rng):
@@ -98,7 +93,7 @@ def a_theta(posterior, rng):
 
 
 def test_theta_has_three_entries_a_source_and_nine_more():
-    posterior = Model().given(claims_of(FOUR_VILLAGES))
+    posterior = Model().given(Claims.from_table(FOUR_VILLAGES))
 
     assert posterior.n_theta == 3 * 4 + 9
     effects = [f"{n}[{s}]" for n in ("bias", "log_scatter", "logit_repeat") for s in NAMES]
@@ -107,15 +102,17 @@ def test_theta_has_three_entries_a_source_and_nine_more():
 
 
 def test_groups_add_one_entry_each_and_one_for_their_spread():
-    posterior = Model().given(claims_of(GROUPED))
+    posterior = Model().given(Claims.from_table(GROUPED))
 
     assert posterior.n_theta == 3 * 4 + 9 + 2 + 1
-    added = set(posterior.theta_names) - set(Model().given(claims_of(FOUR_VILLAGES)).theta_names)
+    added = set(posterior.theta_names) - set(
+        Model().given(Claims.from_table(FOUR_VILLAGES)).theta_names
+    )
     assert added == {"log_group_sd", "mu_group[coast]", "mu_group[hills]"}
 
 
 def test_sources_that_never_repeat_leave_no_trace_of_figures():
-    posterior = Model(priors=Priors(logit_repeat=Never())).given(claims_of(FOUR_VILLAGES))
+    posterior = Model(priors=Priors(logit_repeat=Never())).given(Claims.from_table(FOUR_VILLAGES))
 
     assert posterior.n_theta == 2 * 4 + 6
     assert not [name for name in posterior.theta_names if "repeat" in name or "figure" in name]
@@ -124,7 +121,7 @@ def test_sources_that_never_repeat_leave_no_trace_of_figures():
 
 def test_what_is_fixed_is_no_entry():
     priors = Priors(tau=Fixed(0.8), common_bias=Fixed(0.1), mu=Fixed(2.0))
-    posterior = Model(priors=priors).given(claims_of(FOUR_VILLAGES))
+    posterior = Model(priors=priors).given(Claims.from_table(FOUR_VILLAGES))
 
     assert posterior.n_theta == 3 * 4 + 9 - 3
     assert not {"log_tau", "common_bias", "mu"} & set(posterior.theta_names)
@@ -135,7 +132,7 @@ def test_what_is_fixed_is_no_entry():
 
 def test_a_reference_source_has_no_bias_to_learn():
     priors = Priors(sources={"clinic": Source(bias=Fixed(0.0))})
-    posterior = Model(priors=priors).given(claims_of(FOUR_VILLAGES))
+    posterior = Model(priors=priors).given(Claims.from_table(FOUR_VILLAGES))
 
     assert "bias[clinic]" not in posterior.theta_names
     assert "log_scatter[clinic]" in posterior.theta_names
@@ -149,14 +146,14 @@ def test_overridden_to_the_last_a_population_is_gone():
     own = Source(bias=Normal(0.0, 0.1))
     priors = Priors(sources=dict.fromkeys(NAMES, own))
 
-    posterior = Model(priors=priors).given(claims_of(FOUR_VILLAGES))
+    posterior = Model(priors=priors).given(Claims.from_table(FOUR_VILLAGES))
 
     assert "log_bias_sd" not in posterior.theta_names
     assert "bias[press]" in posterior.theta_names
 
 
 def test_parameters_are_entries_of_theta():
-    posterior = Model().given(claims_of(GROUPED))
+    posterior = Model().given(Claims.from_table(GROUPED))
     theta = np.arange(posterior.n_theta, dtype=float)
     at = {name: value for value, name in enumerate(posterior.theta_names)}
 
@@ -189,7 +186,7 @@ def test_a_prior_for_a_source_without_claims_is_refused(names, message):
     priors = Priors(sources={name: Source(bias=Fixed(0.0)) for name in names})
 
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
-        Model(priors=priors).given(claims_of(FOUR_VILLAGES))
+        Model(priors=priors).given(Claims.from_table(FOUR_VILLAGES))
 
     assert str(caught.value) == message
 
@@ -218,7 +215,7 @@ def test_fields_of_other_types_are_refused(fields):
 
 
 def test_log_prior_is_that_of_the_table_of_priors():
-    posterior = Model().given(claims_of(GROUPED))
+    posterior = Model().given(Claims.from_table(GROUPED))
     theta = a_theta(posterior, 2)
     at = dict(zip(posterior.theta_names, theta, strict=True))
 
@@ -272,7 +269,7 @@ def test_gradient_of_the_log_density_matches_differences(posterior, rng):
 @pytest.mark.parametrize("entry", ["log_tau", "log_bias_sd", "log_scatter[press]"])
 @pytest.mark.parametrize("value", [-31.0, 31.0, np.nan, np.inf])
 def test_no_density_where_a_scale_is_no_number(entry, value):
-    posterior = Model().given(claims_of(FOUR_VILLAGES))
+    posterior = Model().given(Claims.from_table(FOUR_VILLAGES))
     theta = a_theta(posterior, 1)
     theta[posterior.theta_names.index(entry)] = value
 
@@ -364,8 +361,8 @@ often = settings(deadline=None, derandomize=True, max_examples=40, database=None
 @given(tables(), st.randoms(use_true_random=False))
 def test_order_of_rows_changes_nothing(table, random):
     order = random.sample(range(len(table)), len(table))
-    posterior = Model().given(claims_of(table))
-    shuffled = Model().given(claims_of(table.iloc[order]))
+    posterior = Model().given(Claims.from_table(table))
+    shuffled = Model().given(Claims.from_table(table.iloc[order]))
     theta = a_theta(posterior, 0)
 
     assert shuffled.theta_names == posterior.theta_names
@@ -376,8 +373,8 @@ def test_order_of_rows_changes_nothing(table, random):
 @given(tables(), st.permutations(NAMES))
 def test_names_of_sources_do_not_matter(table, names):
     renamed = dict(zip(NAMES, names, strict=True))
-    posterior = Model().given(claims_of(table))
-    other = Model().given(claims_of(table.assign(source=table.source.replace(renamed))))
+    posterior = Model().given(Claims.from_table(table))
+    other = Model().given(Claims.from_table(table.assign(source=table.source.replace(renamed))))
     theta = a_theta(posterior, 0)
     at = dict(zip(posterior.theta_names, theta, strict=True))
     back = {new: old for old, new in renamed.items()}
@@ -394,7 +391,7 @@ def test_names_of_sources_do_not_matter(table, names):
 @often
 @given(tables(), st.integers(1, 4))
 def test_shards_add_up(table, n_shards):
-    whole = Model().given(claims_of(table))
+    whole = Model().given(Claims.from_table(table))
     parameters = whole.parameters(a_theta(whole, 0))
     used = whole.claims.sources
     total = 0.0
@@ -402,7 +399,7 @@ def test_shards_add_up(table, n_shards):
     for chosen in np.array_split(places, n_shards):
         rows = table[table.location.isin(chosen)]
         if len(rows):
-            part = Model().given(claims_of(rows))
+            part = Model().given(Claims.from_table(rows))
             of_part = [used.index(name) for name in part.claims.sources]
             own = parameters._replace(
                 bias=parameters.bias[of_part],
@@ -437,8 +434,8 @@ def renumbered(part, whole):
 @often
 @given(tables())
 def test_a_silent_location_changes_nothing(table):
-    posterior = Model().given(claims_of(table))
-    joined = Model().given(claims_of(table, locations=["Holm"]))
+    posterior = Model().given(Claims.from_table(table))
+    joined = Model().given(Claims.from_table(table, locations=["Holm"]))
     theta = a_theta(posterior, 0)
 
     assert joined.theta_names == posterior.theta_names
@@ -448,9 +445,9 @@ def test_a_silent_location_changes_nothing(table):
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_location_nobody_reported_on_adds_no_gradient(name):
     model, table = MODELS[name]
-    posterior = model.given(claims_of(table))
+    posterior = model.given(Claims.from_table(table))
     silent = {"Selwick": "hills"} if "group" in table else ["Selwick"]
-    joined = model.given(claims_of(table, locations=silent))
+    joined = model.given(Claims.from_table(table, locations=silent))
     theta = a_theta(posterior, 8)
 
     value, gradient = posterior.log_density_and_gradient(theta)
@@ -463,9 +460,9 @@ def test_a_location_nobody_reported_on_adds_no_gradient(name):
 
 def test_silence_is_not_zero():
     said = FOUR_VILLAGES[FOUR_VILLAGES.location != "Brook"]
-    claims = claims_of(FOUR_VILLAGES)
+    claims = Claims.from_table(FOUR_VILLAGES)
     theta = a_theta(Model().given(claims), 9)
-    without = Model().given(claims_of(said, locations=["Brook"]))
+    without = Model().given(Claims.from_table(said, locations=["Brook"]))
 
     # Brook had a claim of none and one of three: leaving it out is a gain of probability.
     assert without.log_density(theta) > Model().given(claims).log_density(theta) + 1
@@ -475,7 +472,7 @@ def test_locations_with_the_same_claims_share_a_pattern():
     rows = [(f"place {i}", s, n) for i in range(5) for s, n in [("press", i % 2), ("agency", 4)]]
     frame = pd.DataFrame(rows, columns=["location", "source", "count"])
 
-    posterior = Model().given(claims_of(frame))
+    posterior = Model().given(Claims.from_table(frame))
 
     assert posterior.problem.multiplicity.sum() == 5
     assert sorted(posterior.problem.multiplicity) == [2, 3]
@@ -527,7 +524,7 @@ def held(posterior):
 @given(described(), st.booleans(), st.randoms(use_true_random=False))
 def test_patterns_are_those_of_a_dictionary_in_an_order_of_their_own(table, never, random):
     model = Model(priors=Priors(logit_repeat=Never())) if never else Model()
-    posterior = model.given(claims_of(table))
+    posterior = model.given(Claims.from_table(table))
     claims = posterior.claims
     said = list(zip(claims.source_index.tolist(), claims.lower.tolist(), claims.upper.tolist(),
                     (claims.kind == 0).tolist(), strict=True))  # fmt: skip
@@ -553,14 +550,16 @@ def test_patterns_are_those_of_a_dictionary_in_an_order_of_their_own(table, neve
     assert words == sorted(words)
     for word in words:
         assert word[1] == sorted(word[1])
-    shuffled = model.given(claims_of(table.iloc[random.sample(range(len(table)), len(table))]))
+    shuffled = model.given(
+        Claims.from_table(table.iloc[random.sample(range(len(table)), len(table))])
+    )
     assert held(shuffled) == held(posterior)
     pattern_of = dict(zip(shuffled.claims.locations, shuffled.patterns, strict=True))
     assert [pattern_of[name] for name in claims.locations] == posterior.patterns.tolist()
 
 
 def test_changing_the_noise_changes_the_density_alone():
-    claims = claims_of(FOUR_VILLAGES)
+    claims = Claims.from_table(FOUR_VILLAGES)
     one, other = Model(), replace(Model(), noise=noise.Normal())
     theta = a_theta(one.given(claims), 3)
 

@@ -10,6 +10,7 @@ from scipy import stats
 
 import tollest as te
 from tests import reference
+from tests.conftest import claims_of
 from tests.contracts import check_gradient
 from tollest._sums import propagation
 from tollest._sums.tables import Parameters
@@ -71,11 +72,8 @@ def said(rng, name, parent):
     return rows, location
 
 
-def table_of(rows, columns=("location", "source", "count", "kind", "parent")):
-    return pd.DataFrame(rows, columns=list(columns))
-
-
 COLUMNS = ["location", "source", "kind", "lower", "upper", "count", "parent"]
+PARTS = "location source count kind parent"
 
 
 def world(seed, n_places=5, n_terms=5):
@@ -171,7 +169,7 @@ def test_the_gradient_is_that_of_differences(seed, toll):
 @pytest.mark.parametrize("whole", [1000, 10**5, 10**9])
 def test_contradictions_beyond_what_a_float_holds_are_finite(whole):
     rows = [("W", "p", whole, None, None), ("A", "p", 5, None, "W"), ("B", "q", 7, None, "W")]
-    claims = Claims.from_table(table_of(rows), complete=["W"])
+    claims = claims_of(rows, PARTS, complete=["W"])
     posterior = te.Model(noise=Normal()).given(claims)
     values = []
     for scatter in (0.05, 0.15, 0.5, 1.5, 4.0):
@@ -318,7 +316,7 @@ def test_draws_are_of_the_mass_functions(estimate):
 
 def test_a_whole_has_the_documented_deaths_of_its_parts():
     rows = [("Coast", "press", 100, None, None), ("Latakia", "un", 70, "documented", "Coast")]
-    estimate = te.estimate(Claims.from_table(table_of(rows)), rng=1, progress=False)
+    estimate = te.estimate(claims_of(rows, PARTS), rng=1, progress=False)
 
     table = estimate.table()
     assert table["documented"].tolist() == [70, 70]
@@ -521,7 +519,7 @@ def test_rows_that_differ_in_their_parent_are_named():
     rows = [("Arden", "p", 3, None, "North"), ("Arden", "q", 4, None, "South")]
 
     with pytest.raises(te.ClaimsError, match="parent is 'South', but 'North' in row 0"):
-        Claims.from_table(table_of(rows))
+        claims_of(rows, PARTS)
 
 
 def test_a_whole_below_what_is_certain_of_its_parts_is_refused():
@@ -530,7 +528,7 @@ def test_a_whole_below_what_is_certain_of_its_parts_is_refused():
         ("Tartus", "un", 20, "documented", "Coast"),
     ]  # fmt: skip
     with pytest.raises(te.ClaimsError) as caught:
-        Claims.from_table(table_of(rows))
+        claims_of(rows, PARTS)
 
     assert str(caught.value) == (
         "the known toll of 'Coast' is 100, but at least 110 are certain in its parts: 'Latakia' "
@@ -544,9 +542,9 @@ def test_a_whole_above_what_its_parts_can_be_is_refused():
         ("Tartus", "un", 20, "verified", "Coast"),
     ]  # fmt: skip
     with pytest.raises(te.ClaimsError, match="can have at most 60: 'Latakia' 40, 'Tartus' 20"):
-        Claims.from_table(table_of(rows), complete=["Coast"])
+        claims_of(rows, PARTS, complete=["Coast"])
 
-    Claims.from_table(table_of(rows))  # with a remainder it can
+    claims_of(rows, PARTS)  # with a remainder it can
 
 
 def test_parts_without_evidence_go_but_where_their_whole_is_complete():
@@ -554,9 +552,9 @@ def test_parts_without_evidence_go_but_where_their_whole_is_complete():
         ("Coast", "un", 100, None, None), ("Latakia", "press", 40, None, "Coast"),
         ("Jableh", "clinic", 30, None, "Latakia"),
     ]  # fmt: skip
-    loose = Claims.from_table(table_of(rows)).without("press", "clinic")
-    bound = Claims.from_table(table_of(rows), complete=["Coast"]).without("press", "clinic")
-    middle = Claims.from_table(table_of(rows)).without("press")
+    loose = claims_of(rows, PARTS).without("press", "clinic")
+    bound = claims_of(rows, PARTS, complete=["Coast"]).without("press", "clinic")
+    middle = claims_of(rows, PARTS).without("press")
 
     assert loose.locations == ("Coast",)
     assert bound.locations == ("Coast", "Latakia")
@@ -570,10 +568,10 @@ def test_a_source_that_adds_up_its_own_counts_is_heard_once():
         ("Latakia", "monitor", 70, None, "Coast"), ("Tartus", "monitor", 40, None, "Coast"),
         ("Latakia", "press", 150, None, "Coast"),
     ]  # fmt: skip
-    claims = Claims.from_table(table_of(rows), complete=["Coast"])
+    claims = claims_of(rows, PARTS, complete=["Coast"])
 
     # Where there may be a remainder, such a count says that nothing is in it.
-    assert not len(Claims.from_table(table_of(rows)).excluded)
+    assert not len(claims_of(rows, PARTS).excluded)
     aside = claims.excluded.set_index("row")["reason"]
     assert aside.to_dict() == {0: "is the sum of the claims of monitor on its parts"}
     # Without one of the parts its sum is a claim again; and one part alone is no sum.
@@ -611,7 +609,7 @@ def test_names_that_would_make_a_tree_of_their_own_are_refused(given, error, mes
     rows = [("Coast", "un", 100, None, None), ("Latakia", "press", 40, None, None)]
 
     with pytest.raises(error, match=message):
-        Claims.from_table(table_of(rows), **given)
+        claims_of(rows, PARTS, **given)
 
 
 def test_a_whole_by_name_alone_has_the_group_of_its_parts():
@@ -629,7 +627,7 @@ def test_a_whole_by_name_alone_has_the_group_of_its_parts():
 
 def test_a_whole_by_name_alone_goes_with_its_parts():
     rows = [("F", "p", 3, None, None), ("P", "q", 4, None, "W"), ("Q", "q", 4, None, "W")]
-    claims = Claims.from_table(table_of(rows))
+    claims = claims_of(rows, PARTS)
 
     assert claims.locations == ("F", "P", "Q", "W")
     assert claims.without("q").locations == ("F",)
@@ -641,7 +639,7 @@ def test_what_is_certain_of_parts_is_certain_of_their_whole():
         ("W", "press", 2000, None, None), ("V", "press", 2000, None, None),
         ("R", "un", 777, "documented", "V"),
     ]  # fmt: skip
-    claims = Claims.from_table(table_of(rows), complete=["W"])
+    claims = claims_of(rows, PARTS, complete=["W"])
     posterior = te.Model().given(claims)
     nested = posterior.nested
     masses = nested.averaged([posterior.parameters(np.zeros(posterior.n_theta))])

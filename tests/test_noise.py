@@ -24,6 +24,11 @@ def test_every_family_keeps_the_contract(family):
     check_noise(family, rng=7)
 
 
+def test_kernels_are_given_degrees_of_freedom_of_one_type():
+    # They are compiled for the types that they are given.
+    assert {type(noise.code(family)[1]) for family in FAMILIES} == {float}
+
+
 @pytest.mark.parametrize(("family", "standard"), STANDARD, ids=map(repr, FAMILIES))
 @pytest.mark.parametrize(("m", "s"), [(2.0, 0.5), (0.3, 1.5), (6.0, 0.2)])
 def test_mass_is_a_difference_of_distribution_functions(family, standard, m, s):

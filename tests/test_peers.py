@@ -21,6 +21,7 @@ from benchmarks.peers import (
 )
 from benchmarks.readings import Predictive, Readings
 from benchmarks.scores import coverage, interval_score, leave_source_out, mean_log_width
+from tests.conftest import claims_of
 from tollest import noise
 from tollest.claims.table import Claims
 from tollest.simulation.worlds import draw_truth, simulate
@@ -76,7 +77,7 @@ METAFOR = {
 
 def table(*rows):
     """Claims of counts, from (location, source, count)."""
-    return Claims.from_table(pd.DataFrame(rows, columns=["location", "source", "count"]))
+    return claims_of(rows, "location source count")
 
 
 def at(*counts):

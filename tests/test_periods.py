@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tollest as te
+from tests.conftest import claims_of
 from tollest import priors
 from tollest.claims.periods import ToDate
 from tollest.model.posterior import Model
@@ -15,9 +16,7 @@ from tollest.report import provenance
 
 WEEKS = "Arden, 2022-02-28 to 2022-03-06"
 
-
-def read(rows, columns=("location", "source", "period", "count"), **options):
-    return te.Claims.from_table(pd.DataFrame(rows, columns=list(columns)), **options)
+COLUMNS = "location source period count"
 
 
 def whole_of(claims):
@@ -43,7 +42,7 @@ def whole_of(claims):
     ],
 )
 def test_periods_are_read(text, days):
-    assert read([("Arden", "press", text, 4)]).locations == (f"Arden, {days}",)
+    assert claims_of([("Arden", "press", text, 4)], COLUMNS).locations == (f"Arden, {days}",)
 
 
 def test_days_from_and_to_are_the_same_as_a_period():
@@ -52,7 +51,7 @@ def test_days_from_and_to_are_the_same_as_a_period():
         ("Arden", "press", None, "2022-03-07", 40),
         ("Arden", "clinic", None, None, 50),
     ]
-    claims = read(rows, ("location", "source", "from", "to", "count"))
+    claims = claims_of(rows, "location source from to count")
 
     assert claims.locations[:3] == (
         "Arden, 2022-03-01 to 2022-03-07", "Arden, to 2022-03-07", "Arden",
@@ -62,10 +61,10 @@ def test_days_from_and_to_are_the_same_as_a_period():
 
 
 def test_totals_to_date_are_a_chain():
-    claims = read([
+    claims = claims_of([
         ("Arden", "press", "../2022-03-10", 40), ("Arden", "press", "../2022-03-20", 35),
         ("Arden", "clinic", "../2022-03-20", 60),
-    ])  # fmt: skip
+    ], COLUMNS)  # fmt: skip
 
     last = "Arden, to 2022-03-20"
     assert whole_of(claims) == {
@@ -77,10 +76,10 @@ def test_totals_to_date_are_a_chain():
 
 
 def test_what_is_between_periods_is_a_part_too():
-    claims = read([
+    claims = claims_of([
         ("Arden", "press", "2022-W09", 7), ("Arden", "clinic", "2022-03-02", 3),
         ("Arden", "press", "../2022-03-20", 50),
-    ])  # fmt: skip
+    ], COLUMNS)  # fmt: skip
 
     total = "Arden, to 2022-03-20"
     assert whole_of(claims) == {
@@ -96,8 +95,8 @@ def test_what_is_between_periods_is_a_part_too():
 def test_all_of_a_place_goes_by_its_name():
     apart = [("Arden", "press", "2022-03", 4), ("Arden", "clinic", "2022-05", 7)]
 
-    by_name = read(apart)
-    beside = read([*apart, ("Arden", "radio", "", 90)])
+    by_name = claims_of(apart, COLUMNS)
+    beside = claims_of([*apart, ("Arden", "radio", "", 90)], COLUMNS)
 
     assert set(whole_of(by_name).values()) == {"Arden"}
     assert "Arden, 2022-04-01 to 2022-04-30" in by_name.locations
@@ -109,7 +108,7 @@ def test_all_of_a_place_goes_by_its_name():
 
 
 def test_one_period_of_a_place_is_no_whole():
-    claims = read([("Arden", "press", "2022-03", 4), ("Brook", "press", "", 7)])
+    claims = claims_of([("Arden", "press", "2022-03", 4), ("Brook", "press", "", 7)], COLUMNS)
 
     assert not claims.is_nested
     assert claims.periods.index.tolist() == ["Arden, 2022-03-01 to 2022-03-31"]
@@ -121,13 +120,16 @@ def test_wholes_of_places_hold_all_of_their_time():
         ("Arden", "press", "../2022-03-20", 45, "Coast"),
         ("Brook", "press", "", 9, "Coast"),
     ]
-    claims = read(rows, ("location", "source", "period", "count", "parent"), complete=["Coast"])
+    claims = claims_of(rows, "location source period count parent", complete=["Coast"])
 
     assert whole_of(claims)["Arden, to 2022-03-20"] == "Coast"
     assert whole_of(claims)["Arden, to 2022-03-10"] == "Arden, to 2022-03-20"
     assert claims.complete[claims.locations.index("Coast")]
-    by_mapping = read(
-        [row[:4] for row in rows], parents={"Arden": "Coast", "Brook": "Coast"}, complete=["Coast"]
+    by_mapping = claims_of(
+        [row[:4] for row in rows],
+        COLUMNS,
+        parents={"Arden": "Coast", "Brook": "Coast"},
+        complete=["Coast"],
     )
     assert whole_of(by_mapping) == whole_of(claims)
 
@@ -138,7 +140,7 @@ def daily(counts, source="ministry"):
 
 
 def test_the_last_total_of_each_stretch_is_evidence():
-    claims = read(daily(range(10, 70)), to_date=ToDate(every=28))
+    claims = claims_of(daily(range(10, 70)), COLUMNS, to_date=ToDate(every=28))
 
     assert claims.to_frame()["lower"].tolist() == [37, 65, 69]
     assert len(claims.excluded) == 57
@@ -156,21 +158,19 @@ def test_the_last_total_of_each_stretch_is_evidence():
 def test_a_total_told_again_tells_nothing():
     rows = daily([10, 10, 12, 10, 10])
 
-    assert read(rows).to_frame()["row"].tolist() == [0, 2, 3]
-    assert read(rows).excluded["reason"].tolist() == [
+    assert claims_of(rows, COLUMNS).to_frame()["row"].tolist() == [0, 2, 3]
+    assert claims_of(rows, COLUMNS).excluded["reason"].tolist() == [
         "states what its total to 2022-03-01 did (row 0)",
         "states what its total to 2022-03-04 did (row 3)",
     ]
-    assert len(read(rows, to_date=ToDate(stale=True))) == 5
+    assert len(claims_of(rows, COLUMNS, to_date=ToDate(stale=True))) == 5
     # Others that say the same are no less sources for it.
-    assert len(read([*rows, *daily([10] * 2, "press")])) == 4
+    assert len(claims_of([*rows, *daily([10] * 2, "press")], COLUMNS)) == 4
 
 
 def test_documented_totals_all_stand():
     rows = [(*row, "documented") for row in daily([3, 3, 5])]
-    claims = read(
-        rows, ("location", "source", "period", "count", "kind"), to_date=ToDate(every=28)
-    )
+    claims = claims_of(rows, "location source period count kind", to_date=ToDate(every=28))
 
     assert claims.documented.max() == 5
     assert (claims.documented > 0).sum() == 3
@@ -181,7 +181,7 @@ def test_a_later_claim_on_a_period_supersedes():
         ("Arden", "press", "../2022-03-10", 40, "2022-03-11"),
         ("Arden", "press", "../2022-03-10", 44, "2022-03-15"),
     ]
-    claims = read(rows, ("location", "source", "period", "count", "date"))
+    claims = claims_of(rows, "location source period count date")
 
     assert claims.to_frame()["lower"].tolist() == [44]
     assert claims.excluded["reason"].tolist() == ["superseded by the claim of 2022-03-15 (row 1)"]
@@ -192,7 +192,7 @@ def test_a_cut_drops_the_periods_that_end_later():
         *daily([10, 12, 15, 19]), ("Front", "press", "../2022-03-02", 30),
         ("Brook", "press", "2022-03-04", 5),
     ]  # fmt: skip
-    claims = read(rows).as_of("2022-03-02")
+    claims = claims_of(rows, COLUMNS).as_of("2022-03-02")
 
     assert claims.locations == (
         "Front, to 2022-03-01",
@@ -211,9 +211,7 @@ def test_what_repeats_a_total_is_read_beside_it():
         ("Front", "press", "../2022-03-01", 10, "ministry"),
         ("Front", "ministry", "../2022-03-02", 14, None),
     ]
-    claims = read(
-        rows, ("location", "source", "period", "count", "origin"), to_date=ToDate(every=7)
-    )
+    claims = claims_of(rows, "location source period count origin", to_date=ToDate(every=7))
 
     assert claims.to_frame()["row"].tolist() == [2]
     assert claims.excluded["reason"].tolist()[1] == "repeats ministry"
@@ -239,14 +237,14 @@ def test_periods_that_are_none_are_named(rows, message):
     rows = [("Arden", "press", *row, 4) for row in rows]
 
     with pytest.raises(te.ClaimsError, match=message):
-        read(rows, ("location", "source", "period", "from", "to", "count"))
+        claims_of(rows, "location source period from to count")
 
 
 def test_days_are_no_choice_of_totals():
     with pytest.raises(
         TypeError, match=r"to_date is 28; it is a ToDate, such as ToDate\(every=28"
     ):
-        read(daily([3, 4]), to_date=28)
+        claims_of(daily([3, 4]), COLUMNS, to_date=28)
 
 
 @pytest.mark.parametrize("every", [0, 2.5, "week"])
@@ -263,8 +261,8 @@ def test_a_chain_of_totals_is_one_posterior(tmp_path):
         ("Front", "press", "../2022-03-20", 160, ""),
         ("Front", "clinic", "2022-03-11/2022-03-20", 30, ""),
     ]
-    columns = ("location", "source", "period", "count", "kind")
-    claims = read(rows, columns, to_date=ToDate(every=20))
+    columns = "location source period count kind"
+    claims = claims_of(rows, columns, to_date=ToDate(every=20))
     estimate = te.estimate(claims, rng=1, progress=False)
     table = estimate.table()
 
@@ -287,7 +285,7 @@ def test_contradictions_of_the_smallest_scatters_have_a_density():
         ("Front", "ministry", "../2022-03-06", 1351), ("Front", "ministry", "../2022-03-20", 2100),
         ("Front", "rebels", "../2022-03-20", 7000), ("Front", "hospital", "2022-W10", 320),
     ]  # fmt: skip
-    posterior = Model().given(read(rows))
+    posterior = Model().given(claims_of(rows, COLUMNS))
     tiny = {"log_scatter": -10.0, "log_tau": -7.0, "bias": 0.5, "mu": 6.0}
     theta = np.array([tiny.get(entry.name, -1.0) for entry in posterior.entries])
 
@@ -303,13 +301,13 @@ def test_contradictions_of_the_smallest_scatters_have_a_density():
 
 
 def test_a_trend_is_a_curve_over_the_middles_of_periods():
-    claims = read(daily([10, 14, 22, 30, 38, 60], "press")).with_trend(df=3)
+    claims = claims_of(daily([10, 14, 22, 30, 38, 60], "press"), COLUMNS).with_trend(df=3)
 
     assert claims.covariate_names == tuple(f"bs(middle, df=3)[{i}]" for i in (1, 2, 3))
     assert_allclose(claims.log_exposure.mean(), 0.0, atol=1e-12)
     days = np.log(claims.periods["days"])
     assert_allclose(claims.log_exposure, days - days.mean())
-    two = read([*daily([10, 14]), ("Rear", "press", "2022-03", 4)]).with_trend(df=3)
+    two = claims_of([*daily([10, 14]), ("Rear", "press", "2022-03", 4)], COLUMNS).with_trend(df=3)
     assert any("Rear" in name for name in two.covariate_names)
 
 
@@ -319,7 +317,7 @@ def test_a_trend_fills_the_weeks_of_which_nobody_speaks():
     told = [
         ("Front", "press", week, n) for week, n in weeks if week not in ("2022-W13", "2022-W14")
     ]
-    claims = read(told)
+    claims = claims_of(told, COLUMNS)
     fixed = {"press": priors.Source(bias=priors.Fixed(0.0), log_scatter=priors.Fixed(-2.0))}
     known = {"tau": priors.Fixed(0.05), "log_figure_scatter": priors.Fixed(-2.0)}
     model = Model(priors=priors.Priors(sources=fixed, logit_repeat=priors.Never(), **known))
@@ -340,4 +338,4 @@ def test_a_trend_fills_the_weeks_of_which_nobody_speaks():
 )
 def test_trends_that_are_none_are_refused(rows, df, message):
     with pytest.raises(ValueError, match=message):
-        read(rows).with_trend(df=df)
+        claims_of(rows, COLUMNS).with_trend(df=df)

@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from tests.contracts import check_prior
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 
 
@@ -151,3 +152,19 @@ def test_repr_reproduces_priors():
     )
 
     assert eval(repr(priors)) == priors
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        Priors(),
+        Priors(mu=Normal(5, 0.5), tau=HalfNormal(0.4), common_bias=Normal(-0.2, 0.3)),
+        Priors(mu=Fixed(1), tau=Fixed(0.5), common_bias=Fixed(0.1), log_figure_scatter=Fixed(-2)),
+        Priors(bias=Pooled(Normal(0.1, 0.2), Fixed(0.4)), log_scatter=Pooled(Fixed(-2), Fixed(1))),
+        Priors(logit_repeat=Never()),
+        Priors(sources={"press": Source(Normal(1, 0.1), Fixed(-2), Normal(-1, 2))}),
+    ],
+    ids=["default", "scales", "fixed", "pooled", "never", "source"],
+)
+def test_every_prior_keeps_the_contract(prior):
+    check_prior(prior, rng=5)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import tollest as te
+from tests.conftest import claims_of
 from tollest.report import provenance
 from tollest.report.labels import isolated, label, labels, width
 
@@ -23,14 +24,14 @@ DOUBT = "Pareto k is 0.83: intervals may be too narrow. Refit with engine=NUTS()
 
 @pytest.fixture(scope="session")
 def villages():
-    claims = te.Claims.from_table(pd.DataFrame(ROWS, columns=COLUMNS), locations=["Silent"])
+    claims = claims_of(ROWS, locations=["Silent"])
     return te.estimate(claims, rng=1, progress=False)
 
 
 @pytest.fixture(scope="session")
 def alone():
     rows = [row for row in ROWS if row[0] == "Arden"]
-    claims = te.Claims.from_table(pd.DataFrame(rows, columns=COLUMNS))
+    claims = claims_of(rows)
     return te.estimate(claims, rng=1, progress=False)
 
 
@@ -107,9 +108,7 @@ def test_an_unknown_location_is_an_error_that_names_its_neighbours(villages):
 
 
 def test_one_person_is_one_person():
-    claims = te.Claims.from_table(
-        pd.DataFrame([("Arden", "registry", "verified", 1)], columns=COLUMNS)
-    )
+    claims = claims_of([("Arden", "registry", "verified", 1)])
     estimate = te.estimate(claims, rng=1, progress=False)
 
     said = te.report.sentence(estimate)

@@ -6,11 +6,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tollest as te
+from tests.conftest import claims_of
 from tollest.diagnostics.alternatives import _Stage, sensitivity, usual_alternatives
 from tollest.engines import NUTS, NestedLaplace
 from tollest.noise import Normal, StudentT
 from tollest.priors import Fixed, HalfNormal, Never, Pooled, Priors, Source
 
+COLUMNS = "location source count"
 ROWS = [
     ("Arden", "press", 30),
     ("Arden", "ministry", 30),
@@ -32,10 +34,6 @@ class Quick:
         return replace(draws, theta=draws.theta[:, ::8])
 
 
-def claims_of(rows):
-    return te.Claims.from_table(pd.DataFrame(rows, columns=["location", "source", "count"]))
-
-
 def some(*names):
     usual = usual_alternatives()
     return {name: usual[name] for name in names}
@@ -44,7 +42,7 @@ def some(*names):
 @pytest.fixture(scope="module")
 def moved():
     return sensitivity(
-        claims_of(ROWS),
+        claims_of(ROWS, COLUMNS),
         alternatives=some("common bias sd 0.3", "everyone counts too few", "no figure"),
         by=LABELS,
         engine=Quick(),
@@ -90,7 +88,7 @@ def test_alternatives_depart_from_the_model_given():
 
 
 def test_the_row_as_given_is_the_estimate_of_the_same_seed(moved):
-    result = te.estimate(claims_of(ROWS), engine=Quick(), rng=1, progress=False)
+    result = te.estimate(claims_of(ROWS, COLUMNS), engine=Quick(), rng=1, progress=False)
 
     tolls = moved.locations().xs("as given", level="model")
     expected = result.table(ci_prob=0.8)[["median", "lower", "upper"]]
@@ -145,7 +143,7 @@ def test_the_same_seed_gives_the_same_table_and_more_alternatives_change_no_row(
     names = ("common bias sd 0.3", "everyone counts too few")
 
     again = sensitivity(
-        claims_of(ROWS), alternatives=some(*names), by=LABELS, engine=Quick(), rng=1,
+        claims_of(ROWS, COLUMNS), alternatives=some(*names), by=LABELS, engine=Quick(), rng=1,
         ci_prob=0.8, progress=False,
     )  # fmt: skip
 
@@ -169,7 +167,7 @@ def test_doubts_are_said_once_and_carried_with_the_name_of_their_model():
 
     with pytest.warns(te.DoubtfulEstimate) as record:
         result = sensitivity(
-            claims_of(ROWS[:3]), alternatives=some("no figure"), engine=engine, rng=1,
+            claims_of(ROWS[:3], COLUMNS), alternatives=some("no figure"), engine=engine, rng=1,
             progress=False,
         )  # fmt: skip
 
@@ -214,7 +212,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_computed(changes, mes
             raise AssertionError("computed before it was refused")
 
     with pytest.raises(ValueError, match=message):
-        sensitivity(claims_of(ROWS), engine=Unused(), progress=False, **changes)
+        sensitivity(claims_of(ROWS, COLUMNS), engine=Unused(), progress=False, **changes)
 
 
 def test_progress_within_one_estimate_is_a_part_of_all():
@@ -239,7 +237,12 @@ def test_every_estimate_reports_through_the_one_line_of_progress(monkeypatch):
         "tollest._progress.Reporter.update", lambda self, what, share: said.append((what, share))
     )
 
-    sensitivity(claims_of(ROWS[:1]), alternatives=some("normal errors"), engine=Quick(), rng=1)
+    sensitivity(
+        claims_of(ROWS[:1], COLUMNS),
+        alternatives=some("normal errors"),
+        engine=Quick(),
+        rng=1,
+    )
 
     labelled = [what.split(":")[0] for what, _ in said if " of 2, " in what]
     assert list(dict.fromkeys(labelled)) == ["1 of 2, as given", "2 of 2, normal errors"]

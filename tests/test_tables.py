@@ -16,6 +16,7 @@ from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
 
 import tollest as te
+from tests.conftest import claims_of
 from tollest import _rounding
 from tollest.engines import ThetaDraws
 from tollest.report import escapes, read_csv
@@ -50,8 +51,7 @@ DOUBT = "Pareto k is 0.83: intervals may be too narrow. Refit with engine=NUTS()
 
 @pytest.fixture(scope="module")
 def villages():
-    table = pd.DataFrame(ROWS, columns=["location", "source", "kind", "count"])
-    return te.estimate(te.Claims.from_table(table, locations=["Silent"]), rng=1, progress=False)
+    return te.estimate(claims_of(ROWS, locations=["Silent"]), rng=1, progress=False)
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,7 @@ def code(family: Family) -> tuple[int, float]:
         case Normal():
             return NORMAL, 0.0
         case StudentT(df):
-            return STUDENT_T, df
+            return STUDENT_T, float(df)  # an integer would have kernels compiled anew
     raise TypeError(f"{family!r} is no noise family; use Logistic(), Normal() or StudentT(df).")
 
 
