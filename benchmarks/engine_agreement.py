@@ -32,7 +32,7 @@ from tollest._progress import Reporter
 from tollest._sums import marginal
 from tollest.claims.table import Claims
 from tollest.engines import NUTS, NestedLaplace, ThetaDraws
-from tollest.engines._whitening import settled
+from tollest.engines.settling import settled
 from tollest.engines.traces import FromTrace
 from tollest.estimation.masses import TollMasses
 from tollest.model.posterior import Model, Posterior

@@ -17,7 +17,8 @@ from tollest import datasets
 from tollest._progress import Reporter
 from tollest.claims.table import Claims
 from tollest.engines import NestedLaplace, ThetaDraws
-from tollest.engines._base import LEAST_ESS, MOST_K, has_converged, most_rhat
+from tollest.engines.base import has_converged, most_rhat
+from tollest.engines.tuning import LIMITS
 from tollest.model.posterior import Model
 
 SIZES = "1x1,1x2,1x3,1x5,1x10,3x3,10x8,30x5,100x8,100x50,300x20,1000x8"
@@ -41,7 +42,7 @@ def row(name: str, seed: int, claims: Claims) -> tuple[str, bool]:
 def is_good(theta: ThetaDraws) -> bool:
     """Whether the draws are such as the package asks for."""
     if theta.pareto_k is not None:
-        return bool(theta.pareto_k <= MOST_K and theta.ess >= LEAST_ESS)
+        return bool(theta.pareto_k <= LIMITS.most_k and theta.ess >= LIMITS.least_ess)
     return has_converged(theta.rhat, theta.ess, theta.theta.shape[2])
 
 
@@ -56,8 +57,9 @@ def main() -> None:
         "# The default engine over sizes", "",
         f"Printed by `python -m benchmarks.engine_grid`, {date.today()}, {processor()}. k or",
         "R-hat: Pareto k of importance sampling, R-hat of NUTS. ESS: of the weights, or the",
-        f"smallest over theta. Good: k of {MOST_K} at most, or R-hat of {most_rhat(1)} (of",
-        f"{most_rhat(99)} where theta has many entries), and an ESS of {LEAST_ESS:.0f}.", "",
+        f"smallest over theta. Good: k of {LIMITS.most_k} at most, or R-hat of {most_rhat(1)} (of",
+        f"{most_rhat(99)} where theta has many entries), and an ESS of {LIMITS.least_ess:.0f}.",
+        "",
         "| locations x sources | seed | method | k or R-hat | ESS | divergent | seconds | good |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from benchmarks.common import markdown, world
 from benchmarks.measuring import Store, fresh
 from tollest._sums import marginal
 from tollest._sums.mass import FAST, SUMS, exp
-from tollest.engines._whitening import coarse, replace_support
+from tollest.engines.settling import coarse
 from tollest.model.posterior import Model
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -90,7 +90,7 @@ def measured(n_locations, n_sources, repeats, seed):
     """Least seconds of gradient and bare pass, taken in turn, and what they ran over."""
     simulation = world(n_locations, n_sources, seed)
     posterior = Model().given(simulation.claims)
-    posterior = replace_support(posterior, coarse(posterior))
+    posterior = posterior.on(coarse(posterior))
     theta = at_truth(posterior, simulation.theta)
     problem = posterior.problem
     low, high = marginal.windows(problem, posterior.parameters(theta))

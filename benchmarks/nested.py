@@ -8,7 +8,7 @@ import pandas as pd
 from benchmarks.common import markdown
 from benchmarks.measuring import Store, fresh, peak_mib
 from tollest.claims.table import Claims
-from tollest.engines._whitening import coarse, replace_support
+from tollest.engines.settling import coarse
 from tollest.model.posterior import Model
 
 SEED = 20_261_126
@@ -64,7 +64,7 @@ def measured(family, n, seed):
     claims = {"trees": trees, "totals": totals}[family](n, seed)
     read = time.perf_counter() - start
     posterior = Model().given(claims)
-    posterior = replace_support(posterior, coarse(posterior))
+    posterior = posterior.on(coarse(posterior))
     known = {"mu": 2.0, "log_tau": 0.0}
     theta = np.array([known.get(e.name, -1.9 if "scatter" in e.name else 0.0)
                       for e in posterior.entries])  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
-from tollest.engines._quadratic import marginal_prior
+from tollest.engines.surrogate import marginal_prior
 from tollest.estimation import averages, representatives
 from tollest.estimation.masses import StoredMasses, TollMasses
 from tollest.estimation.representatives import LEVELS, Level

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,16 +17,20 @@ from tollest.engines import (
     FromTrace,
     NestedLaplace,
     PyMC,
-    _hamiltonian,
-    _proposals,
-    _quadratic,
-    _variational,
-    _whitening,
+    proposals,
+    resample_move,
+    settling,
+    surrogate,
+    surrogate_sampling,
+    variational,
 )
-from tollest.engines._proposals import Proposal
-from tollest.engines._weights import smoothed, systematic
-from tollest.engines._whitening import Whitening
+from tollest.engines.base import ThetaDraws
+from tollest.engines.mode import find_mode
 from tollest.engines.nuts import convergence
+from tollest.engines.proposals import Proposal
+from tollest.engines.psis import smoothed, systematic
+from tollest.engines.tuning import DEFAULT, MoveTuning, SurrogateTuning, Tuning
+from tollest.engines.whitening import Whitening, from_draws, from_laplace, from_prior
 from tollest.estimation.results import DoubtfulEstimate, estimate
 from tollest.model import transforms
 from tollest.model.posterior import Model
@@ -143,6 +147,39 @@ def test_without_claims_that_may_err_the_prior_is_returned():
     assert_allclose(common.std(), 0.1, rtol=4 / np.sqrt(2 * theta.ess))
 
 
+def leaves(tuning):
+    """Name every tuned number of the stages, with the stage that holds it."""
+    for item in fields(tuning):
+        value = getattr(tuning, item.name)
+        yield from leaves(value) if is_dataclass(value) else [(tuning, item.name)]
+
+
+@pytest.mark.parametrize(
+    ("claims", "surrogate"),
+    [
+        (counts(5, 21), SurrogateTuning()),
+        (simulate(20, 5, rng=0).claims, SurrogateTuning()),
+        (simulate(400, 4, rng=3).claims, SurrogateTuning(many_locations=100)),
+    ],
+)
+def test_an_engine_goes_by_its_own_tuning_in_every_stage(claims, surrogate, monkeypatch):
+    posterior = Model().given(claims)
+    engine = NestedLaplace(tuning=Tuning(surrogate=surrogate))
+    usual = engine.run(posterior, np.random.default_rng(7), QUIET)
+
+    for stage, name in leaves(DEFAULT):
+        monkeypatch.setitem(vars(stage), name, None)  # whatever reads a default fails
+    again = engine.run(posterior, np.random.default_rng(7), QUIET)
+
+    assert_array_equal(usual.theta, again.theta)
+
+
+def test_tuning_prints_what_is_not_the_default():
+    assert repr(Tuning()) == "Tuning()"
+    tuned = NestedLaplace(tuning=Tuning(moves=MoveTuning(n_moves=2)))
+    assert repr(tuned).endswith("tuning=Tuning(moves=MoveTuning(n_moves=2)))")
+
+
 def test_many_sources_of_few_claims_go_on_to_nuts():
     claims = counts(*range(36, 45))
 
@@ -169,7 +206,7 @@ def test_coordinates_from_draws_are_nearly_round():
     posterior = Model().given(simulate(30, 5, rng=3).claims)
     theta = NestedLaplace().run(posterior, np.random.default_rng(1), QUIET).flat
 
-    whitening = _whitening.from_draws(posterior, theta, share=0.25)
+    whitening = from_draws(posterior, theta, share=0.25)
     u = posterior.to_u(whitening.coordinates, theta)
     w = np.linalg.solve(whitening.root, (u - whitening.centre).T).T
 
@@ -191,13 +228,13 @@ def test_a_small_scatter_refines_the_support():
     posterior = model.given(Claims.from_table(table))
     centre = np.array([-1.0 if e.half else 0.0 for e in posterior.entries])
 
-    settled = _whitening.settled(posterior, centre, Support(dense=20, width=0.06))
+    settled = settling.settled(posterior, centre, Support(dense=20, width=0.06))
 
     assert settled.model.support.width < 0.02
 
     bounded = replace(model, support=Support(finest=0.03)).given(Claims.from_table(table))
-    start = _whitening.coarse(bounded)
-    assert _whitening.settled(bounded, centre, start).model.support.width == 0.03
+    start = settling.coarse(bounded)
+    assert settling.settled(bounded, centre, start).model.support.width == 0.03
 
 
 def test_proposals_have_the_density_that_they_are_drawn_from():
@@ -216,10 +253,10 @@ def test_proposals_have_the_density_that_they_are_drawn_from():
 
 def body_and_tails(claims):
     posterior = Model().given(claims)
-    working = _whitening.replace_support(posterior, _whitening.coarse(posterior))
-    start = _whitening.from_laplace(working, share=1.0)
-    whitening = _variational.closest_normal(working, start, np.random.default_rng(0))
-    return working, whitening, _proposals.tails(working, whitening)
+    working = posterior.on(settling.coarse(posterior))
+    start = from_laplace(working, share=1.0)
+    whitening = variational.closest_normal(working, start, np.random.default_rng(0))
+    return working, whitening, proposals.tails(working, whitening)
 
 
 def test_where_spreads_may_vanish_proposals_reach_into_their_tails():
@@ -230,7 +267,7 @@ def test_where_spreads_may_vanish_proposals_reach_into_their_tails():
     start = whitening.centre.copy()
     start[working.theta_names.index("log_bias_sd")] = -1.5
     held = working.theta_names.index("log_bias_sd")
-    far = _whitening.find_mode(working, whitening.coordinates, start, held=held)
+    far = find_mode(working, whitening.coordinates, start, held=held)
     body = Proposal(whitening.centre, whitening.root)
 
     def log_weight(proposals, u):
@@ -278,7 +315,7 @@ class HeavyTails:
 
 def moved(draws, rng, whitening=None):
     round_there = whitening or Whitening(None, np.zeros(30), np.sqrt(5 / 3) * np.eye(30))
-    return _hamiltonian.moved(HeavyTails(), round_there, draws, rng, QUIET)
+    return resample_move.moved(HeavyTails(), round_there, draws, rng, QUIET)
 
 
 def exact_draws(n, rng):
@@ -316,9 +353,9 @@ def test_moves_bring_draws_to_where_no_proposal_reached():
 def test_the_step_to_the_mode_only_climbs():
     posterior = Model().given(simulate(300, 4, rng=2).claims)
     likelihood = posterior.likelihood
-    mean, precision = _quadratic.marginal_prior(likelihood.entries)
+    mean, precision = surrogate.marginal_prior(likelihood.entries)
 
-    found = _quadratic.towards_mode(likelihood, mean, QUIET)
+    found = surrogate.towards_mode(likelihood, mean, QUIET)
 
     def height(theta):
         value = likelihood.log_likelihoods(theta[None])[0][0]
@@ -340,7 +377,7 @@ def test_secants_teach_the_curvature_along_the_steps_they_are_of():
 
     # Steps that do not disturb what the others have shown.
     for step in np.linalg.eigh(true)[1].T:
-        found = _quadratic._with_secants(found, [(step, true @ step)])
+        found = surrogate.with_secants(found, [(step, true @ step)])
         assert_allclose(found @ step, true @ step)
 
     assert_allclose(found, true)
@@ -348,7 +385,7 @@ def test_secants_teach_the_curvature_along_the_steps_they_are_of():
 
 def test_a_step_along_which_the_slope_rises_teaches_nothing():
     step = np.array([1.0, 0.0])
-    assert_array_equal(_quadratic._with_secants(np.eye(2), [(step, -step)]), np.eye(2))
+    assert_array_equal(surrogate.with_secants(np.eye(2), [(step, -step)]), np.eye(2))
 
 
 @pytest.mark.parametrize(("n_repeats", "n"), [(0, 40), (1, 30), (25, 60), (60, 60)])
@@ -395,7 +432,7 @@ def test_chains_leave_a_support_that_does_not_fit():
         return False
 
     engine = NUTS(draws=10, chains=2)
-    start = _whitening.from_laplace(posterior, share=1.0)
+    start = from_laplace(posterior, share=1.0)
     draws = engine.run_on(posterior, start, np.random.default_rng(1), QUIET, fits=fits)
 
     assert runs == [(20, posterior.n_theta)]
@@ -408,8 +445,8 @@ def test_a_support_fits_where_its_bins_are_no_wider_than_scatters():
     theta = np.stack([np.log(0.1) * np.array([n == "log_figure_scatter" or n.startswith("log_sc")
                      for n in posterior.theta_names])])  # fmt: skip
 
-    assert not _whitening.is_settled(posterior, theta, Support(dense=5, width=0.5))
-    assert _whitening.is_settled(posterior, theta, Support(dense=100, width=0.01))
+    assert not settling.is_settled(posterior, theta, Support(dense=5, width=0.5))
+    assert settling.is_settled(posterior, theta, Support(dense=100, width=0.01))
 
 
 @pytest.mark.slow
@@ -434,13 +471,13 @@ def test_a_search_that_is_stuck_starts_again_from_wider_spreads():
     rng = np.random.default_rng([19189406227788671, 517])
     claims = simulated(Design(200, 8), Model(), rng)[0].claims
     posterior = Model(support=Support(dense=20, width=0.06)).given(claims)
-    prior = _whitening.from_prior(posterior)
+    prior = from_prior(posterior)
     start = np.zeros(posterior.n_theta)
 
-    mode = _whitening.find_mode(posterior, prior, start)
+    mode = find_mode(posterior, prior, start)
 
     start[posterior.theta_names.index("log_tau")] = -1.0
-    known = _whitening.find_mode(posterior, prior, start)
+    known = find_mode(posterior, prior, start)
     expected, _ = posterior.log_density_and_gradient_u(prior, known)
     value, slope = posterior.log_density_and_gradient_u(prior, mode)
     assert np.abs(slope).max() < 1.0
@@ -473,28 +510,28 @@ def test_nuts_takes_the_fewest_draws_and_steps_it_allows():
     assert draws.doubts
 
 
-def test_where_weights_of_many_entries_fail_chains_start_from_the_quadratic(monkeypatch):
+def test_where_weights_of_many_entries_fail_chains_start_from_the_quadratic():
     posterior = Model().given(simulate(400, 4, rng=3).claims)
-    monkeypatch.setattr(_quadratic, "draw", lambda *_: None)
+    # No Pareto k will do.
+    failing = SurrogateTuning(enough_k=-np.inf, most_rounds=1, most_differenced=0)
     asked = []
 
     def otherwise(support, whitening):
-        working = _whitening.replace_support(posterior, support)
+        working = posterior.on(support)
         theta = working.to_theta(whitening.coordinates, whitening.centre[None])
         asked.append(theta)
-        return _quadratic.ThetaDraws(theta[None], method="by chains", ess=1.0)
+        return ThetaDraws(theta[None], method="by chains", ess=1.0)
 
-    def drawn():
-        def on(support):
-            return _whitening.replace_support(posterior, support).likelihood
+    def drawn(tuning):
+        def likelihood_on(support):
+            return posterior.on(support).likelihood
 
-        rng, coarse = np.random.default_rng(1), _whitening.coarse(posterior)
-        return _quadratic.run(on, on, coarse, 80.0, otherwise, rng, QUIET)
+        rng, whole = np.random.default_rng(1), Tuning(surrogate=tuning)
+        return surrogate_sampling.run(posterior, likelihood_on, 80.0, otherwise, rng, QUIET, whole)
 
-    assert drawn() is None  # of few entries other proposals may do
+    assert drawn(failing) is None  # of few entries other proposals may do
     assert not asked
-    monkeypatch.setattr(_quadratic, "_WEIGHABLE", 1)
-    assert drawn().method == "by chains"
+    assert drawn(replace(failing, most_weighable=1)).method == "by chains"
     # They start where the posterior is, far from the prior's centre.
-    prior, _ = _quadratic.marginal_prior(posterior.entries)
+    prior, _ = surrogate.marginal_prior(posterior.entries)
     assert posterior.log_density(asked[0][0]) > posterior.log_density(prior) + 100.0

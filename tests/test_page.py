@@ -16,6 +16,7 @@ import pytest
 import tollest as te
 from tests.test_tables import DOUBT, HOSTILE
 from tollest.engines import ThetaDraws
+from tollest.engines.tuning import MoveTuning, Tuning
 from tollest.noise import StudentT
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.report import checklists, computation, formulae, provenance
@@ -330,6 +331,12 @@ def test_the_code_names_the_engine_where_it_is_not_the_default(villages):
         "te.estimate(claims, model=model, engine=te.engines.NestedLaplace("
         "otherwise=te.engines.NUTS(draws=2000)), rng=1)"
     ) in provenance.code(replace(villages, engine=engine))
+    assert "approximation, default tuning" in provenance.code(replace(villages, engine=engine))
+    tuned = te.engines.NestedLaplace(tuning=Tuning(moves=MoveTuning(n_moves=2)))
+    code = provenance.code(replace(villages, engine=tuned))
+    assert "approximation, its own tuning" in code
+    moves = "te.engines.tuning.MoveTuning(n_moves=2)"
+    assert f"NestedLaplace(tuning=te.engines.tuning.Tuning(moves={moves}))" in code
     trace = te.engines.FromTrace(villages.to_datatree())
     assert "its engine is not kept" in provenance.code(replace(villages, engine=trace))
 

@@ -14,7 +14,7 @@ from tests.textbook import textbook
 from tollest import priors
 from tollest._progress import Reporter
 from tollest.engines import NestedLaplace
-from tollest.engines.pymc import _op, to_pymc
+from tollest.engines.pymc import likelihood_op, to_pymc
 from tollest.engines.traces import FromTrace, PyMC
 from tollest.estimation.results import DoubtfulEstimate, Estimate, estimate
 from tollest.model.posterior import Model
@@ -133,7 +133,7 @@ def test_the_operation_gives_the_posteriors_likelihood_and_its_gradient(few):
     posterior = Model().given(few)
     theta = np.array([-1.0 if e.half else 0.2 for e in posterior.entries])
     variable = pt.dvector()
-    value = _op(posterior)(variable)[0]
+    value = likelihood_op(posterior)(variable)[0]
     function = pytensor.function([variable], [value, pytensor.grad(3.0 * value, variable)])
 
     actual, gradient = function(theta)
@@ -162,7 +162,7 @@ def test_outside_the_domain_the_likelihood_is_zero_and_has_no_slope(few):
     posterior = Model().given(few)
     theta = np.full(posterior.n_theta, 1e7)
     variable = pt.dvector()
-    function = pytensor.function([variable], _op(posterior)(variable), mode=MODE)
+    function = pytensor.function([variable], likelihood_op(posterior)(variable), mode=MODE)
 
     value, gradient = function(theta)
 
@@ -172,7 +172,7 @@ def test_outside_the_domain_the_likelihood_is_zero_and_has_no_slope(few):
 
 def test_second_derivatives_are_refused(few):
     variable = pt.dvector()
-    value = _op(Model().given(few))(variable)[0]
+    value = likelihood_op(Model().given(few))(variable)[0]
 
     with pytest.raises(NotImplementedError, match="no second derivatives"):
         pytensor.grad(pytensor.grad(value, variable).sum(), variable)

@@ -7,6 +7,7 @@ import pytest
 
 import tollest as te
 from tests.conftest import claims_of
+from tollest.engines.tuning import ChainTuning, ModeTuning, StartTuning, Tuning
 from tollest.report import provenance
 from tollest.report.labels import isolated, label, labels, width
 
@@ -141,7 +142,12 @@ def test_the_seed_is_kept_where_it_is_a_number_and_goes_through_a_file(villages,
 
 @pytest.mark.parametrize(
     "engine",
-    [te.engines.NestedLaplace(rounds=3, otherwise=te.engines.NUTS(draws=7)), te.engines.PyMC()],
+    [
+        te.engines.NestedLaplace(rounds=3, otherwise=te.engines.NUTS(draws=7)),
+        te.engines.PyMC(),
+        te.engines.NestedLaplace(tuning=Tuning(start=StartTuning(mode=ModeTuning(bound=9.0)))),
+        te.engines.NUTS(tuning=ChainTuning(share_of_spread=0.25)),
+    ],
 )
 def test_the_engine_goes_through_a_file(villages, tmp_path, engine):
     assert villages.engine == te.engines.NestedLaplace()

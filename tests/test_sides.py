@@ -14,8 +14,9 @@ from tollest._progress import Reporter
 from tollest.calibration import Design, leave_one_source_out
 from tollest.calibration.replicates import replicate
 from tollest.diagnostics import loo_by_source
-from tollest.engines import NUTS, NestedLaplace, _whitening
+from tollest.engines import NUTS, NestedLaplace
 from tollest.engines.pymc import held_name, on_theta_scale, to_pymc
+from tollest.engines.whitening import from_laplace
 from tollest.model.posterior import Model
 from tollest.simulation.worlds import draw_truth, simulate
 
@@ -118,7 +119,7 @@ def test_biases_by_side_are_normal_around_their_source(posterior):
 
 
 def test_gradients_are_those_of_differences(posterior):
-    whitening = _whitening.from_laplace(posterior, share=1.0)
+    whitening = from_laplace(posterior, share=1.0)
     u = whitening.centre + 0.3 * np.random.default_rng(2).standard_normal(posterior.n_theta)
     _, gradient = posterior.log_density_and_gradient_u(whitening.coordinates, u)
     step = 1e-5 * np.eye(len(u))
@@ -134,7 +135,7 @@ def test_gradients_are_those_of_differences(posterior):
 def test_gradients_in_coordinates_are_those_of_differences():
     # Claims enough that effects are centred on what they say, common bias and all.
     posterior = Model().given(simulate(40, 4, sides=2, rng=3).claims)
-    whitening = _whitening.from_laplace(posterior, share=1.0)
+    whitening = from_laplace(posterior, share=1.0)
     coordinates = whitening.coordinates
     assert (coordinates.shift > 0.1).sum() > 4
     u = whitening.centre + 0.5 * np.random.default_rng(2).standard_normal(posterior.n_theta)

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._progress import Reporter
 from tollest._sums import shards
 from tollest._sums.tables import Parameters, Problem
 from tollest.claims.cells import Problem as Fault
 from tollest.claims.table import Claims, ClaimsError
-from tollest.engines import ThetaDraws, _quadratic, _whitening
-from tollest.engines.laplace import ENOUGH, THINNED
+from tollest.engines import ThetaDraws, surrogate_sampling
+from tollest.engines.settling import settled_for_tolls
+from tollest.engines.tuning import DEFAULT
 from tollest.estimation import habits
 from tollest.estimation.results import Estimate
 from tollest.estimation.totals import Totals
@@ -33,8 +35,6 @@ from tollest.support import Support
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
 
 _JOINED = 8  # sums that one task adds up
 _MOST_NAMED = 10
@@ -95,20 +95,17 @@ def estimate(
         frame = shards.frame()
         first = shards.first(model, frame)
 
-        def on(support: Support) -> Likelihood:
+        def likelihood_on(support: Support) -> Likelihood:
             return shards.likelihood(replace(model, support=support), frame, first)
 
-        def thinned(support: Support) -> Likelihood:
-            return _whitening.replace_support(first, support).thinned(THINNED)
-
-        coarse = _whitening.coarse(first)
-        theta = _quadratic.run(on, thinned, coarse, ENOUGH, None, engine_rng, reporter)
+        least_ess = DEFAULT.surrogate.ess_where_dear
+        theta = surrogate_sampling.run(first, likelihood_on, least_ess, None, engine_rng, reporter)
         if theta is None:
             raise ValueError(
                 f"{int(frame.n_claims.sum()):,} claims are too few for this way of drawing theta; "
                 "read all files together, and use tollest.estimate."
             )
-        fine = _whitening.settled_for_tolls(first, np.median(theta.flat, axis=0))
+        fine = settled_for_tolls(first, np.median(theta.flat, axis=0))
     return ShardedEstimate(shards, fine.model, frame, theta, int(draws_rng.integers(2**63)))
 
 
@@ -177,7 +174,7 @@ class ShardedEstimate:
         jobs = [self._of(i) for i in range(len(self.shards.paths))]
         parts: list[Totals] = self.shards.map(_total, jobs)
 
-        def added(name: str) -> NDArray[np.int64]:
+        def added(name: str) -> Integers:
             return np.asarray(np.sum([getattr(part, name) for part in parts], axis=0))
 
         return replace(
@@ -247,18 +244,18 @@ class Shards:
         if np.any(counts > 1):
             twice = names[counts > 1]
             found = self.map(_named, [(path, self.columns, twice) for path in self.paths])
-            places: dict[str, list[str]] = {}
+            files: dict[str, list[str]] = {}
             for path, locations in zip(self.paths, found, strict=True):
                 for location in locations:
-                    places.setdefault(location, []).append(Path(path).name)
-            shared = {name: where for name, where in places.items() if len(where) > 1}
+                    files.setdefault(location, []).append(Path(path).name)
+            shared = {name: held for name, held in files.items() if len(held) > 1}
             if shared:
                 raise ClaimsError([
                     Fault(
-                        f"claims on {name!r} are in {' and '.join(where)}; all claims on a "
+                        f"claims on {name!r} are in {' and '.join(held)}; all claims on a "
                         "location belong in one file."
                     )
-                    for name, where in list(shared.items())[:_MOST_NAMED]
+                    for name, held in list(shared.items())[:_MOST_NAMED]
                 ])  # fmt: skip
         return Frame.joined([s.frame for s in seen])
 
@@ -354,8 +351,8 @@ def _hashed(names: tuple[str, ...]) -> NDArray[np.uint64]:
 
 def _named(path: str, columns: dict[str, str], hashes: NDArray[np.uint64]) -> list[str]:
     locations = Claims.read(path, columns=columns).locations
-    there = np.isin(_hashed(locations), hashes)
-    return [locations[i] for i in np.flatnonzero(there)]
+    is_named = np.isin(_hashed(locations), hashes)
+    return [locations[i] for i in np.flatnonzero(is_named)]
 
 
 def _problems(path: str, columns: dict[str, str], model: Model, frame: Frame) -> list[Problem]:

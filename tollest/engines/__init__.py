@@ -1,6 +1,7 @@
 """Engines: ways to draw theta from a posterior. Each is a frozen dataclass."""
 
-from tollest.engines._base import AbstractEngine, ThetaDraws
+from tollest.engines import tuning
+from tollest.engines.base import AbstractEngine, ThetaDraws
 from tollest.engines.laplace import NestedLaplace
 from tollest.engines.nuts import NUTS
 from tollest.engines.pymc import to_pymc
@@ -14,4 +15,5 @@ __all__ = [
     "PyMC",
     "ThetaDraws",
     "to_pymc",
+    "tuning",
 ]

@@ -2,25 +2,18 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats
 from tollest._progress import Reporter
-from tollest.engines import _variational, _whitening
-from tollest.engines._base import ThetaDraws, has_converged
-from tollest.engines._whitening import Density, Whitening
+from tollest.engines.base import Density, ThetaDraws, has_converged
+from tollest.engines.settling import is_settled, on_settled_support
+from tollest.engines.tuning import LIMITS, ChainTuning
+from tollest.engines.whitening import Whitening, from_draws, from_laplace
 from tollest.model.posterior import Posterior
-
-Floats = NDArray[np.float64]
-
-# How far effects are centred, as shares of the precision seen in a curvature at the mode and
-# in the spread of draws: the smallest ESS over sizes from 3x3 to 200x8 was best there.
-_SHARE_OF_CURVATURE = 0.5
-_SHARE_OF_SPREAD = 0.5
-_MOST_DIVERGENT = 0.005
 
 
 class _Outside(ValueError):
@@ -49,6 +42,8 @@ class NUTS:
         Most runs; each has twice the draws of the one before.
     target_accept : float
         Acceptance rate that step sizes adapt to.
+    tuning : ChainTuning
+        Of the support, the mode and the coordinates; see `tollest.engines.tuning`.
 
     Raises
     ------
@@ -74,6 +69,7 @@ class NUTS:
     tune: int = 300
     runs: int = 3
     target_accept: float = 0.85
+    tuning: ChainTuning = field(default_factory=ChainTuning)
 
     def __post_init__(self) -> None:
         """Refuse what the sampler and its diagnostics cannot do."""
@@ -91,45 +87,61 @@ class NUTS:
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
+        tuning, start = self.tuning, self.tuning.start
 
-        def on(working: Posterior, _: Whitening) -> ThetaDraws:
+        def sample(working: Posterior, _: Whitening) -> ThetaDraws:
             def fits(theta: Floats) -> bool:
-                return _whitening.is_settled(posterior, theta, working.model.support)
+                return is_settled(posterior, theta, working.model.support, start.support)
 
             # The closest normal is as wide as the posterior, so that steps in its units do not
             # fit into the narrow parts, as the mode's do: there were twice the divergences.
-            whitening = _whitening.from_laplace(working, _SHARE_OF_CURVATURE)
+            whitening = from_laplace(working, tuning.share_of_curvature, start)
             return self.run_on(working, whitening, rng, reporter, fits=fits)
 
-        draws = _variational.on_settled_support(posterior, on, rng, reporter)
+        draws = on_settled_support(posterior, sample, rng, reporter, start)
         assert draws is not None  # this engine always gives draws
         return draws
 
     def run_on(
         self, working: Density, whitening: Whitening, rng: np.random.Generator,
-        reporter: Reporter, share: float = _SHARE_OF_SPREAD,
+        reporter: Reporter, share: float | None = None,
         fits: Callable[[Floats], bool] = lambda theta: True, hopeless: float = 1.0,
     ) -> ThetaDraws:  # fmt: skip
         """Draw theta from a density as it is, on one support.
 
-        `share` says how far later runs centre effects on what claims say of them, as seen in the
-        spread of draws. Where the support does not fit the draws there are no more runs: on bins
-        wider than scatters the density has ripples that chains get stuck in. Nor are there where
-        more than the share `hopeless` of transitions diverged.
+        Parameters
+        ----------
+        working : Density
+            What to draw from.
+        whitening : Whitening
+            Coordinates of the first run.
+        rng : numpy.random.Generator
+            Seed.
+        reporter : Reporter
+            Where progress is told.
+        share : float, optional
+            How far later runs centre effects, as a share of the precision that the spread of
+            draws shows; that of `tuning` if left out.
+        fits : callable
+            Whether the support fits the draws. If not there are no more runs: on bins wider than
+            scatters the density has ripples that chains get stuck in.
+        hopeless : float
+            Share of divergent transitions above which there are no more runs either.
         """
+        share = self.tuning.share_of_spread if share is None else share
         total = 0
         for run in range(self.runs):
-            longer = replace(self, draws=self.draws * 2**run)
-            theta, n_divergent, n = longer._sample(
-                working, whitening, rng, reporter, f"Sampling, run {run + 1}"
-            )
+            theta, n_divergent, n = self._sample(
+                working, whitening, self.draws * 2**run, rng, reporter,
+                f"Sampling, run {run + 1}",
+            )  # fmt: skip
             total += n
             rhat, ess = convergence(theta)
             flat = theta.reshape(-1, theta.shape[-1])
             is_enough = has_converged(rhat, ess, working.n_theta)
             if is_enough or n_divergent > hopeless * len(flat) or not fits(flat):
                 break
-            whitening = _whitening.from_draws(working, flat, share)
+            whitening = from_draws(working, flat, share, self.tuning.start.whitening)
         return judged(
             theta, (rhat, ess), n_divergent, total, "NUTS",
             longer=f"Refit with engine=NUTS(draws={4 * theta.shape[1]})",
@@ -137,10 +149,10 @@ class NUTS:
         )  # fmt: skip
 
     def _sample(
-        self, posterior: Density, whitening: Whitening, rng: np.random.Generator,
-        reporter: Reporter, what: str,
+        self, posterior: Density, whitening: Whitening, n_draws: int, rng: np.random.Generator,
+        reporter: Reporter, message: str,
     ) -> tuple[Floats, int, int]:  # fmt: skip
-        """Draws of theta, shape (n_chains, n_draws, n_theta); divergences; evaluations."""
+        """Draw theta, shape (n_chains, n_draws, n_theta); count divergences and evaluations."""
         import nutpie
         from nutpie.compiled_pyfunc import from_pyfunc
 
@@ -167,14 +179,14 @@ class NUTS:
 
         def follow(chains: list[Any]) -> None:
             done = sum(chain.finished_draws for chain in chains)
-            reporter.update(what, done / max(sum(chain.total_draws for chain in chains), 1))
+            reporter.update(message, done / max(sum(chain.total_draws for chain in chains), 1))
 
         model = from_pyfunc(
             n_theta, make_density, make_expand, [np.dtype(np.float64)], [(n_theta,)], ["w"],
             make_initial_point_fn=start,
         )  # fmt: skip
         trace = nutpie.sample(
-            model, draws=self.draws, tune=self.tune, chains=self.chains,
+            model, draws=n_draws, tune=self.tune, chains=self.chains,
             seed=int(rng.integers(2**31)), target_accept=self.target_accept,
             cores=min(self.chains, os.cpu_count() or 1),
             progress_bar=False, progress_callback=follow, progress_rate=500, save_warmup=False,
@@ -183,7 +195,7 @@ class NUTS:
         u = centre + w.reshape(-1, n_theta) @ root.T
         theta = posterior.to_theta(coordinates, u).reshape(w.shape)
         n_divergent = int(trace.sample_stats["diverging"].sum())
-        n_evaluations = int(trace.sample_stats["n_steps"].sum() * (1 + self.tune / self.draws))
+        n_evaluations = int(trace.sample_stats["n_steps"].sum() * (1 + self.tune / n_draws))
         return theta, n_divergent, n_evaluations
 
 
@@ -215,7 +227,7 @@ def judged(
             f"{n_chains} chains of {n_draws} draws: the chains disagree or mix slowly, and "
             f"intervals may be wrong. {longer}, or give the sources narrower priors."
         )
-    if n_divergent > _MOST_DIVERGENT * n_chains * n_draws:
+    if n_divergent > LIMITS.most_divergent * n_chains * n_draws:
         doubts.append(
             f"{n_divergent} of {n_chains * n_draws} transitions diverged: parts of the "
             f"posterior may be missed. {calmer}."

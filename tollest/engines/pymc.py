@@ -25,7 +25,9 @@ from tollest.model.posterior import Entry, Posterior
 if TYPE_CHECKING:
     import pymc
 
-_MANY = 10  # claims, at a scatter near the sources' spread, that tell an effect from its prior
+# Claims from which on an effect is drawn centred: at a scatter near the sources' spread they tell
+# it from its prior.
+_CENTRED_FROM = 10
 
 # Names on natural scales, where they are not those of the entries of theta.
 _LOGS = {
@@ -127,7 +129,7 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
             else _single(model, next(entries))
             for name, entries in groupby(posterior.entries, lambda entry: entry.name)
         ]
-        pm.Potential("claims", _op(posterior)(pt.concatenate(parts))[0])
+        pm.Potential("claims", likelihood_op(posterior)(pt.concatenate(parts))[0])
     return model
 
 
@@ -212,8 +214,8 @@ def _effects(posterior: Posterior, model: "pymc.Model", name: str, entries: list
     else:
         effects = pt.as_tensor_variable(getattr(posterior.layout_of_sources.fixed, name))
     for form, members in _forms(posterior, name, entries).items():
-        at = [labels.index(entry.member or "") for entry in members]
-        effects = effects[at].set(_drawn(model, name, form, members, dim, effects[at]))
+        rows = [labels.index(entry.member or "") for entry in members]
+        effects = effects[rows].set(_drawn(model, name, form, members, dim, effects[rows]))
     effects = pm.Deterministic(name, effects, dims=dim)
     if name in _LOGS:
         pm.Deterministic(_LOGS[name], pt.exp(effects), dims=dim)
@@ -225,15 +227,15 @@ def _effects(posterior: Posterior, model: "pymc.Model", name: str, entries: list
 def _forms(posterior: Posterior, name: str, entries: list[Entry]) -> dict[str, list[Entry]]:
     """Sort effects into the forms that they are drawn in."""
     counts = dict(zip(posterior.theta_names, posterior.n_informing.tolist(), strict=True))
-    own = {
+    with_own_prior = {
         source
         for source, prior in posterior.model.priors.sources.items()
         if getattr(prior, name, None) is not None
     }
     forms: dict[str, list[Entry]] = {}
     for entry in entries:
-        is_many = counts[f"{name}[{entry.member}]"] >= _MANY
-        is_known = name == "effect" or entry.member in own
+        is_many = counts[f"{name}[{entry.member}]"] >= _CENTRED_FROM
+        is_known = name == "effect" or entry.member in with_own_prior
         form = "known" if is_known else "centred" if is_many else "offset"
         forms.setdefault(form, []).append(entry)
     return forms
@@ -312,5 +314,6 @@ def _op_class() -> Any:  # noqa: ANN401 - a class made once PyTensor is imported
     return LogLikelihood
 
 
-def _op(posterior: Posterior) -> Any:  # noqa: ANN401 - a PyTensor operation
+def likelihood_op(posterior: Posterior) -> Any:  # noqa: ANN401 - a PyTensor operation
+    """Log likelihood as an operation of PyTensor."""
     return _op_class()(posterior)

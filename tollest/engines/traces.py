@@ -1,24 +1,23 @@
 """Draws through PyMC: sampled here, or made beforehand from a model that was extended."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats
 from tollest._progress import Reporter
-from tollest.engines import _variational, _whitening
-from tollest.engines._base import ThetaDraws
+from tollest.engines.base import ThetaDraws
 from tollest.engines.nuts import convergence, judged
 from tollest.engines.pymc import EFFECTS, held_name, natural_name, on_theta_scale, to_pymc
+from tollest.engines.settling import on_settled_support, settled
+from tollest.engines.tuning import StartTuning
 from tollest.model.posterior import Entry, Posterior
 
 if TYPE_CHECKING:
     import xarray as xr
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -37,20 +36,24 @@ class PyMC:
         Chains, run side by side.
     target_accept : float
         Acceptance rate that step sizes adapt to.
+    start : StartTuning
+        Of the search for a fine enough support; see `tollest.engines.tuning`.
     """
 
     draws: int = 1000
     tune: int = 1000
     chains: int = 4
     target_accept: float = 0.9
+    start: StartTuning = field(default_factory=StartTuning)
 
     def run(
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
     ) -> ThetaDraws:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
-        draws = _variational.on_settled_support(
-            posterior, lambda working, _: self._run(working, rng, reporter), rng, reporter
-        )
+        draws = on_settled_support(
+            posterior, lambda working, _: self._run(working, rng, reporter), rng, reporter,
+            self.start,
+        )  # fmt: skip
         assert draws is not None  # this engine always gives draws
         return draws
 
@@ -97,7 +100,7 @@ class FromTrace:
         reporter.update("Reading the trace", 0.0)
         draws = _read(posterior, self.trace, "a trace from PyMC", "Sample the model for longer")
         support = posterior.model.support
-        finer = _whitening.settled(posterior, np.median(draws.flat, axis=0), support)
+        finer = settled(posterior, np.median(draws.flat, axis=0), support)
         if finer.model.support == support:
             return draws
         doubt = (

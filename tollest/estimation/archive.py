@@ -14,7 +14,7 @@ from tollest import noise, priors
 from tollest.claims.periods import Span, ToDate
 from tollest.claims.rows import Rows
 from tollest.claims.table import KINDS, Claims
-from tollest.engines import NUTS, AbstractEngine, NestedLaplace, PyMC, ThetaDraws
+from tollest.engines import NUTS, AbstractEngine, NestedLaplace, PyMC, ThetaDraws, tuning
 from tollest.model.posterior import Model, Posterior
 from tollest.support import Support
 
@@ -62,7 +62,7 @@ _CLASSES = {
     for name in names
 }
 _ENGINES = {f"engines.{cls.__name__}": cls for cls in (NestedLaplace, NUTS, PyMC)}
-_CLASSES |= _ENGINES
+_CLASSES |= _ENGINES | {f"engines.tuning.{cls.__name__}": cls for cls in tuning.STAGES}
 _NAMES = {cls: name for name, cls in _CLASSES.items()}
 
 

@@ -18,8 +18,8 @@ from tollest._sums.threads import threaded
 from tollest.claims.hierarchy import upwards
 from tollest.claims.table import UNBOUNDED, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
-from tollest.engines._whitening import settled_for_tolls
-from tollest.engines.laplace import round_size
+from tollest.engines.importance import round_size
+from tollest.engines.settling import settled_for_tolls
 from tollest.estimation import archive, averages, habits
 from tollest.estimation.masses import (
     Masses,

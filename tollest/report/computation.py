@@ -1,7 +1,8 @@
 """How an estimate was computed, and what its diagnostics mean, in plain words."""
 
 from tollest.engines import ThetaDraws
-from tollest.engines._base import LEAST_ESS, MOST_K, most_rhat
+from tollest.engines.base import most_rhat
+from tollest.engines.tuning import LIMITS
 
 
 def measures(theta: ThetaDraws) -> list[tuple[str, str, str, str]]:
@@ -18,7 +19,7 @@ def measures(theta: ThetaDraws) -> list[tuple[str, str, str, str]]:
         (
             "Effective sample size (ESS)",
             f"{theta.ess:,.0f}",
-            f"{LEAST_ESS:,.0f} or more",
+            f"{LIMITS.least_ess:,.0f} or more",
             "Independent draws that would tell as much: the more, the less chance moves the ends "
             "of intervals.",
         ),
@@ -28,7 +29,7 @@ def measures(theta: ThetaDraws) -> list[tuple[str, str, str, str]]:
             (
                 "Pareto k",
                 f"{theta.pareto_k:.2f}",
-                f"{MOST_K:g} or less",
+                f"{LIMITS.most_k:g} or less",
                 "How heavy the tail of the importance weights is. Above the limit a few draws "
                 "carry most of the weight, and intervals may be too narrow.",
             )

@@ -11,7 +11,7 @@ import numpy as np
 
 from tollest.claims.periods import ToDate
 from tollest.claims.table import UNBOUNDED, Claims
-from tollest.engines import NestedLaplace
+from tollest.engines import NestedLaplace, tuning
 from tollest.estimation import archive
 from tollest.estimation.results import Estimate
 from tollest.model.posterior import Model
@@ -140,7 +140,8 @@ def _fit(estimate: Estimate) -> list[str]:
     if not archive.is_plain(estimate.engine):
         out = [f"# Computed by {estimate.theta.method}; its engine is not kept: give the same."]
     else:
-        out = [f"# Computed by {estimate.theta.method}."]
+        kind = "its own" if _is_tuned(estimate.engine) else "default"
+        out = [f"# Computed by {estimate.theta.method}, {kind} tuning."]
         if estimate.engine != NestedLaplace():
             given += f", engine={_spelled(estimate.engine)}"
     if estimate.seed is None:
@@ -151,6 +152,15 @@ def _fit(estimate: Estimate) -> list[str]:
     else:
         given += f", rng={estimate.seed}"
     return [*out, f"estimate = te.estimate({given})"]
+
+
+def _is_tuned(engine: object) -> bool:
+    """Whether an engine, or one that it goes on to, has a tuning that is not the default."""
+    if isinstance(engine, tuning.STAGES):
+        return engine != type(engine)()
+    if not dataclasses.is_dataclass(engine):
+        return False
+    return any(_is_tuned(getattr(engine, item.name)) for item in dataclasses.fields(engine))
 
 
 def model_code(model: Model) -> str:
@@ -170,6 +180,8 @@ def _spelled(value: object) -> str:
     kind = type(value)
     modules = {"noise": "te.noise.", "priors": "te.priors.", "engines": "te.engines."}
     home = modules.get(kind.__module__.split(".")[1], "te.")
+    if isinstance(value, tuning.STAGES):
+        home = "te.engines.tuning."
     told = []
     for item in dataclasses.fields(value):
         given = getattr(value, item.name)

@@ -12,7 +12,7 @@ from tollest.diagnostics.audits.evidence import Evidence
 from tollest.diagnostics.audits.result import ENDS, Audit
 from tollest.diagnostics.audits.weighed import Weighed
 from tollest.engines import AbstractEngine, FromTrace, ThetaDraws
-from tollest.engines._base import MOST_K
+from tollest.engines.tuning import LIMITS
 from tollest.estimation.masses import check_interval
 from tollest.estimation.results import Estimate
 
@@ -157,7 +157,7 @@ def _audited(
     evidence = Evidence(posterior, position)
     weighed = Weighed(evidence, used, min(1.0, theta.ess / len(used)))
     # Of ten draws or fewer no k is good.
-    good_k = float(min(1.0 - 1.0 / np.log10(max(len(used), 10)), MOST_K))
+    good_k = float(min(1.0 - 1.0 / np.log10(max(len(used), 10)), LIMITS.most_k))
     left = _by_weights(weighed, ci_prob, good_k)
     if refits is not None:
         left = [

@@ -13,7 +13,7 @@ from tollest._sums.threads import threaded
 from tollest.claims.rows import VERIFIED
 from tollest.claims.table import UNBOUNDED
 from tollest.diagnostics.audits.evidence import Evidence
-from tollest.engines import _weights
+from tollest.engines import psis
 from tollest.estimation.masses import TollMasses
 from tollest.model.circulation import Figure, Speakers, log_mass_up_to
 
@@ -211,4 +211,4 @@ def _smoothed(log_ratio: Floats, reff: float) -> tuple[Floats, float]:
     largest = np.sort(log_ratio)[-_TAIL:]
     if len(log_ratio) < _FEWEST or np.ptp(largest) == 0.0:
         return log_ratio - logsumexp(log_ratio), np.inf
-    return _weights.smoothed(log_ratio, reff)
+    return psis.smoothed(log_ratio, reff)

@@ -1,10 +1,9 @@
-"""Importance weights: Pareto smoothing, what they are worth, and drawing by them."""
+"""Importance weights: Pareto smoothing (PSIS), effective sample size, and resampling."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-Floats = NDArray[np.float64]
+from tollest._arrays import Floats, Integers
 
 
 def smoothed(log_ratios: Floats, reff: float = 1.0) -> tuple[Floats, float]:
@@ -15,7 +14,7 @@ def smoothed(log_ratios: Floats, reff: float = 1.0) -> tuple[Floats, float]:
     log_ratios : ndarray of float, shape (n_draws,)
         Log target minus log proposal.
     reff : float
-        What the draws are worth, as a share of independent ones.
+        Effective draws as a share of their number, before weighting.
     """
     from arviz_stats.base.array import array_stats
 
@@ -30,7 +29,7 @@ def effective(log_weights: Floats) -> float:
     return 1.0 / float(np.exp(logsumexp(2.0 * log_weights)))
 
 
-def systematic(weights: Floats, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def systematic(weights: Floats, n: int, rng: np.random.Generator) -> Integers:
     """Positions of `n` draws resampled by weight, in random order."""
     edges = np.cumsum(weights)
     points = (rng.random() + np.arange(n)) / n * edges[-1]

@@ -1,32 +1,25 @@
-"""What every engine takes and gives: draws of theta, and how far to trust them."""
+"""What every engine takes and gives: a density, and draws of theta with their quality."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._progress import Reporter
-from tollest.model.posterior import Posterior
-
-# Vehtari et al. (2021), https://doi.org/10.1214/20-BA1221, for R-hat; the least ESS at which
-# the ends of a 90 % interval are known to a few per cent of its width.
-_MOST_RHAT = 1.01
-# R-hat is asked for of each entry of theta: the largest of hundreds is above 1.01 by chance, at
-# effective draws by the thousand.
-_MOST_RHAT_OF_MANY, _MANY = 1.02, 60
-MOST_K = 0.7  # Vehtari et al. (2024), as importance sampling cites them
-LEAST_ESS = 400.0
+from tollest.engines.tuning import LIMITS
+from tollest.model.posterior import Entry, Posterior
+from tollest.model.transforms import Coordinates, Layout
 
 
 def most_rhat(n_entries: int) -> float:
     """Largest R-hat that so many entries of theta may have."""
-    return _MOST_RHAT if n_entries <= _MANY else _MOST_RHAT_OF_MANY
+    return LIMITS.most_rhat if n_entries <= LIMITS.many_entries else LIMITS.most_rhat_of_many
 
 
 def has_converged(rhat: float, ess: float, n_entries: int) -> bool:
     """Whether chains agree: by the largest R-hat and the smallest ESS of so many entries."""
-    return rhat <= most_rhat(n_entries) and ess >= LEAST_ESS  # neither may be nan
+    return rhat <= most_rhat(n_entries) and ess >= LIMITS.least_ess  # neither may be nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +46,7 @@ class ThetaDraws:
         Why the draws should not be trusted, if so; each says what to try next.
     """
 
-    theta: NDArray[np.float64]
+    theta: Floats
     method: str
     ess: float
     pareto_k: float | None = None
@@ -76,9 +69,43 @@ class ThetaDraws:
         return f"{self.method} ({quality})"
 
     @property
-    def flat(self) -> NDArray[np.float64]:
+    def flat(self) -> Floats:
         """All draws, shape (n_chains * n_draws, n_theta)."""
         return self.theta.reshape(-1, self.theta.shape[-1])
+
+
+class Density(Protocol):
+    """Density over theta that engines search and sample: a posterior, or a surrogate of one."""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Entries of theta."""
+
+    @property
+    def layout(self) -> Layout:
+        """Theta as the compiled functions know it."""
+
+    @property
+    def n_theta(self) -> int:
+        """Number of continuous unknowns."""
+
+    @property
+    def n_informing(self) -> Integers:
+        """Claims or locations that inform each entry of theta, shape (n_theta,)."""
+
+    def log_likelihood_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
+        """Log likelihood at `theta` and its gradient, shape (n_theta,)."""
+
+    def log_density_and_gradient_u(
+        self, coordinates: Coordinates, u: Floats
+    ) -> tuple[float, Floats]:
+        """Log density in the coordinates `u` and its gradient, shape (n_theta,)."""
+
+    def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
+        """Theta at each row of `u`, shape (n_draws, n_theta)."""
+
+    def to_u(self, coordinates: Coordinates, theta: Floats) -> Floats:
+        """Coordinates of each row of `theta`, shape (n_draws, n_theta)."""
 
 
 class AbstractEngine(Protocol):
