@@ -58,7 +58,7 @@ __all__ = [
 # Compilers and solvers take seconds to import; a name brings in its module when first used.
 _HOMES = {
     "Claims": "claims.table",
-    "ClaimsError": "claims.table",
+    "ClaimsError": "claims.problems",
     "DoubtfulEstimate": "estimation.results",
     "Estimate": "estimation.results",
     "Model": "model.posterior",

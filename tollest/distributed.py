@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tollest._progress import Reporter
 from tollest._sums import shards
 from tollest._sums.tables import Parameters, Problem
-from tollest.claims.cells import Problem as Fault
+from tollest.claims.problems import Problem as Fault
 from tollest.claims.table import Claims, ClaimsError
 from tollest.engines import ThetaDraws, _quadratic, _whitening
 from tollest.engines.laplace import ENOUGH, THINNED

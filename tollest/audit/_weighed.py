@@ -11,7 +11,7 @@ from tollest._sums import marginal
 from tollest._sums.tables import Parameters
 from tollest._sums.threads import threaded
 from tollest.audit._evidence import Evidence
-from tollest.claims.rows import VERIFIED
+from tollest.claims.intervals import VERIFIED
 from tollest.claims.table import UNBOUNDED
 from tollest.engines import _weights
 from tollest.estimation.masses import TollMasses
@@ -156,7 +156,7 @@ class Weighed:
         if j < evidence.noisy.size:
             below, up_to = self._predicted(j)
         else:
-            rows, row = evidence.claims._rows, evidence.rows[j]
+            rows, row = evidence.claims.record.rows, evidence.rows[j]
             toll = self.masses.rows(np.array([1 + j]))
             number = int(rows.lower[row])
             below = 1.0 - float(toll.at_least(number)[0])

@@ -1,6 +1,7 @@
 """The evidence: who claimed what, where, and which claims are set aside and why."""
 
 from tollest.claims.periods import ToDate
-from tollest.claims.table import KINDS, UNBOUNDED, Claims, ClaimsError
+from tollest.claims.problems import ClaimsError
+from tollest.claims.table import KINDS, UNBOUNDED, Claims
 
 __all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError", "ToDate"]
