@@ -28,7 +28,7 @@ def simulated(folder, n_claims, n_files, seed):
             rng=np.random.default_rng((seed, i)),
         )  # fmt: skip
         claims = simulation.claims
-        location = np.repeat(np.arange(n_locations), np.diff(claims.offsets))
+        location = claims.location_index
         names = np.array([f"{i}-{name}" for name in claims.locations], dtype=object)
         pd.DataFrame(
             {

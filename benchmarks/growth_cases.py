@@ -28,7 +28,7 @@ def simulated(path, n_locations, n_sources, claims_per_location, different, seed
     claims = simulate(
         n_locations, n_sources, claims_per_location=claims_per_location, truth=truth, rng=rng
     ).claims
-    location = np.repeat(np.arange(n_locations), np.diff(claims.offsets))
+    location = claims.location_index
     count = claims.lower.copy()
     if different:
         # Sources that repeat a figure at one location still do.

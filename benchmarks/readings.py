@@ -37,7 +37,7 @@ class Readings:
         """Read claims: open ends are closed at the bound that was stated."""
         upper = np.where(claims.upper == UNBOUNDED, claims.lower, claims.upper)
         lower = np.where(claims.kind == KINDS.index("at_most"), upper, claims.lower)
-        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+        location = claims.location_index
         ends = np.log1p(lower), np.log1p(upper)
         return cls(location, claims.source_index, *ends, claims.n_locations, claims.n_sources)
 

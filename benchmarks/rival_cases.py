@@ -130,7 +130,7 @@ def summed_out(n_locations, n_sources, draws, tune, chains, dense, width, seed):
 
 def first_model(claims):
     """Write down what comes to mind first: a log toll a location, a normal error a source."""
-    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+    location = claims.location_index
     with pm.Model(coords={"source": claims.sources, "location": claims.locations}) as model:
         mu = pm.Normal("mu", 2.0, 2.0)
         tau = pm.HalfNormal("tau", 1.0)

@@ -297,6 +297,30 @@ def test_claims_lie_flat_by_location_then_source():
     assert repr(claims) == "Claims: 4 claims by 3 sources on 3 locations, 1 of them silent"
 
 
+def test_every_claim_knows_its_location():
+    rows = table(("B", "y", 1), ("A", "x", 2), ("B", "x", 3))
+
+    claims = Claims.from_table(rows, locations=["C"])
+
+    assert claims.location_index.tolist() == [0, 0, 1]
+
+
+def test_the_record_keeps_every_row_with_its_standing():
+    rows = table(("A", "p", 5, None, "2025-01-01"), ("A", "q", 5, "p", "2025-01-02"),
+                 ("B", "p", 3, None, "2025-01-03"), ("B", "p", 4, None, "2025-01-04"),
+                 columns="location source count origin date")  # fmt: skip
+
+    record = Claims.from_table(rows).as_of("2025-01-03").record
+
+    assert record.status(np.arange(4)) == ["used", "repeats another", "used", "dated later"]
+    assert record.in_evidence.tolist() == [True, False, True, False]
+    assert record.reasons(np.arange(4)) == [
+        "", "repeats p", "", "dated 2025-01-04, after 2025-01-03",
+    ]  # fmt: skip
+    later = Claims.from_table(rows).without(rows=[0, 1]).record
+    assert later.location.tolist() == [-1, -1, 0, 0]
+
+
 def test_silence_differs_from_a_claim_of_zero():
     silent = Claims.from_table(table(("A", "p", 5)), locations=["B"])
     zero = Claims.from_table(table(("A", "p", 5), ("B", "p", 0)))
@@ -624,6 +648,15 @@ def test_columns_with_nearly_our_names_are_not_ignored():
     )
     beside = table(("A", "p", 5, "a list"), columns="location source count sources")
     assert Claims.from_table(beside).sources == ("p",)
+
+
+def test_a_short_name_with_a_letter_more_is_another_column():
+    rows = table(("A", "p", "six", "Kent"), columns="location source wording county")
+
+    assert Claims.from_table(rows).lower.tolist() == [6]
+    assert "the column 'loction' would be ignored, for it is not called 'location'" in refusal(
+        rows.rename(columns={"location": "loction"})
+    )
 
 
 def test_an_empty_table_is_refused():

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tollest as te
+from tollest.claims import frames
 from tollest.plots import canvas, claim_marks, phrases
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -295,7 +296,7 @@ def test_what_was_left_out_is_no_repeat_whatever_its_reason_says(claims):
     kept = claims.without(rows={row: "repeats press, as we think"})
 
     assert row in kept.excluded["row"].tolist()
-    assert row not in kept._stood_once()["row"].tolist()
+    assert row not in frames.superseded_or_repeats(kept.record)["row"].tolist()
     assert row not in claim_marks.of(kept, ["Arden"])["row"].tolist()
 
 

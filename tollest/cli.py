@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 
 
-class Layout(StrEnum):
+class FileLayout(StrEnum):
     """Layouts of files that claims are read from."""
 
     CLAIMS = "claims"
@@ -40,15 +40,15 @@ class Layout(StrEnum):
     def read(self, path: Path, encoding: str, complete: list[str]) -> Claims:
         """Read a file of this layout, whole or not at all."""
         match self:
-            case Layout.CLAIMS:
+            case FileLayout.CLAIMS:
                 return Claims.read(path, encoding=encoding, complete=complete)
-            case Layout.UCDP_GED:
+            case FileLayout.UCDP_GED:
                 return readers.ucdp_ged(path, encoding=encoding)
-            case Layout.ACLED:
+            case FileLayout.ACLED:
                 return readers.acled(path, encoding=encoding)
-            case Layout.IRAQ_BODY_COUNT:
+            case FileLayout.IRAQ_BODY_COUNT:
                 return readers.iraq_body_count(path, encoding=encoding)
-            case Layout.AIRWARS:
+            case FileLayout.AIRWARS:
                 return readers.airwars(path, encoding=encoding)
 
 
@@ -75,7 +75,7 @@ File = Annotated[
 AsOf = Annotated[
     str | None, typer.Option(metavar="DAY", help="Only what was claimed by then: 2025-03-12.")
 ]
-Kind = Annotated[Layout, typer.Option(help="How the file is laid out.")]
+Kind = Annotated[FileLayout, typer.Option(help="How the file is laid out.")]
 Encoding = Annotated[str, typer.Option(help="That of a CSV file, such as cp1252.")]
 Complete = Annotated[
     list[str] | None,
@@ -84,10 +84,10 @@ Complete = Annotated[
 
 
 def _claims(
-    path: Path, layout: Layout, encoding: str, as_of: str | None, complete: list[str] | None
+    path: Path, layout: FileLayout, encoding: str, as_of: str | None, complete: list[str] | None
 ) -> Claims:
     """Read the claims, or say what is wrong with them and leave."""
-    if complete and layout is not Layout.CLAIMS:
+    if complete and layout is not FileLayout.CLAIMS:
         raise typer.BadParameter(
             f"--complete is for files of claims; {layout.value} has no wholes."
         )
@@ -107,7 +107,7 @@ def _leave(error: Exception) -> typer.Exit:
 def check(
     path: File,
     as_of: AsOf = None,
-    layout: Kind = Layout.CLAIMS,
+    layout: Kind = FileLayout.CLAIMS,
     encoding: Encoding = "utf-8",
     complete: Complete = None,
 ) -> None:
@@ -127,7 +127,7 @@ def check(
 def estimate_command(
     path: File,
     as_of: AsOf = None,
-    layout: Kind = Layout.CLAIMS,
+    layout: Kind = FileLayout.CLAIMS,
     encoding: Encoding = "utf-8",
     complete: Complete = None,
     out: Annotated[

@@ -20,7 +20,7 @@ from tollest._arrays import Floats, Integers
 from tollest._progress import Reporter
 from tollest._sums import shards
 from tollest._sums.tables import Parameters, Problem
-from tollest.claims.cells import Problem as Fault
+from tollest.claims.problems import Problem as Fault
 from tollest.claims.table import Claims, ClaimsError
 from tollest.engines import ThetaDraws, surrogate_sampling
 from tollest.engines.settling import settled_for_tolls

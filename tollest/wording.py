@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 UNBOUNDED = 2**63 - 1
@@ -94,6 +95,7 @@ _TENS = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
     "eighty": 80, "ninety": 90,
 }  # fmt: skip
+_BELOW_HUNDRED = _SMALL | _TENS
 _UNITS = {
     "dozen": 12, "hundred": 100, "thousand": 1_000, "k": 1_000, "million": 1_000_000,
     "billion": 1_000_000_000,
@@ -121,7 +123,7 @@ def _tokens(text: str) -> list[str]:
 
 def _phrase(tokens: list[str]) -> str:
     """Join words for look-up in a table."""
-    start = next((at for at, token in enumerate(tokens) if token not in _ARTICLES), len(tokens))
+    start = next((i for i, token in enumerate(tokens) if token not in _ARTICLES), len(tokens))
     return " ".join(tokens[start:])
 
 
@@ -144,7 +146,7 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Words:
-    """How many the words mean that are no numbers: a convention, not a truth.
+    """How many the words mean that are not numbers: a convention, not a truth.
 
     Parameters
     ----------
@@ -217,7 +219,7 @@ def parse(text: str, words: Words = WORDS) -> Reading:
         Such as ``"at least 10"``, ``"more than a hundred people"``, ``"5-21"``,
         ``"about 1,400"``, ``"dozens"``, ``"twenty-one killed"``, ``"no one"``.
     words : Words, optional
-        What the words mean that are no numbers.
+        What the words mean that are not numbers.
 
     Returns
     -------
@@ -371,9 +373,9 @@ def _range(tokens: list[str]) -> Reading | None:
     elif tokens[:1] == ["from"]:
         tokens = tokens[1:]
     readings = []
-    for at, token in enumerate(tokens):
+    for i, token in enumerate(tokens):
         if token in links:
-            low, high = _number(tokens[:at]), _number(tokens[at + 1 :])
+            low, high = _number(tokens[:i]), _number(tokens[i + 1 :])
             # "2 to 3 million" means 2 million; it is not for us to say so.
             vague = low and high and not low.factor and high.factor and low.value < high.factor
             if low and high and not vague and low.value <= high.value:
@@ -384,88 +386,98 @@ def _range(tokens: list[str]) -> Reading | None:
     return Reading("count" if lower == upper else "range", lower, upper)
 
 
+class _Said(NamedTuple):
+    """Value, factor of the last unit, and whether a number was said in whole units."""
+
+    value: Decimal
+    factor: Decimal | None
+    rounded: bool
+
+
 def _number(tokens: list[str]) -> _Number | None:
     """Read a number in figures, in words, or in figures and units."""
     if not tokens:
         return None
-    factor: Decimal | None = None
-    if tokens[0][0].isdecimal():
-        digits = tokens[0].replace(",", "").replace(" ", "")
-        if len(digits) > _MOST_DIGITS:
-            return None
-        # 1.400 may be one and a half or fourteen hundred: a point needs a unit after it.
-        if "." in digits and len(tokens) == 1:
-            return None
-        value = factor = Decimal(digits)
-        # "5 thousand", "2 hundred thousand", but no "2 thousand hundred".
-        if len(tokens) > 3 or (len(tokens) == 3 and tokens[1] != "hundred"):
-            return None
-        for token in tokens[1:]:
-            if token not in _UNITS or (len(tokens) == 3 and token == "dozen"):
-                return None
-            value *= _UNITS[token]
-        rounded = len(tokens) > 1
-        factor = factor if rounded else None
-    else:
-        said = _in_words(tokens)
-        if said is None:
-            return None
-        value, factor, rounded = said
-    if value != int(value) or not value < LARGEST:
+    said = _in_figures(tokens) if tokens[0][0].isdecimal() else _in_words(tokens)
+    if said is None or said.value != int(said.value) or not said.value < LARGEST:
         return None
-    unit = 12 if "dozen" in tokens else _last_unit(int(value))
+    value = int(said.value)
+    unit = 12 if "dozen" in tokens else _last_unit(value)
     if "half" in tokens:
         unit //= 2
-    return _Number(int(value), unit, rounded, factor)
+    return _Number(value, unit, said.rounded, said.factor)
 
 
-def _in_words(tokens: list[str]) -> tuple[Decimal, Decimal | None, bool] | None:
+def _in_figures(tokens: list[str]) -> _Said | None:
+    """Read "1,383", "1.4 thousand", "2 hundred thousand"."""
+    digits, units = tokens[0].replace(",", "").replace(" ", ""), tokens[1:]
+    # 1.400 may be one and a half or fourteen hundred: a point needs a unit after it.
+    if len(digits) > _MOST_DIGITS or ("." in digits and not units):
+        return None
+    # "5 thousand", "2 hundred thousand", but no "2 thousand hundred".
+    if len(units) > 2 or (len(units) == 2 and (units[0] != "hundred" or units[1] == "dozen")):
+        return None
+    if not all(unit in _UNITS for unit in units):
+        return None
+    value = Decimal(digits)
+    for unit in units:
+        value *= _UNITS[unit]
+    return _Said(value, Decimal(digits) if units else None, bool(units))
+
+
+def _in_words(tokens: list[str]) -> _Said | None:
     """Read "twenty-one", "one hundred and five", "two thousand", "a dozen"."""
     if tokens[0] == "half" and tokens[1:] in (["dozen"], ["a", "dozen"]):
-        return Decimal(6), None, True
-    rounded = tokens[0] in ("a", "an") or tokens[-1] == "dozen"
-    if tokens[0] in ("a", "an"):
-        if len(tokens) == 1 or tokens[1] not in _UNITS:
-            return None
-        tokens = ["one", *tokens[1:]]
-    elif tokens[0] in _UNITS:
-        tokens = ["one", *tokens]
+        return _Said(Decimal(6), None, True)
+    has_article = tokens[0] in ("a", "an")
+    if has_article and (len(tokens) == 1 or tokens[1] not in _UNITS):
+        return None
+    words = tokens[1:] if has_article else tokens
+    if words[0] in _UNITS:
+        words = ["one", *words]
+    added = _added_up(words)
+    if added is None:
+        return None
+    rounded = (has_article and len(words) == 2) or words[-1] == "dozen"
+    return _Said(*added, rounded)
+
+
+def _added_up(words: list[str]) -> tuple[Decimal, Decimal | None] | None:
+    """Add up a number in words; give its value and the factor of its last unit."""
     total, part, ceiling = 0, 0, LARGEST
     factor: Decimal | None = None
-    before = ""
-    for at, token in enumerate(tokens):
-        if token in _SMALL:
-            # After a unit, or after tens, where only one to nine can follow.
-            tens = before in _TENS or (before == "-" and tokens[at - 2] in _TENS)
-            if before in _SMALL or (tens and not 1 <= _SMALL[token] <= 9):
-                return None
-            if before == "-" and not tens:
-                return None
-            part += _SMALL[token]
-        elif token in _TENS:
-            if before in _SMALL or before in _TENS or before == "-":
-                return None
-            part += _TENS[token]
-        elif token == "hundred" or token == "dozen":
-            if not 0 < part < 100 or (token == "dozen" and at != len(tokens) - 1):
-                return None
-            factor = Decimal(part)
-            part *= _UNITS[token]
-        elif token in _UNITS:
-            if not part or _UNITS[token] >= ceiling or before in ("and", "-"):
-                return None
-            ceiling = _UNITS[token]
-            factor = Decimal(part)
-            total, part = total + part * ceiling, 0
-        elif token == "and":
-            if before not in _UNITS:
-                return None
-        elif token != "-" or before not in _TENS:
+    for before, word in pairwise(["", *words]):
+        if not _can_follow(word, before):
             return None
-        before = token
-    if before in ("and", "-"):
+        if word in _BELOW_HUNDRED:
+            part += _BELOW_HUNDRED[word]
+        elif word in ("hundred", "dozen"):
+            if not 0 < part < 100:
+                return None
+            factor = Decimal(part)
+            part *= _UNITS[word]
+        elif word in _UNITS:
+            if not part or _UNITS[word] >= ceiling:
+                return None
+            factor, ceiling = Decimal(part), _UNITS[word]
+            total, part = total + part * ceiling, 0
+    if words[-1] in ("and", "-") or "dozen" in words[:-1]:
         return None
-    return Decimal(total + part), factor, (rounded and len(tokens) == 2) or tokens[-1] == "dozen"
+    return Decimal(total + part), factor
+
+
+def _can_follow(word: str, before: str) -> bool:
+    """Tell whether a word can come after another one in a number."""
+    after_tens = before in _TENS or before == "-"
+    if word in _SMALL:
+        return before not in _SMALL and (not after_tens or 1 <= _SMALL[word] <= 9)
+    if word in _TENS:
+        return before not in _SMALL and not after_tens
+    if word == "and":
+        return before in _UNITS
+    if word == "-":
+        return before in _TENS
+    return word in _UNITS and (word in ("hundred", "dozen") or before not in ("and", "-"))
 
 
 def _last_unit(value: int) -> int:

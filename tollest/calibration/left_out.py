@@ -214,7 +214,7 @@ def _predicted(
     override = others.pop(source, Source())
     stranger = replace(model, priors=replace(model.priors, sources=others))
     theirs = np.flatnonzero(claims.source_index == claims.sources.index(source))
-    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+    location = claims.location_index
     frame = claims.to_frame()
     parts = []
     for fold in np.array_split(rng.permutation(theirs), min(folds, len(theirs))):
@@ -247,7 +247,7 @@ def _rows(
         for i, name in enumerate(result.claims.locations)
         if result.claims.claims_per_location[i] > 0
     }
-    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+    location = claims.location_index
     rows = []
     for c in fold[claims.kind[fold] == KINDS.index("count")].tolist():
         name = claims.locations[location[c]]

@@ -2,6 +2,7 @@
 
 from tollest.claims import periods
 from tollest.claims.periods import ToDate
-from tollest.claims.table import KINDS, UNBOUNDED, Claims, ClaimsError
+from tollest.claims.problems import ClaimsError
+from tollest.claims.table import KINDS, UNBOUNDED, Claims
 
 __all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError", "ToDate", "periods"]

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tollest._arrays import Integers
 from tollest.claims.table import KINDS, Claims
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +31,9 @@ class Counts:
     @classmethod
     def of(cls, claims: Claims) -> "Counts":
         """Take the claims of kind ``"count"`` out of all claims in evidence."""
-        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
         keep = claims.kind == KINDS.index("count")
         return cls(
-            location[keep], claims.source_index[keep], claims.voice_index[keep],
+            claims.location_index[keep], claims.source_index[keep], claims.voice_index[keep],
             claims.lower[keep], claims.n_locations,
         )  # fmt: skip
 

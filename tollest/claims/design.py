@@ -1,18 +1,51 @@
 """Reading what tolls may depend on: a formula, and a table with a row for each location."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tollest.claims.cells import ClaimsError, Problem, listed, shown, text_of
+from tollest._arrays import Flags, Floats
+from tollest.claims.cells import text_of
+from tollest.claims.problems import ClaimsError, Problem, listed, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
 _MOST_NAMED = 10
+
+
+@dataclass(frozen=True, eq=False)
+class DesignMatrix:
+    """Covariates of all locations, and the exposure that tolls are proportional to.
+
+    Attributes
+    ----------
+    formula, exposure : str
+        The formula of the covariates, and the column of exposures; blank where there are none.
+    covariate_names : tuple of str, length n_covariates
+        Terms of the formula.
+    covariates : ndarray of float, shape (n_locations, n_covariates)
+        With mean 0 and standard deviation 1.
+    covariate_units : ndarray of float, shape (2, n_covariates)
+        Mean and standard deviation of each before that.
+    log_exposure : ndarray of float, shape (n_locations,)
+        Added to the centre of tolls, with mean 0; zeros where there is no exposure.
+    """
+
+    formula: str
+    exposure: str
+    covariate_names: tuple[str, ...]
+    covariates: Floats
+    covariate_units: Floats
+    log_exposure: Floats
+
+    @classmethod
+    def none(cls, n_locations: int) -> "DesignMatrix":
+        """Give a design without covariates."""
+        nothing = np.zeros((n_locations, 0))
+        return cls("", "", (), nothing, np.zeros((2, 0)), np.zeros(n_locations))
 
 
 def read(
@@ -21,7 +54,7 @@ def read(
     locations: Sequence[str],
     columns: Mapping[str, str],
     exposure: str | None,
-) -> tuple[tuple[str, ...], Floats, Floats, Floats]:
+) -> DesignMatrix:
     """Build the covariates of all locations.
 
     Parameters
@@ -39,14 +72,7 @@ def read(
 
     Returns
     -------
-    names : tuple of str, length n_covariates
-        Terms of the formula.
-    values : ndarray of float, shape (n_locations, n_covariates)
-        With mean 0 and standard deviation 1.
-    units : ndarray of float, shape (2, n_covariates)
-        Mean and standard deviation of each before that.
-    log_exposure : ndarray of float, shape (n_locations,)
-        With mean 0; zeros where there is no exposure.
+    DesignMatrix
 
     Raises
     ------
@@ -56,7 +82,7 @@ def read(
     ImportError
         formulaic is not installed.
     TypeError
-        `formula` is no text, or `table` no dataframe in memory.
+        `formula` is not text, or `table` not a dataframe in memory.
     ValueError
         The formula cannot be read, or names what the table has not.
     """
@@ -86,7 +112,14 @@ def read(
         raise ClaimsError(flat)
     log_exposure = np.log(at_risk)
     log_exposure -= log_exposure.mean()
-    return tuple(names), (values - centre) / scale, np.stack([centre, scale]), log_exposure
+    return DesignMatrix(
+        formula=formula,
+        exposure=exposure or "",
+        covariate_names=tuple(names),
+        covariates=(values - centre) / scale,
+        covariate_units=np.stack([centre, scale]),
+        log_exposure=log_exposure,
+    )
 
 
 def _aligned(table: Any, locations: Sequence[str], column: str) -> "pd.DataFrame":  # noqa: ANN401
@@ -104,14 +137,14 @@ def _aligned(table: Any, locations: Sequence[str], column: str) -> "pd.DataFrame
             "locations: columns={'location': ...}."
         )
     named = [text_of(name) for name in frame[column].to_list()]
-    at: dict[str, int] = {}
+    row: dict[str, int] = {}
     twice = []
     for i, name in enumerate(named):
-        if name in at:
+        if name in row:
             twice.append(name)
-        at.setdefault(name, i)
+        row.setdefault(name, i)
     wanted = set(locations)
-    missing = [name for name in locations if name not in at]
+    missing = [name for name in locations if name not in row]
     twice = [name for name in dict.fromkeys(twice) if name in wanted]
     problems = []
     if missing:
@@ -123,17 +156,17 @@ def _aligned(table: Any, locations: Sequence[str], column: str) -> "pd.DataFrame
         problems.append(Problem(message))
     if problems:
         raise ClaimsError(problems)
-    aligned: pd.DataFrame = frame[[at[name] for name in locations]].to_pandas()
+    aligned: pd.DataFrame = frame[[row[name] for name in locations]].to_pandas()
     return aligned
 
 
 def _gaps(
-    names: list[str], missing: NDArray[np.bool_], locations: Sequence[str], what: str
+    names: list[str], missing: Flags, locations: Sequence[str], lacking: str
 ) -> list[Problem]:
     """Name the locations that lack something, by column of `missing`."""
     return [
         Problem(
-            f"{shown(name)} has no {what} at "
+            f"{shown(name)} has no {lacking} at "
             f"{listed([locations[i] for i in np.flatnonzero(gaps).tolist()], _MOST_NAMED)}; give "
             "every location one, or leave the term out."
         )

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import itertools
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from tollest.claims.cells import ClaimsError, Problem, open_frame, shown
+from tollest.claims.problems import ClaimsError, Problem, shown
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -85,6 +86,40 @@ def open_table(
     return Table("the table", tuple(header), lambda names: frame.select(list(names)))
 
 
+def open_frame(
+    table: Any,  # noqa: ANN401 - whatever dataframe narwhals accepts
+    expected: str,
+) -> tuple["nw.DataFrame[Any]", list[str]]:
+    """Take a dataframe and the names of its columns; `expected` says what else an error wants.
+
+    Raises
+    ------
+    ClaimsError
+        If two columns have the same name.
+    TypeError
+        If `table` is not an eager dataframe.
+    """
+    # Here, because only the reading of tables needs it.
+    import narwhals as nw
+    from narwhals.exceptions import DuplicateError
+
+    try:
+        frame = nw.from_native(table, eager_only=True)
+        return frame, list(frame.columns)
+    except DuplicateError as error:
+        message = f"two columns of the table have the same name; rename one. {error}"
+        raise ClaimsError([Problem(message)]) from None
+    except TypeError:
+        message = f"{expected}, not a {type(table).__name__}"
+        if isinstance(table, dict | list):
+            message += "; pandas.DataFrame(...) makes one of it"
+        elif isinstance(table, str | os.PathLike):
+            message += "; Claims.read reads files"
+        elif hasattr(table, "collect"):
+            message += "; collect it first"
+        raise TypeError(message) from None
+
+
 def _open_file(path: Path, encoding: str, first: str | None) -> Table:
     """Look at the columns of a file."""
     import narwhals as nw
@@ -106,7 +141,7 @@ def _open_file(path: Path, encoding: str, first: str | None) -> Table:
         raise ValueError(message) from None
     file = _File(path, 0)
     with path.open("rb"):
-        pass  # that there is no such file is no matter of what is in it
+        pass  # a missing file is not an unreadable one
     if first is not None:
         file = _File(path, _above(file, first))
     header = _csv(file, encoding, None)
@@ -180,9 +215,9 @@ def _csv(file: _File, encoding: str, names: Sequence[str] | None) -> Any:  # noq
     try:
         return _parsed(file, encoding, names, use_threads=True)
     except (pa.ArrowInvalid, UnicodeError) as error:
-        where = _undecoded(file, encoding)
-        if where:
-            raise _undecodable(path, where, "cp1252", encoding) from None
+        bad_byte = _undecoded(file, encoding)
+        if bad_byte:
+            raise _undecodable(path, bad_byte, "cp1252", encoding) from None
         if isinstance(error, UnicodeError):
             raise _unreadable(path, error) from None
     except _BROKEN as error:
@@ -203,7 +238,7 @@ def _parsed(file: _File, encoding: str, names: Sequence[str] | None, *, use_thre
         if names is None:
             with csv.open_csv(unpacked, reading, parsing) as reader:
                 return reader.schema.names
-        # As text throughout: a cell that is no number then stays to be named.
+        # As text throughout: a cell that is not a number can then be named.
         text = csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False,
             include_columns=list(names),
@@ -224,33 +259,36 @@ def _check_quotes(file: _File) -> None:
             if not opened and line == 1:
                 block = block.removeprefix(codecs.BOM_UTF8)
             text = np.frombuffer(last + block, np.uint8)
-            at = np.flatnonzero(text[1:] == _QUOTE) + 1
-            opens = (np.arange(at.size) + inside) % 2 == 0
-            closing = at[~opens]
+            marks = np.flatnonzero(text[1:] == _QUOTE) + 1
+            opens = (np.arange(marks.size) + inside) % 2 == 0
+            closing = marks[~opens]
             if last == b'"' and not inside:
                 closing = np.append(0, closing)
             closing = closing[closing + 1 < text.size]
             stray = np.concatenate(
-                [at[opens][~_BESIDE[text[at[opens] - 1]]], closing[~_BESIDE[text[closing + 1]]]]
+                [
+                    marks[opens][~_BESIDE[text[marks[opens] - 1]]],
+                    closing[~_BESIDE[text[closing + 1]]],
+                ]
             )
             if stray.size:
                 line += int((text[1 : int(stray.min()) + 1] == ord("\n")).sum())
                 raise _misquoted(path, line, "within a cell")
             if opens.any():
-                opened = line + int((text[1 : int(at[opens][-1])] == ord("\n")).sum())
+                opened = line + int((text[1 : int(marks[opens][-1])] == ord("\n")).sum())
             line += int((text[1:] == ord("\n")).sum())
-            inside ^= bool(at.size % 2)
+            inside ^= bool(marks.size % 2)
             last = block[-1:]
     if inside:
         raise _misquoted(path, opened, "that is never closed")
 
 
-def _misquoted(path: Path, line: int, what: str) -> ClaimsError:
+def _misquoted(path: Path, line: int, mistake: str) -> ClaimsError:
     return ClaimsError(
         [
             Problem(
                 f"{shown(path.name)} cannot be read, and nothing of it was: line {line} has a "
-                f"quotation mark {what}, so that cells and rows would run together. Is it cut "
+                f"quotation mark {mistake}, so that cells and rows would run together. Is it cut "
                 "short? A cell with marks or commas in it stands between marks, and marks in it "
                 "are doubled."
             )
@@ -278,12 +316,12 @@ def _lines(file: IO[bytes]) -> Iterable[bytes]:
         return
 
 
-def _undecodable(path: Path, where: str, other: str, encoding: str = "utf-8") -> ClaimsError:
+def _undecodable(path: Path, reason: str, other: str, encoding: str = "utf-8") -> ClaimsError:
     return ClaimsError(
         [
             Problem(
-                f"{shown(path.name)} is not in {encoding.upper()}: {where}. Nothing was read. Say "
-                f"which encoding it is in, such as encoding={other!r}, or save it as UTF-8."
+                f"{shown(path.name)} is not in {encoding.upper()}: {reason}. Nothing was read. "
+                f"Say which encoding it is in, such as encoding={other!r}, or save it as UTF-8."
             )
         ]
     )

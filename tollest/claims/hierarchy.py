@@ -4,20 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tollest.claims.cells import (
-    BLANK,
-    Cells,
-    ClaimsError,
-    Problem,
-    names_by_location,
-    shown,
-    text_of,
-)
+from tollest._arrays import Flags, Integers
+from tollest.claims.cells import BLANK, Cells, names_by_location, text_of
+from tollest.claims.problems import ClaimsError, Problem, shown
 from tollest.wording import UNBOUNDED
 
-Integers = NDArray[np.int64]
 _MOST_NAMED = 5
 
 
@@ -45,10 +37,10 @@ def read(
         raise TypeError(message)
     given = {text_of(part): text_of(whole) for part, whole in parents.items()}
     given = {part: whole for part, whole in given.items() if part and whole}
-    wholes, of = names_by_location(
+    wholes, whole_of = names_by_location(
         cells, "parent", location, len(locations), "a location is a part of one whole"
     )
-    found = {locations[i]: wholes[of[i]] for i in np.flatnonzero(of != BLANK).tolist()}
+    found = {locations[i]: wholes[whole_of[i]] for i in np.flatnonzero(whole_of != BLANK).tolist()}
     problems = [
         Problem(
             f"parents={{{shown(part)}: {shown(whole)}}}: its rows have the parent "
@@ -72,7 +64,7 @@ def names(complete: Iterable[Any]) -> list[str]:
 
 def positions(
     parent_of: Mapping[str, str], complete: Sequence[str], locations: Sequence[str]
-) -> tuple[Integers, NDArray[np.bool_]]:
+) -> tuple[Integers, Flags]:
     """Position of each location's whole, and whether its parts are all there are.
 
     Parameters
@@ -91,10 +83,10 @@ def positions(
     """
     if not parent_of and not complete:  # names of a million locations need no positions
         return np.full(len(locations), BLANK), np.zeros(len(locations), dtype=bool)
-    at = {name: i for i, name in enumerate(locations)}
+    position = {name: i for i, name in enumerate(locations)}
     parent = np.full(len(locations), BLANK)
     for part, whole in parent_of.items():
-        parent[at[part]] = at[whole]
+        parent[position[part]] = position[whole]
     is_complete = np.zeros(len(locations), dtype=bool)
     wholes = set(parent_of.values())
     problems = [
@@ -111,34 +103,34 @@ def positions(
         problems.append(Problem(f"{path}: a whole cannot be a part of its own part."))
     if problems:
         raise ClaimsError(problems)
-    is_complete[[at[name] for name in complete]] = True
+    is_complete[[position[name] for name in complete]] = True
     return parent, is_complete
 
 
-def taken(parent: Integers, kept: NDArray[np.bool_]) -> Integers:
-    """Positions among the locations kept; parts of a whole that is not kept are none's."""
+def taken(parent: Integers, kept: Flags) -> Integers:
+    """Positions among the locations kept; parts of a whole that is not kept have no whole."""
     new = np.append(np.where(kept, np.cumsum(kept) - 1, BLANK), BLANK)
     return np.asarray(new[parent[kept]], np.int64)
 
 
 def _loop(parent: Integers) -> list[int]:
-    """Locations of which each is a part of the next and the last of the first; none if so."""
+    """Locations of which each is a part of the next and the last of the first; empty without."""
     is_done = np.zeros(parent.size, dtype=bool)
     for start in np.flatnonzero(parent != BLANK).tolist():
         path: dict[int, None] = {}
-        place = start
-        while place != BLANK and not is_done[place] and place not in path:
-            path[place] = None
-            place = int(parent[place])
-        if place in path:
+        location = start
+        while location != BLANK and not is_done[location] and location not in path:
+            path[location] = None
+            location = int(parent[location])
+        if location in path:
             walked = list(path)
-            return walked[walked.index(place) :]
+            return walked[walked.index(location) :]
         is_done[list(path)] = True
     return []
 
 
 def check_sums(
-    locations: Sequence[str], parent: Integers, complete: NDArray[np.bool_], cap: Integers,
+    locations: Sequence[str], parent: Integers, complete: Flags, cap: Integers,
     documented: Integers, verified: Integers,
 ) -> None:  # fmt: skip
     """Refuse wholes that cannot hold what is certain of their parts, naming these.
@@ -164,34 +156,34 @@ def check_sums(
     most = np.where(known, verified, cap)
     problems = []
 
-    def named(places: list[int], numbers: Integers) -> str:
-        some = [p for p in places if numbers[p] > 0]
-        text = ", ".join(f"{shown(locations[p])} {numbers[p]}" for p in some[:_MOST_NAMED])
+    def named(members: list[int], numbers: Integers) -> str:
+        some = [i for i in members if numbers[i] > 0]
+        text = ", ".join(f"{shown(locations[i])} {numbers[i]}" for i in some[:_MOST_NAMED])
         more = len(some) - _MOST_NAMED
         return f"{text} and {more} more" if more > 0 else text
 
     for whole in order:
         if whole not in parts:
             continue
-        those = parts[whole]
-        sum_least = int(least[those].sum())
-        unbounded = (most[those] == UNBOUNDED).any() or not complete[whole]
-        sum_most = UNBOUNDED if unbounded else int(most[those].sum())
+        members = parts[whole]
+        sum_least = int(least[members].sum())
+        unbounded = (most[members] == UNBOUNDED).any() or not complete[whole]
+        sum_most = UNBOUNDED if unbounded else int(most[members].sum())
         name = shown(locations[whole])
         if sum_least > most[whole]:
-            what = "known toll" if known[whole] else "cap"
+            limit = "known toll" if known[whole] else "cap"
             problems.append(
                 Problem(
-                    f"the {what} of {name} is {most[whole]}, but at least {sum_least} are certain "
-                    f"in its parts: {named(those, least)}; correct one of them."
+                    f"the {limit} of {name} is {most[whole]}, but at least {sum_least} are "
+                    f"certain in its parts: {named(members, least)}; correct one of them."
                 )
             )
         elif sum_most < least[whole]:
             problems.append(
                 Problem(
                     f"{least[whole]} are certain in {name}, but its parts, said to be complete, "
-                    f"can have at most {sum_most}: {named(those, most)}; correct one of them, or "
-                    "leave it out of `complete`."
+                    f"can have at most {sum_most}: {named(members, most)}; correct one of them, "
+                    "or leave it out of `complete`."
                 )
             )
         least[whole] = max(int(least[whole]), sum_least)
@@ -203,8 +195,8 @@ def check_sums(
 def parts_of(parent: Integers) -> dict[int, list[int]]:
     """Parts of each location that has some, in the order of the locations."""
     parts: dict[int, list[int]] = {}
-    for place in np.flatnonzero(parent != BLANK).tolist():
-        parts.setdefault(int(parent[place]), []).append(place)
+    for location in np.flatnonzero(parent != BLANK).tolist():
+        parts.setdefault(int(parent[location]), []).append(location)
     return parts
 
 
@@ -217,6 +209,6 @@ def upwards(parent: Integers) -> tuple[list[int], dict[int, list[int]]]:
 def parts_first(roots: Iterable[int], parts: Mapping[int, Sequence[int]]) -> list[int]:
     """Locations of trees, parts before their wholes: no recursion, for time makes long chains."""
     order = list(roots)
-    for place in order:  # grows as it is read
-        order += parts.get(place, ())
+    for location in order:  # grows as it is read
+        order += parts.get(location, ())
     return order[::-1]

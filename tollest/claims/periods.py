@@ -1,35 +1,30 @@
 """Claims on periods: a day, a week, or all the time up to a day.
 
-Periods within one another are wholes and parts in time. Totals to date make a chain, in which
-each is the sum of the one before and of the deaths since, so a total that falls, a retraction,
-is a claim like any other.
+A place is what a table's column `location` names; each period that claims on it speak of becomes
+a location. Periods within one another are wholes and parts in time. Totals to date make a chain,
+in which each is the sum of the one before and of the deaths since, so a total that falls, a
+retraction, is a claim like any other.
 """
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest.claims.cells import (
-    NO_DAY,
-    Cells,
-    ClaimsError,
-    Problem,
-    is_blank,
-    read_day,
-    shown,
-    text_of,
-)
+from tollest._arrays import Flags, Integers
+from tollest.claims.cells import Cells, text_of
+from tollest.claims.days import NO_DAY, read_day
+from tollest.claims.problems import ClaimsError, Problem, shown
 
 __all__ = ["ToDate"]
 
-Integers = NDArray[np.int64]
 Days = NDArray[np.datetime64]
-Stated = tuple[NDArray[np.signedinteger[Any]], ...]
+
 
 _DAY = np.timedelta64(1, "D")
 _OPEN = -(2**40)  # day on which a total to date begins: no claim says when
@@ -83,13 +78,13 @@ class ToDate:
     stale: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is no number of days."""
+        """Check that `every` is a number of days."""
         if not isinstance(self.every, int | np.integer) or self.every < 1:
             raise ValueError(f"every is {self.every!r}; it is a whole number of days, 1 or more.")
 
 
-class Span(NamedTuple):
-    """Days of a place, the first and the last of them among them; `_OPEN` for no first."""
+class DayRange(NamedTuple):
+    """Days of a place, first and last included; the first is `_OPEN` where there is none."""
 
     begin: int
     end: int
@@ -122,21 +117,91 @@ class Periods:
         Periods, those between claims included, and what they are within.
     complete : tuple of str
         Those that hold nothing beside their parts.
-    spans : dict of str to (str, Span)
+    spans : dict of str to (str, DayRange)
         Place and days of each period.
     whole : dict of str to str
-        The location that is all of a place.
+        The location whose toll is that of a place over all time that claims speak of.
     set_aside : dict of int to str
-        Rows that are no evidence, and why.
+        Rows that are not evidence, and why.
     """
 
     location: Integers
     locations: tuple[str, ...]
     parent_of: dict[str, str]
     complete: tuple[str, ...]
-    spans: dict[str, tuple[str, Span]]
+    spans: dict[str, tuple[str, DayRange]]
     whole: dict[str, str]
     set_aside: dict[int, str]
+
+    @classmethod
+    def none(cls, location: Integers, locations: Sequence[str]) -> "Periods":
+        """Lay out locations of which no claim speaks of a period."""
+        return cls(location, tuple(locations), {}, (), {}, {}, {})
+
+    def with_parents(self, parent_of: Mapping[str, str]) -> dict[str, str]:
+        """Wholes by their parts: those in time, and those of places in `parent_of`."""
+        return self.parent_of | {
+            self.whole.get(part, part): self.whole.get(whole, whole)
+            for part, whole in parent_of.items()
+        }
+
+    def with_wholes(self, complete: Sequence[str]) -> list[str]:
+        """Wholes without a remainder: those in time, and the places in `complete`."""
+        return [*self.complete, *(self.whole.get(name, name) for name in complete)]
+
+
+@dataclass(frozen=True, eq=False)
+class Statements:
+    """What each row of a table speaks of, and who says what.
+
+    Attributes
+    ----------
+    place, source : ndarray of int, shape (n_rows,)
+        Positions in `places` and `names`.
+    places, names : sequence of str
+        Names of places and of sources.
+    stated : tuple of ndarray of int, each of shape (n_rows,)
+        Rows that state the same are equal in all of them.
+    can_err : ndarray of bool, shape (n_rows,)
+        False of documented and verified deaths, which stay evidence.
+    begin, end : ndarray of datetime64[D], shape (n_rows,)
+        As `read` gives them.
+    """
+
+    place: Integers
+    places: Sequence[str]
+    source: Integers
+    names: Sequence[str]
+    stated: tuple[NDArray[np.signedinteger[Any]], ...]
+    can_err: Flags
+    begin: Days
+    end: Days
+
+    @cached_property
+    def is_timed(self) -> Flags:
+        """Whether each row speaks of a period."""
+        return ~np.isnat(self.end)
+
+    @cached_property
+    def first(self) -> Integers:
+        """First day of each row's period, `_OPEN` where it has none."""
+        return np.where(np.isnat(self.begin), _OPEN, self.begin.astype(np.int64))
+
+    @cached_property
+    def last(self) -> Integers:
+        """Last day of each row's period."""
+        return self.end.astype(np.int64)
+
+    @cached_property
+    def by_place(self) -> list[Integers]:
+        """Rows of each place."""
+        # Sorted once: a table may be of as many places as rows.
+        order = np.argsort(self.place, kind="stable")
+        return np.split(order, np.flatnonzero(np.diff(self.place[order])) + 1)
+
+    def days(self, row: int) -> DayRange:
+        """Period of a row."""
+        return DayRange(int(self.first[row]), int(self.last[row]))
 
 
 def read(cells: Cells) -> tuple[Days, Days]:
@@ -145,22 +210,13 @@ def read(cells: Cells) -> tuple[Days, Days]:
     Rows without an end speak of all time; those without a beginning of all up to their end.
     """
     begin, end = cells.dates("from").copy(), cells.dates("to").copy()
-    codes, texts = cells.distinct("period")
-    first, last = np.full((2, len(texts)), NO_DAY)
-    unread: dict[int, str] = {}
-    for i, value in enumerate(texts):
-        if not is_blank(value):
-            try:
-                first[i], last[i] = _span_of(value)
-            except ValueError as error:
-                unread[i] = str(error)
-    cells.add(np.flatnonzero(np.isin(codes, list(unread))), lambda row: unread[int(codes[row])])
-    named = ~np.isnat(last[codes])
+    first, last = cells.read("period", _days_of, (NO_DAY, NO_DAY), np.dtype("datetime64[D]")).T
+    named = ~np.isnat(last)
     cells.add(
         np.flatnonzero(named & ~(np.isnat(begin) & np.isnat(end))),
         "has both a period and a from or to; give one of them",
     )
-    begin[named], end[named] = first[codes[named]], last[codes[named]]
+    begin[named], end[named] = first[named], last[named]
     cells.add(
         np.flatnonzero(np.isnat(end) & ~np.isnat(begin) & ~cells.bad),
         lambda row: f"is from {begin[row]}, with no end; give the last day in 'to'",
@@ -172,7 +228,7 @@ def read(cells: Cells) -> tuple[Days, Days]:
     return begin, end
 
 
-def _span_of(value: object) -> tuple[np.datetime64, np.datetime64]:
+def _days_of(value: object) -> tuple[np.datetime64, np.datetime64]:
     """First and last day of one cell; the first is ``NaT`` where all before counts."""
     text = text_of(value)
     try:
@@ -198,29 +254,13 @@ def _span_of(value: object) -> tuple[np.datetime64, np.datetime64]:
     return day, day
 
 
-def laid_out(
-    place: Integers,
-    places: Sequence[str],
-    source: Integers,
-    names: Sequence[str],
-    stated: Stated,
-    can_err: NDArray[np.bool_],
-    begin: Days,
-    end: Days,
-    to_date: ToDate,
-) -> Periods:
+def laid_out(statements: Statements, to_date: ToDate) -> Periods:
     """Lay out what claims speak of as wholes and parts in time.
 
     Parameters
     ----------
-    place, source : ndarray of int, shape (n_rows,)
-        Positions in `places` and `names`.
-    stated : tuple of ndarray of int, each of shape (n_rows,)
-        What says the same is equal in all of them.
-    can_err : ndarray of bool, shape (n_rows,)
-        False of documented and verified deaths, which stay evidence.
-    begin, end : ndarray of datetime64[D], shape (n_rows,)
-        As `read` gives them.
+    statements : Statements
+        The rows of a table.
     to_date : ToDate
         Which totals to date are evidence.
 
@@ -229,104 +269,160 @@ def laid_out(
     ClaimsError
         Naming all claims on periods that begin in one and end in another.
     """
-    timed = ~np.isnat(end)
-    first = np.where(np.isnat(begin), _OPEN, begin.astype(np.int64))
-    last = end.astype(np.int64)
-    set_aside: dict[int, str] = {}
-    stands = np.arange(len(place))  # the row whose period each is told with
-    is_total = timed & np.isnat(begin) & can_err
-    earliest = np.where(first == _OPEN, last, first)
-    # Sorted once: a table may be of as many places as rows.
-    order = np.argsort(place, kind="stable")
-    by_place = np.split(order, np.flatnonzero(np.diff(place[order])) + 1)
-    spans: dict[str, tuple[str, Span]] = {}
-    parent_of: dict[str, str] = {}
-    complete: list[str] = []
-    whole: dict[str, str] = {}
+    place, places, n = statements.place, statements.places, len(statements.place)
+    stands, set_aside = _thinned(statements, to_date)
+    builder = _Builder(places)
     problems: list[Problem] = []
-    name_of: dict[tuple[int, Span], str] = {}
-
-    def named(at: int, span: Span) -> str:
-        name = name_of.setdefault((at, span), f"{places[at]}, {span.days}")
-        spans[name] = (places[at], span)
-        return name
-
-    for here in by_place:
-        at, mine = int(place[here[0]]), here[timed[here]]
-        if not mine.size:
+    for rows in statements.by_place:
+        timed = rows[statements.is_timed[rows]]
+        if not timed.size:
             continue
-        start, can_thin = int(earliest[mine].min()), here[is_total[here]]
-        for who in np.unique(source[can_thin]).tolist():
-            those = can_thin[source[can_thin] == who]
-            _thin(those, last, start, stated, to_date, stands, set_aside)
-        has_all = mine.size < here.size
-        mine = mine[stands[mine] == mine]
-        rows = {Span(int(first[r]), int(last[r])): r for r in mine[::-1].tolist()}
-        within, crossing = _within(sorted(rows, key=lambda s: (s.begin, -s.end)))
-        problems += [
-            Problem(
-                f"speaks of {span.days}, which begins or ends within {other.days} of row "
-                f"{rows[other]}; of periods one is in the other or they are apart, so give both "
-                "the same days, leave one out, or read fewer totals, as by "
-                "to_date=ToDate(every=7)",
-                rows[span],
-                names[source[rows[span]]],
-                places[at],
-            )
-            for span, other in crossing
-        ]
+        standing = timed[stands[timed] == timed]
+        row_of = {statements.days(row): row for row in standing[::-1].tolist()}
+        outer_of, crossing = _nested(sorted(row_of, key=lambda days: (days.begin, -days.end)))
         if crossing:
-            continue
-        parts: dict[Span | None, list[Span]] = {}
-        for span, outer in within.items():
-            parts.setdefault(outer, []).append(span)
-        tops = parts.pop(None)
-        whole[places[at]] = places[at]
-        if has_all:
-            parent_of |= {named(at, span): places[at] for span in tops}
-        elif len(tops) == 1:
-            whole[places[at]] = named(at, tops[0])
+            problems += [_crosses(statements, row_of, *pair) for pair in crossing]
         else:
-            everything = Span(tops[0].begin, max(span.end for span in tops))
-            complete.append(places[at])
-            parent_of |= {named(at, span): places[at] for span in _with_gaps(everything, tops)}
-            spans[places[at]] = (places[at], everything)
-        for outer, inner in parts.items():
-            assert outer is not None
-            complete.append(named(at, outer))
-            parent_of |= {named(at, s): named(at, outer) for s in _with_gaps(outer, inner)}
+            builder.add(int(place[rows[0]]), outer_of, has_all=timed.size < rows.size)
     if problems:
-        raise ClaimsError(sorted(problems, key=lambda p: p.row or 0), len(place))
+        raise ClaimsError(sorted(problems, key=lambda problem: problem.row or 0), n)
     texts = [
-        name_of[int(place[r]), Span(int(first[s]), int(last[s]))] if timed[r] else places[place[r]]
-        for r, s in enumerate(stands.tolist())
+        builder.names[int(place[row]), statements.days(stand)]
+        if statements.is_timed[row]
+        else places[place[row]]
+        for row, stand in enumerate(stands.tolist())
     ]
     position = {name: i for i, name in enumerate(dict.fromkeys(texts))}
     return Periods(
-        np.array([position[text] for text in texts], np.int64), tuple(position), parent_of,
-        tuple(complete), spans, whole, set_aside,
-    )  # fmt: skip
+        location=np.array([position[text] for text in texts], np.int64),
+        locations=tuple(position),
+        parent_of=builder.parent_of,
+        complete=tuple(builder.complete),
+        spans=builder.spans,
+        whole=builder.whole,
+        set_aside=set_aside,
+    )
+
+
+class _Builder:
+    """Wholes and parts in time, place by place; attributes as in `Periods`.
+
+    `names` are the names of periods by the position of their place, and their days.
+    """
+
+    def __init__(self, places: Sequence[str]) -> None:
+        self.places = places
+        self.names: dict[tuple[int, DayRange], str] = {}
+        self.spans: dict[str, tuple[str, DayRange]] = {}
+        self.parent_of: dict[str, str] = {}
+        self.complete: list[str] = []
+        self.whole: dict[str, str] = {}
+
+    def name(self, place: int, days: DayRange) -> str:
+        """Name a period of a place."""
+        name = self.names.setdefault((place, days), f"{self.places[place]}, {days.days}")
+        self.spans[name] = (self.places[place], days)
+        return name
+
+    def add(
+        self, place: int, outer_of: Mapping[DayRange, DayRange | None], *, has_all: bool
+    ) -> None:
+        """Add the periods of a place, by the least one around each.
+
+        `has_all` says whether claims speak of all time there as well.
+        """
+        parts: dict[DayRange | None, list[DayRange]] = {}
+        for days, outer in outer_of.items():
+            parts.setdefault(outer, []).append(days)
+        outermost = parts.pop(None)
+        whole_place = self.places[place]
+        self.whole[whole_place] = whole_place
+        if has_all:
+            self.parent_of |= {self.name(place, days): whole_place for days in outermost}
+        elif len(outermost) == 1:
+            self.whole[whole_place] = self.name(place, outermost[0])
+        else:
+            around = DayRange(outermost[0].begin, max(days.end for days in outermost))
+            self.complete.append(whole_place)
+            self.parent_of |= {
+                self.name(place, days): whole_place for days in _with_gaps(around, outermost)
+            }
+            self.spans[whole_place] = (whole_place, around)
+        for outer, inner in parts.items():
+            assert outer is not None
+            self.complete.append(self.name(place, outer))
+            self.parent_of |= {
+                self.name(place, days): self.name(place, outer)
+                for days in _with_gaps(outer, inner)
+            }
+
+
+def _crosses(
+    statements: Statements, row_of: Mapping[DayRange, int], days: DayRange, other: DayRange
+) -> Problem:
+    """Say that a period begins or ends within another."""
+    row = row_of[days]
+    return Problem(
+        f"speaks of {days.days}, which begins or ends within {other.days} of row "
+        f"{row_of[other]}; of periods one is in the other or they are apart, so give both "
+        "the same days, leave one out, or read fewer totals, as by "
+        "to_date=ToDate(every=7)",
+        row,
+        statements.names[statements.source[row]],
+        statements.places[statements.place[row]],
+    )
+
+
+def _thinned(statements: Statements, to_date: ToDate) -> tuple[Integers, dict[int, str]]:
+    """Choose which totals to date are evidence.
+
+    Returns
+    -------
+    stands : ndarray of int, shape (n_rows,)
+        The row whose period each row is counted under: its own, or that of the total that is
+        evidence instead.
+    set_aside : dict of int to str
+        Rows that are not evidence, and why.
+    """
+    first, last, source = statements.first, statements.last, statements.source
+    is_total = statements.is_timed & np.isnat(statements.begin) & statements.can_err
+    earliest = np.where(first == _OPEN, last, first)
+    stands = np.arange(len(source))
+    set_aside: dict[int, str] = {}
+    for rows in statements.by_place:
+        totals = rows[is_total[rows]]
+        if not totals.size:
+            continue
+        start = int(earliest[rows[statements.is_timed[rows]]].min())
+        for i in np.unique(source[totals]).tolist():
+            _thin(totals[source[totals] == i], statements, start, to_date, stands, set_aside)
+    return stands, set_aside
 
 
 def _thin(
-    rows: Integers, last: Integers, start: int, stated: Stated, to_date: ToDate,
-    stands: Integers, set_aside: dict[int, str],
-) -> None:  # fmt: skip
-    """Choose among one source's totals to date: in place, what stands for each, and why."""
+    rows: Integers,
+    statements: Statements,
+    start: int,
+    to_date: ToDate,
+    stands: Integers,
+    set_aside: dict[int, str],
+) -> None:
+    """Choose among one source's totals to date, filling in `stands` and `set_aside`."""
+    last = statements.last
     rows = rows[np.argsort(last[rows], kind="stable")]
-    stretch = (last[rows] - start) // to_date.every
+    window = (last[rows] - start) // to_date.every
     before: int | None = None
-    for of in np.split(rows, np.flatnonzero(np.diff(stretch)) + 1):
-        # A day's totals, of which a later date supersedes, are no matter of this.
-        latest = of[last[of] == last[of[-1]]]
+    for totals in np.split(rows, np.flatnonzero(np.diff(window)) + 1):
+        # Of a day's totals the one of a later date supersedes, which is judged elsewhere.
+        latest = totals[last[totals] == last[totals[-1]]]
         kept = int(latest[-1])
-        for row in of[: -len(latest)].tolist():
+        for row in totals[: -len(latest)].tolist():
             stands[row] = kept
             set_aside[row] = (
                 f"of the same {to_date.every} days as the total to "
                 f"{np.datetime64(int(last[kept]), 'D')} (row {kept})"
             )
-        same = before is not None and all(s[before] == s[kept] for s in stated)
+        same = before is not None and all(s[before] == s[kept] for s in statements.stated)
         if same and not to_date.stale and len(latest) == 1:
             assert before is not None
             told = int(stands[before])
@@ -338,29 +434,32 @@ def _thin(
         before = kept
 
 
-def _within(
-    spans: Sequence[Span],
-) -> tuple[dict[Span, Span | None], list[tuple[Span, Span]]]:
-    """Find the least span around each, and those that cross; spans by beginning, longest first."""
-    out: dict[Span, Span | None] = {}
-    crossing, around = [], list[Span]()
-    for span in spans:
-        while around and around[-1].end < span.begin:
+def _nested(
+    periods: Sequence[DayRange],
+) -> tuple[dict[DayRange, DayRange | None], list[tuple[DayRange, DayRange]]]:
+    """Find the least period around each, and those that cross.
+
+    `periods` are sorted by their beginning, the longest first.
+    """
+    outer_of: dict[DayRange, DayRange | None] = {}
+    crossing, around = [], list[DayRange]()
+    for days in periods:
+        while around and around[-1].end < days.begin:
             around.pop()
-        if around and around[-1].end < span.end:
-            crossing.append((span, around[-1]))
+        if around and around[-1].end < days.end:
+            crossing.append((days, around[-1]))
             continue
-        out[span] = around[-1] if around else None
-        around.append(span)
-    return out, crossing
+        outer_of[days] = around[-1] if around else None
+        around.append(days)
+    return outer_of, crossing
 
 
-def _with_gaps(outer: Span, inner: Sequence[Span]) -> list[Span]:
-    """Parts of a span, and what is between them."""
+def _with_gaps(outer: DayRange, inner: Sequence[DayRange]) -> list[DayRange]:
+    """Parts of a period, and what is between them."""
     out, begin = [], outer.begin
-    for span in inner:
-        if span.begin > begin:
-            out.append(Span(begin, span.begin - 1))
-        out.append(span)
-        begin = span.end + 1
-    return [*out, Span(begin, outer.end)] if begin <= outer.end else out
+    for days in inner:
+        if days.begin > begin:
+            out.append(DayRange(begin, days.begin - 1))
+        out.append(days)
+        begin = days.end + 1
+    return [*out, DayRange(begin, outer.end)] if begin <= outer.end else out

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import noise, priors
-from tollest.claims.periods import Span, ToDate
+from tollest.claims.periods import DayRange, ToDate
 from tollest.claims.rows import Rows
+from tollest.claims.standing import judged
 from tollest.claims.table import KINDS, Claims
 from tollest.engines import NUTS, AbstractEngine, NestedLaplace, PyMC, ThetaDraws, tuning
 from tollest.model.posterior import Model, Posterior
@@ -103,7 +104,7 @@ def to_datatree(posterior: Posterior, theta: ThetaDraws, tolls: Integers) -> "xr
             dim = f"{natural}_source"
         dims[natural], coords[dim] = [dim], members[name]
     data["toll"] = tolls
-    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+    location = claims.location_index
     shape = theta.theta.shape[:2]
     coords["claim"] = np.arange(claims.n_claims)
     return from_dict(
@@ -154,27 +155,23 @@ def save(
     """
     import xarray as xr
 
-    claims = posterior.claims
-    rows = {}
-    for item in dataclasses.fields(Rows):
-        value = getattr(claims._rows, item.name)
-        rows[item.name] = (
-            value.astype("datetime64[D]").astype(np.int64) if item.name == "date" else value
-        )
+    record = posterior.claims.record
+    rows = record.rows.flat()
+    rows["date"] = rows["date"].astype("datetime64[D]").astype(np.int64)
     arrays = {
         k: ([f"dim_{k}_{i}" for i in range(v.ndim)], v)
         for k, v in rows.items()
         if isinstance(v, np.ndarray)
     }
     plain = {k: v for k, v in rows.items() if not isinstance(v, np.ndarray)}
-    plain["to_date"] = dataclasses.asdict(claims._rows.to_date)
-    known_by = None if np.isnat(claims._known_by) else str(claims._known_by)
+    plain["to_date"] = dataclasses.asdict(record.rows.to_date)
+    known_by = None if np.isnat(record.known_by) else str(record.known_by)
     described = dataclasses.asdict(dataclasses.replace(theta, theta=np.zeros((0, 0, 0))))
     described.pop("theta")
     header = {
         "format": _FORMAT, "version": version("tollest"), "entropy": entropy, "seed": seed,
         "model": _encoded(posterior.model), "theta": described, "claims": plain,
-        "known_by": known_by, "left_out": list(claims._left_out),
+        "known_by": known_by, "left_out": list(record.left_out),
         "engine": _encoded(engine) if is_plain(engine) else None,
     }  # fmt: skip
     state = xr.Dataset(
@@ -240,20 +237,16 @@ def load(
         raise ValueError(f"{str(path)!r} holds no estimate saved by tollest.") from error
     if header["format"] != _FORMAT:
         raise ValueError(f"{str(path)!r} is of the format {header['format']!r}, not {_FORMAT!r}.")
-    values: dict[str, Any] = {}
-    for item in dataclasses.fields(Rows):
-        if item.name in header["claims"]:
-            value = header["claims"][item.name]
-            values[item.name] = tuple(value) if isinstance(value, list) else value
-        else:
-            values[item.name] = state[item.name].to_numpy()
+    values: dict[str, Any] = {str(k): v.to_numpy() for k, v in state.items() if k != "theta"}
+    for name, value in header["claims"].items():
+        values[name] = tuple(value) if isinstance(value, list) else value
     values["date"] = values["date"].astype("datetime64[D]")
-    values["spans"] = {k: (place, Span(*days)) for k, (place, days) in values["spans"].items()}
+    values["spans"] = {k: (place, DayRange(*days)) for k, (place, days) in values["spans"].items()}
     values["set_aside"] = {int(row): reason for row, reason in values["set_aside"].items()}
     values["to_date"] = ToDate(**values["to_date"])
     known_by = np.datetime64(header["known_by"] or "NaT", "D")
     left_out = tuple((row, reason) for row, reason in header["left_out"])
-    claims = Claims._resolve(Rows(**values), known_by, left_out)
+    claims = Claims.from_record(judged(Rows.from_flat(values), known_by, left_out))
     described = header["theta"] | {"doubts": tuple(header["theta"]["doubts"])}
     theta = ThetaDraws(state["theta"].to_numpy(), **described)
     posterior = Posterior(_decoded(header["model"]), claims)

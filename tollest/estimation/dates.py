@@ -10,7 +10,8 @@ import numpy as np
 
 from tollest import _text
 from tollest._progress import Reporter
-from tollest.claims.cells import calendar_day
+from tollest.claims import frames
+from tollest.claims.days import calendar_day
 from tollest.claims.table import Claims
 from tollest.engines import AbstractEngine
 from tollest.estimation.results import DoubtfulEstimate, Estimate, estimate
@@ -91,5 +92,6 @@ def _said(claims: Claims) -> "pd.Series":
     """Give the days of all claims that are, or once were, evidence."""
     import pandas as pd
 
-    dates: pd.Series = pd.concat([claims.to_frame()["date"], claims._stood_once()["date"]])
+    once = frames.superseded_or_repeats(claims.record)
+    dates: pd.Series = pd.concat([claims.to_frame()["date"], once["date"]])
     return dates.dropna()

@@ -56,7 +56,7 @@ def remarks(claims: Claims, table: "pd.DataFrame") -> tuple[Remark, ...]:
 
 def _marked(claims: Claims, table: "pd.DataFrame") -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     """Give every remark with the locations it is on, shape (n_locations,)."""
-    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+    location = claims.location_index
 
     def any_of(which: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return np.bincount(location[which], minlength=claims.n_locations) > 0

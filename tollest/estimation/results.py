@@ -458,7 +458,7 @@ class Estimate:
         effect = np.exp(self.theta.flat[:, self.posterior.layout.effect_index])
         index = pd.Index(names, name="covariate")
         frame = habits.intervals(index, {"effect": effect}, ci_prob)
-        frame["mean"], frame["sd"] = self.claims._rows.covariate_units
+        frame["mean"], frame["sd"] = self.claims.record.rows.design.covariate_units
         return frame
 
     def sources_by_side(self, ci_prob: float = 0.9) -> "pd.DataFrame":
@@ -529,7 +529,7 @@ class Estimate:
     def _is_open(self) -> NDArray[np.bool_]:
         """Whether nothing but the prior bounds a toll from above, shape (n_locations,)."""
         claims = self.claims
-        location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+        location = claims.location_index
         bounded = (
             np.bincount(location[claims.upper != UNBOUNDED], minlength=claims.n_locations) > 0
         )

@@ -64,9 +64,9 @@ class Frame:
         return cls(
             claims.sources,
             claims.covariate_names,
-            claims.group_index[claims._levels[1]],
-            claims.log_exposure[claims._levels[1]],
-            claims.covariates[claims._levels[1]],
+            claims.group_index[claims.level_location],
+            claims.log_exposure[claims.level_location],
+            claims.covariates[claims.level_location],
             claims.voices,
             claims.groups,
             np.bincount(claims.voice_index, minlength=len(claims.voices)),
@@ -212,7 +212,7 @@ def positions[N: (str, tuple[str, str])](names: tuple[N, ...], among: tuple[N, .
 
 def levels(claims: Claims, frame: Frame) -> Integers:
     """Which prior of the frame's each location's toll has, shape (n_locations,)."""
-    own, example = claims._levels
+    own, example = claims.level_index, claims.level_location
     group = np.zeros(1, np.int64)
     if claims.groups:
         group = positions(claims.groups, frame.groups)
@@ -243,10 +243,10 @@ def _grouped(
     claims, so that neighbours share rows of the tables.
     """
     # Distinct claims are ordered by figure, so sorting puts those of one side by side.
-    location = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets)) * n_distinct
+    location = claims.location_index * n_distinct
     members = np.sort(location + claim_rank) - location
     pattern, representative = ranks(
-        claims._levels[0],
+        claims.level_index,
         ranks_of_runs(members, claims.offsets),
         claims.documented,
         claims.verified,

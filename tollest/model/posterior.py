@@ -299,7 +299,7 @@ class Posterior:
         if not self.claims.is_nested:
             return self._all_grouped
         places = np.isin(np.arange(self.claims.n_locations), self.apart)
-        return self._patterns_of(self.claims._apart(places))
+        return self._patterns_of(self.claims.restricted(places))
 
     @cached_property
     def _all_grouped(self) -> Patterns:

@@ -56,7 +56,7 @@ class Trees:
     @classmethod
     def of(cls, claims: Claims) -> "Trees":
         """Trees of all locations that have a whole or parts."""
-        parts, prior = parts_of(claims.parent), claims._levels[0].tolist()
+        parts, prior = parts_of(claims.parent), claims.level_index.tolist()
         nodes: list[tuple[int, int, int, int]] = []
         offsets = [0]
 
@@ -385,7 +385,7 @@ def problem_of(
     at = np.where(is_place, trees.location, 0)
     base = np.where(is_place, grouped.pattern[at], -1)
     is_sum = trees.left >= 0
-    example = claims._levels[1]
+    example = claims.level_location
     group = np.where(trees.group >= 0, levels(claims, frame)[example][trees.group], -1)
     group = np.where(is_sum, n_groups, group)
     silent = (base >= 0) & (np.diff(grouped.offsets)[base] == 0)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
+from tollest.claims import frames
 from tollest.claims.table import UNBOUNDED, Claims
 from tollest.plots import canvas, phrases
 from tollest.plots.canvas import CLAIM, FAINT, INK
@@ -61,15 +62,17 @@ def of(claims: Claims, locations: Sequence[str]) -> "pd.DataFrame":
     evidence = claims.to_frame()[
         ["row", "location", "source", "kind", "lower", "upper", "date"]
     ].assign(reason="")
-    parts = [
-        part[part["location"].isin(list(locations))] for part in (evidence, claims._stood_once())
-    ]
+    once = frames.superseded_or_repeats(claims.record)
+    parts = [part[part["location"].isin(list(locations))] for part in (evidence, once)]
     frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     frame["upper"] = frame["upper"].fillna(UNBOUNDED).astype(np.int64)
     frame["form"] = [
         _form(str(kind), status, int(upper))
         for kind, status, upper in zip(
-            frame["kind"], claims._status(frame["row"].to_numpy()), frame["upper"], strict=True
+            frame["kind"],
+            claims.record.status(frame["row"].to_numpy()),
+            frame["upper"],
+            strict=True,
         )
     ]
     counts = frame[frame["form"] == "count"]

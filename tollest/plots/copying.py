@@ -87,9 +87,9 @@ class _Shared:
     @classmethod
     def of(cls, claims: Claims) -> "_Shared":
         excluded = claims.excluded
-        status = claims._status(excluded["row"].to_numpy())
+        status = claims.record.status(excluded["row"].to_numpy())
         repeats = excluded[np.isin(status, ["repeats another"])]
-        said = claims._rows
+        said = claims.record.rows
         origins = [said.names[said.origin[row]] for row in repeats["row"]]
         frame = claims.to_frame()
         names = sorted({*frame["source"], *repeats["source"], *origins}, key=str.casefold)

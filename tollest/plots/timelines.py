@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
-from tollest.claims.cells import calendar_day
+from tollest.claims.days import calendar_day
 from tollest.claims.table import UNBOUNDED
 from tollest.estimation.results import Estimate
 from tollest.estimation.totals import Totals

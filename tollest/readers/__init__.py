@@ -12,12 +12,12 @@ or none of it; rows that a layout tells to set aside are in `Claims.excluded` wi
 1        2  range      0      9
 """
 
-from tollest.readers._acled import Vague, acled
-from tollest.readers._airwars import Gradings, airwars
-from tollest.readers._disorder import Refuse, SetAside, Span
-from tollest.readers._iraq_body_count import iraq_body_count
-from tollest.readers._ucdp_ged import Best, Range, ucdp_ged
-from tollest.readers._wide import wide
+from tollest.readers.acled import Vague, acled
+from tollest.readers.airwars import Gradings, airwars
+from tollest.readers.disorder import Refuse, SetAside, Span
+from tollest.readers.iraq_body_count import iraq_body_count
+from tollest.readers.ucdp_ged import Best, Range, ucdp_ged
+from tollest.readers.wide import wide
 
 __all__ = [
     "Best",

@@ -70,7 +70,7 @@ def _beyond(claims: Claims) -> list[list[object]]:
         [
             name, names[parent], complete, sides[side],
             {term: f"{z:.12g}" for term, z in zip(claims.covariate_names, values, strict=True)},
-            *([f"{exposure:.12g}"] if claims._rows.exposure else []),
+            *([f"{exposure:.12g}"] if claims.record.rows.design.exposure else []),
         ]
         for name, parent, complete, side, values, exposure in zip(
             claims.locations, claims.parent.tolist(), claims.complete.tolist(),
@@ -94,7 +94,8 @@ def versions() -> dict[str, str]:
 def code(estimate: Estimate) -> str:
     """Python code that gives the estimate again, as far as it keeps what it was made from."""
     claims = estimate.claims
-    spans = claims._rows.spans
+    record = claims.record
+    spans = record.rows.spans
     origins = [
         i
         for i in np.flatnonzero(claims.claims_per_location == 0).tolist()
@@ -109,21 +110,21 @@ def code(estimate: Estimate) -> str:
         lines.append(f"# It had {len(origins):,} silent locations: give them as locations=[...].")
     complete = [claims.locations[i] for i in np.flatnonzero(claims.complete).tolist()]
     complete = [name for name in complete if name not in spans]
-    if spans and claims._rows.to_date != ToDate():
-        more += f", to_date=te.{claims._rows.to_date!r}"
+    if spans and record.rows.to_date != ToDate():
+        more += f", to_date=te.{record.rows.to_date!r}"
     more += f", complete={complete!r}" if complete else ""
     lines.append(f'claims = te.Claims.read("claims.csv"{more})')
     if claims.covariate_names:
-        formula, exposure = claims._rows.formula, claims._rows.exposure
+        formula, exposure = record.rows.design.formula, record.rows.design.exposure
         exposure_argument = f", exposure={exposure!r}" if exposure else ""
         lines[:1] = ["import pandas as pd", "import tollest as te"]
         lines += [
             'places = pd.read_csv("places.csv")  # covariates, a row for each location',
             f"claims = claims.with_covariates({formula!r}, places{exposure_argument})",
         ]
-    if not np.isnat(claims._known_by):
-        lines.append(f'claims = claims.as_of("{claims._known_by}")')
-    left_out = [row for row, _ in claims._left_out]
+    if not np.isnat(record.known_by):
+        lines.append(f'claims = claims.as_of("{record.known_by}")')
+    left_out = [row for row, _ in record.left_out]
     if left_out and len(left_out) <= _NAMED:
         lines.append(f"claims = claims.without(rows={left_out!r})")
     elif left_out:

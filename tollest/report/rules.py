@@ -123,8 +123,9 @@ def table(claims: Claims) -> "pd.DataFrame":
     import pandas as pd
 
     n = claims.n_locations
-    evidence = claims._in_evidence
-    location, source = claims._location[evidence], claims._rows.source[evidence]
+    record = claims.record
+    evidence = record.in_evidence
+    location, source = record.location[evidence], record.rows.source[evidence]
     low, middle, high = _named(claims, evidence)
     lowest, highest = np.full(n, UNBOUNDED), np.full(n, _NONE)
     np.minimum.at(lowest, location, low)
@@ -191,7 +192,7 @@ def baselines(estimate: Estimate, ci_prob: float = 0.9) -> "pd.DataFrame":
 
 def _named(claims: Claims, evidence: NDArray[np.bool_]) -> tuple[Integers, Integers, Integers]:
     """Low, middle and high of each claim in evidence."""
-    rows = claims._rows
+    rows = claims.record.rows
     low, high, kind = rows.lower[evidence], rows.upper[evidence], rows.kind[evidence]
     high = np.where(high == UNBOUNDED, low, high)
     low = np.where(kind == KINDS.index("at_most"), high, low)

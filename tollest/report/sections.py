@@ -193,8 +193,8 @@ def evidence(claims: Claims) -> Markup:
     """List the claims in evidence and those set aside, each with its reason."""
     kept, excluded = claims.to_frame(), claims.excluded
     told = [f"{claims!r}."]
-    if not np.isnat(claims._known_by):
-        told.append(f"Claims were cut to what was known by {claims._known_by}.")
+    if not np.isnat(claims.record.known_by):
+        told.append(f"Claims were cut to what was known by {claims.record.known_by}.")
     aside = paragraphs("No claim was set aside.")
     if len(excluded):
         aside = joined(

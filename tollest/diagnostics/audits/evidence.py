@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from tollest._sums import shards
 from tollest._sums.tables import Problem
-from tollest.claims.rows import DOCUMENTED, VERIFIED
-from tollest.claims.table import _EVIDENCE, KINDS, UNBOUNDED, Claims
+from tollest.claims.intervals import DOCUMENTED, VERIFIED
+from tollest.claims.table import KINDS, UNBOUNDED, Claims
 from tollest.model.patterns import positions
 from tollest.model.posterior import Posterior
 from tollest.priors import Never
@@ -44,18 +44,16 @@ class Evidence:
     @cached_property
     def all_rows(self) -> Integers:
         """Rows of the table on this location, whether used or not."""
-        rows = self.claims._rows
+        rows = self.claims.record.rows
         code = rows.locations.index(self.claims.locations[self.place])
         return np.flatnonzero(rows.location == code)
 
     @cached_property
     def certain(self) -> Integers:
         """Rows of the table with documented and verified deaths."""
-        rows, standing = self.claims._rows, self.claims._standing
-        all_rows = self.all_rows
-        return np.asarray(
-            all_rows[(rows.kind[all_rows] >= DOCUMENTED) & (standing[all_rows] == _EVIDENCE)]
-        )
+        record = self.claims.record
+        is_certain = record.in_evidence & (record.rows.kind >= DOCUMENTED)
+        return self.all_rows[is_certain[self.all_rows]]
 
     @cached_property
     def rows(self) -> Integers:
@@ -67,7 +65,7 @@ class Evidence:
         """Least toll of each case, and the number after the most, shape (n_claims + 1, 2)."""
         cap = self.claims.cap[self.place]
         end = cap if cap == UNBOUNDED else cap + 1
-        kind, count = self.claims._rows.kind, self.claims._rows.lower
+        kind, count = self.claims.record.rows.kind, self.claims.record.rows.lower
         out = []
         for left_out in [-1, *self.rows.tolist()]:
             kept = self.certain[self.certain != left_out]

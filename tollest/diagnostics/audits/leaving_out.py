@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest._progress import Reporter
-from tollest.claims.table import ClaimsError
+from tollest.claims import frames
+from tollest.claims.problems import ClaimsError
 from tollest.diagnostics.audits.evidence import Evidence
 from tollest.diagnostics.audits.result import ENDS, Audit
 from tollest.diagnostics.audits.weighed import Weighed
@@ -220,12 +221,10 @@ def _table(
     """Rows of `Audit.table`."""
     evidence = weighed.evidence
     claims, rows = evidence.claims, evidence.rows
-    frame = claims._frame(evidence.all_rows).drop(columns="location").set_index("row")
-    frame["status"] = claims._status(evidence.all_rows)
-    frame["reason"] = [
-        "" if status == "used" else claims._reason(row)
-        for row, status in zip(frame.index.tolist(), frame["status"], strict=True)
-    ]
+    record, all_rows = claims.record, evidence.all_rows
+    frame = frames.of_rows(record, all_rows).drop(columns="location").set_index("row")
+    frame["status"] = record.status(all_rows)
+    frame["reason"] = record.reasons(all_rows)
     repeat = np.zeros(rows.size)
     repeat[: evidence.noisy.size] = weighed.repeats()
     columns: dict[str, NDArray[np.generic]] = {"repeat": repeat}

@@ -10,7 +10,7 @@ from scipy.special import expit, logsumexp
 from tollest._sums import marginal
 from tollest._sums.tables import Parameters
 from tollest._sums.threads import threaded
-from tollest.claims.rows import VERIFIED
+from tollest.claims.intervals import VERIFIED
 from tollest.claims.table import UNBOUNDED
 from tollest.diagnostics.audits.evidence import Evidence
 from tollest.engines import psis
@@ -159,7 +159,7 @@ class Weighed:
         if j < evidence.noisy.size:
             below, up_to = self._predicted(j)
         else:
-            rows, row = evidence.claims._rows, evidence.rows[j]
+            rows, row = evidence.claims.record.rows, evidence.rows[j]
             toll = self.masses.rows(np.array([1 + j]))
             number = int(rows.lower[row])
             below = 1.0 - float(toll.at_least(number)[0])

@@ -7,21 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import wording
-from tollest.claims.cells import (
-    NO_DAY,
-    Cells,
-    ClaimsError,
-    Problem,
-    is_blank,
-    listed,
-    shown,
-    whole,
-)
+from tollest._arrays import Integers
+from tollest.claims.cells import Cells, whole_number
+from tollest.claims.columns import ColumnLayout, find_columns
+from tollest.claims.days import NO_DAY
 from tollest.claims.files import open_table
-from tollest.claims.rows import COUNT, DOCUMENTED, KINDS
+from tollest.claims.intervals import COUNT, DOCUMENTED, KINDS
+from tollest.claims.problems import ClaimsError, Problem, listed, shown
 from tollest.claims.table import UNBOUNDED, Claims
-from tollest.readers._columns import Layout, find_columns
-from tollest.readers._events import days, spelled
+from tollest.readers.events import days, spelled
 
 _SILENT = -1  # the kind of a cell that has none
 
@@ -112,7 +106,7 @@ def wide(
     return _claims(cells, names, words)
 
 
-_NO_LAYOUT = Layout("a table with a column a source", {}, {})
+_NO_LAYOUT = ColumnLayout("a table with a column a source", {}, {})
 
 
 def _others(header: Iterable[str], given: Iterable[str]) -> list[str]:
@@ -124,9 +118,9 @@ def _others(header: Iterable[str], given: Iterable[str]) -> list[str]:
 class _Said(NamedTuple):
     """What the cells of a table say, shape (n_rows, n_sources) each."""
 
-    kind: NDArray[np.int64]
-    lower: NDArray[np.int64]
-    upper: NDArray[np.int64]
+    kind: Integers
+    lower: Integers
+    upper: Integers
 
 
 def _claims(cells: Cells, names: list[str], words: wording.Words) -> Claims:
@@ -139,20 +133,20 @@ def _claims(cells: Cells, names: list[str], words: wording.Words) -> Claims:
     dated = "date" in cells.columns
     day = days(cells, "date") if dated else np.full(cells.n, NO_DAY)
     said, unread = _read(cells, names, words)
-    cells.whole += [
-        Problem(message, at, name, locations[row[at]] if row[at] >= 0 else "")
-        for at, name, message in unread
+    cells.table_problems += [
+        Problem(message, i, name, locations[row[i]] if row[i] >= 0 else "")
+        for i, name, message in unread
     ]
     cells.check(row, locations, np.full(cells.n, -1), [])
     _check_rows(cells, row, locations, day)
 
-    at, source = np.nonzero(said.kind >= 0)
-    kind, lower, upper = (values[at, source] for values in said)
-    if not at.size:
+    filled, source = np.nonzero(said.kind >= 0)
+    kind, lower, upper = (values[filled, source] for values in said)
+    if not filled.size:
         message = "all cells of sources are empty; an estimate needs at least one claim."
         raise ClaimsError([Problem(message)], cells.n)
     columns = {
-        "location": spelled(locations, row[at]),
+        "location": spelled(locations, row[filled]),
         "source": spelled(names, source),
         "kind": spelled(KINDS, kind),
         "lower": pa.array(lower, mask=kind == COUNT),
@@ -160,17 +154,15 @@ def _claims(cells: Cells, names: list[str], words: wording.Words) -> Claims:
         "count": pa.array(lower, mask=kind != COUNT),
     }
     if groups:
-        columns["group"] = spelled(groups, group[at])
+        columns["group"] = spelled(groups, group[filled])
     if dated:
-        columns["date"] = pa.array(day[at])
-    heard = np.zeros(len(locations), dtype=bool)
-    heard[row[at]] = True
-    silent = np.flatnonzero(~heard)
-    of = dict(zip(row[::-1].tolist(), group[::-1].tolist(), strict=True)) if groups else {}
-    quiet: Iterable[str] = [locations[i] for i in silent]
-    if groups:
-        quiet = {locations[i]: groups[of[i]] if of[i] >= 0 else "" for i in silent.tolist()}
-    return Claims.from_table(pa.table(columns), locations=quiet)
+        columns["date"] = pa.array(day[filled])
+    silent = np.setdiff1d(np.arange(len(locations)), row[filled]).tolist()
+    if not groups:
+        return Claims.from_table(pa.table(columns), locations=[locations[i] for i in silent])
+    group_of = dict(zip(row[::-1].tolist(), group[::-1].tolist(), strict=True))
+    named = {locations[i]: groups[group_of[i]] if group_of[i] >= 0 else "" for i in silent}
+    return Claims.from_table(pa.table(columns), locations=named)
 
 
 def _read(
@@ -187,31 +179,18 @@ def _read(
             said.kind[:, j] = np.where(count < 0, _SILENT, COUNT)
             said.lower[:, j] = said.upper[:, j] = count
         else:
-            _read_texts(column, words, said, j)
+            parsed = column.read(
+                "count", lambda value: _cell(value, words), (_SILENT,) * 3, np.dtype(np.int64)
+            )
+            said.kind[:, j], said.lower[:, j], said.upper[:, j] = parsed.T
         unread += [(row, name, message) for row, message in column.problems]
     return said, sorted(unread)
-
-
-def _read_texts(column: Cells, words: wording.Words, said: _Said, j: int) -> None:
-    """Read a column of numbers and wordings, each distinct one once, into column `j`."""
-    codes, values = column.distinct("count")
-    parsed = np.full((3, len(values)), _SILENT)
-    unread: dict[int, str] = {}
-    for i, value in enumerate(values):
-        if not is_blank(value):
-            try:
-                parsed[:, i] = _cell(value, words)
-            except ValueError as error:
-                unread[i] = str(error)
-    for into, of_distinct in zip(said, parsed, strict=True):
-        into[:, j] = of_distinct[codes]
-    column.add(np.flatnonzero(np.isin(codes, list(unread))), lambda row: unread[int(codes[row])])
 
 
 def _cell(value: object, words: wording.Words) -> tuple[int, int, int]:
     """Read one cell: its kind, and the least and the most that it allows."""
     try:
-        number = whole("count", value, "the cell")
+        number = whole_number("count", value, "the cell")
     except ValueError as error:
         if not isinstance(value, str):
             raise
@@ -234,7 +213,7 @@ def _cell(value: object, words: wording.Words) -> tuple[int, int, int]:
 
 
 def _check_rows(
-    cells: Cells, row: NDArray[np.int64], locations: list[str], day: NDArray[np.datetime64]
+    cells: Cells, row: Integers, locations: list[str], day: NDArray[np.datetime64]
 ) -> None:
     """Raise where two rows are of the same location and day."""
     order = np.lexsort((day.astype(np.int64), row))

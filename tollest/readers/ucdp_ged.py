@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tollest.claims.columns import ColumnLayout
 from tollest.claims.table import Claims
-from tollest.readers._columns import Layout
-from tollest.readers._disorder import Disordered, Refuse, out_of_order
-from tollest.readers._events import read_events
+from tollest.readers.disorder import Disordered, Refuse, out_of_order
+from tollest.readers.events import read_events
 
-GED = Layout(
+GED = ColumnLayout(
     "a UCDP GED file",
     {
         "location": ("id",),

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tollest._arrays import Flags, Integers
 
 __all__ = ["Disordered", "Refuse", "SetAside", "Span"]
 
@@ -15,7 +16,7 @@ class Refuse:
 
 @dataclass(frozen=True)
 class SetAside:
-    """Rows with numbers out of order are no evidence, and are in `Claims.excluded`."""
+    """Rows with numbers out of order are not evidence, and are in `Claims.excluded`."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ Disordered = Refuse | SetAside | Span
 """What a reader does with numbers out of order."""
 
 
-def out_of_order(*numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+def out_of_order(*numbers: Integers) -> Flags:
     """Tell which rows have a number above a later one.
 
     Parameters
@@ -47,7 +48,7 @@ def out_of_order(*numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
     return wrong
 
 
-def span(*numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def span(*numbers: Integers) -> tuple[Integers, Integers]:
     """Give the least and the most of the numbers of each row; -1 where all are blank."""
     most = np.maximum.reduce(numbers)
     least = np.minimum.reduce([np.where(number < 0, most, number) for number in numbers])

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from tollest.claims.cells import ClaimsError, Problem, listed
+from tollest.claims.columns import ColumnLayout
+from tollest.claims.problems import ClaimsError, Problem, listed
 from tollest.claims.table import Claims
-from tollest.readers._columns import Layout
-from tollest.readers._disorder import Disordered, Refuse
-from tollest.readers._events import read_events
+from tollest.readers.disorder import Disordered, Refuse
+from tollest.readers.events import read_events
 
-IBC = Layout(
+IBC = ColumnLayout(
     "a file of Iraq Body Count's incidents",
     {"location": ("IBC code",)},
     {

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest.claims.cells import NO_DAY, Cells, ClaimsError, Problem, read_day, shown
+from tollest._arrays import Integers
+from tollest.claims.cells import Cells
+from tollest.claims.columns import ColumnLayout, find_columns
+from tollest.claims.days import NO_DAY, read_day
 from tollest.claims.files import Table, open_table
+from tollest.claims.problems import ClaimsError, Problem, shown
 from tollest.claims.table import Claims
-from tollest.readers._columns import Layout, find_columns
-from tollest.readers._disorder import Disordered, Refuse, SetAside, out_of_order, span
+from tollest.readers.disorder import Disordered, Refuse, SetAside, out_of_order, span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +42,7 @@ class Events:
     table: Table
     cells: Cells
     locations: list[str]
-    row: NDArray[np.int64]
+    row: Integers
 
     @property
     def n(self) -> int:
@@ -58,8 +61,8 @@ class Events:
         self,
         source: str,
         disordered: Disordered,
-        **numbers: NDArray[np.int64],
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[int, str]]:
+        **numbers: Integers,
+    ) -> tuple[Integers, Integers, dict[int, str]]:
         """Give the least and the most of each event, and the rows set aside with their reason.
 
         Parameters
@@ -87,7 +90,7 @@ class Events:
         wrong = np.flatnonzero(out_of_order(*columns))
         names = [self.cells.called[name] for name in numbers]
         if wrong.size and isinstance(disordered, Refuse):
-            self.cells.whole.append(
+            self.cells.table_problems.append(
                 Problem(
                     f"{', '.join(names)} are out of order in {wrong.size:,} of {self.n:,} rows; "
                     "correct them, or say disordered=te.readers.SetAside() to leave these rows "
@@ -108,11 +111,11 @@ class Events:
         source: str,
         set_aside: Mapping[int, str],
         *,
-        count: NDArray[np.int64] | None = None,
-        lower: NDArray[np.int64] | None = None,
-        upper: NDArray[np.int64] | None = None,
-        kind: tuple[NDArray[np.int64], tuple[str, ...]] | None = None,
-        event: NDArray[np.int64] | None = None,
+        count: Integers | None = None,
+        lower: Integers | None = None,
+        upper: Integers | None = None,
+        kind: tuple[Integers, tuple[str, ...]] | None = None,
+        event: Integers | None = None,
     ) -> Claims:
         """Make claims of numbers by event.
 
@@ -121,7 +124,7 @@ class Events:
         source : str
             Who claims.
         set_aside : mapping of int to str
-            Rows that are no evidence, with their reasons.
+            Rows that are not evidence, with their reasons.
         count, lower, upper : ndarray of int, shape (n,), optional
             Deaths; below 0 is blank.
         kind : (ndarray of int, tuple of str), optional
@@ -162,7 +165,7 @@ class Events:
 
 def read_events(
     data: Any,  # noqa: ANN401 - a path or any dataframe
-    layout: Layout,
+    layout: ColumnLayout,
     *,
     location: str | Iterable[str] | None,
     group: str | None,
@@ -178,7 +181,7 @@ def read_events(
     ----------
     data : str, Path or eager dataframe
         The table.
-    layout : Layout
+    layout : ColumnLayout
         What its columns are called.
     location : str or iterable of str, optional
         Columns that name an event; by default the layout's column of identifiers.
@@ -204,9 +207,10 @@ def read_events(
     """
     table = open_table(data, encoding, first)
     by = [location] if isinstance(location, str) else list(location or ())
-    others = {"group": group, "date": date} | {f"location {i}": name for i, name in enumerate(by)}
-    given = {ours: name for ours, name in others.items() if name is not None}
-    called = find_columns(table, layout, columns or {}, given, identified=bool(by))
+    keys = ["location", *(f"location {i}" for i in range(1, len(by)))]
+    given = {ours: name for ours, name in (("group", group), ("date", date)) if name is not None}
+    given |= zip(keys, by, strict=False)
+    called = find_columns(table, layout, columns or {}, given)
     frame = table.take(list(dict.fromkeys(called.values())))
     n = len(frame)
     if not n:
@@ -214,13 +218,12 @@ def read_events(
         raise ClaimsError([Problem(message)])
     series = {ours: frame.get_column(theirs) for ours, theirs in called.items()}
     cells = Cells(series, n, called)
-    keys = [f"location {i}" for i in range(len(by))] or ["location"]
     row, locations = _named(cells, keys)
     events = Events(table, cells, locations, row)
-    cells.add_unnamed(keys[0], row, "location")
+    cells.add_unnamed("location", row)
     shared = n - len(locations) - int((row < 0).sum())
     if shared:
-        cells.whole.append(_shared(cells, events, [called[key] for key in keys], shared))
+        cells.table_problems.append(_shared(cells, events, [called[key] for key in keys], shared))
     events.check(source)
     return events
 
@@ -243,7 +246,7 @@ def _day(value: object) -> np.datetime64:
         return read_day(value)  # whose refusal shows the cell as it stands
 
 
-def _named(cells: Cells, keys: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
+def _named(cells: Cells, keys: Sequence[str]) -> tuple[Integers, list[str]]:
     """Name each event by one column, or by several joined with commas."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -263,7 +266,7 @@ def _named(cells: Cells, keys: Sequence[str]) -> tuple[NDArray[np.int64], list[s
     return codes, encoded.dictionary.to_pylist()
 
 
-def spelled(names: Sequence[str], codes: NDArray[np.int64]) -> "pa.Array":
+def spelled(names: Sequence[str], codes: Integers) -> "pa.Array":
     """Give the name of each row as text; null where its code is below 0."""
     import pyarrow as pa
 
@@ -285,7 +288,7 @@ def _shared(cells: Cells, events: Events, by: Sequence[str], shared: int) -> Pro
     )
 
 
-def _stated(names: Sequence[str], columns: Sequence[NDArray[np.int64]], row: int) -> str:
+def _stated(names: Sequence[str], columns: Sequence[Integers], row: int) -> str:
     """Say which numbers of a row are out of order."""
     said = [
         f"{name} is {column[row]}"

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tollest.claims.cells import is_blank, shown
+from tollest._arrays import Integers
+from tollest.claims.cells import is_blank
+from tollest.claims.columns import ColumnLayout
+from tollest.claims.problems import shown
 from tollest.claims.table import Claims
-from tollest.readers._columns import Layout
-from tollest.readers._disorder import Disordered, Refuse
-from tollest.readers._events import Events, read_events
+from tollest.readers.disorder import Disordered, Refuse
+from tollest.readers.events import Events, read_events
 
 GRADINGS = ("confirmed", "fair", "weak", "contested", "discounted")
 """How Airwars grades the reports on an incident."""
 
-AIRWARS = Layout(
+AIRWARS = ColumnLayout(
     "a file of Airwars' incidents",
     {
         "location": ("unique_reference_code",),
@@ -39,7 +40,7 @@ class Gradings:
     Parameters
     ----------
     set_aside : tuple of str, default ("discounted",)
-        Incidents of these gradings are no evidence, and are in `Claims.excluded`.
+        Incidents of these gradings are not evidence, and are in `Claims.excluded`.
     named : tuple of str, default ("confirmed", "fair")
         In incidents of these gradings, victims known by name are a floor that cannot err. In
         others names are set aside too. ``()`` uses no names.
@@ -173,8 +174,8 @@ def airwars(
     aside |= _graded(row, grade[named], unused, "victims named in an incident graded {}")
     # Whatever sets an incident aside does the same with its names.
     aside |= {
-        int(at): set_aside[event]
-        for at, event in zip(row, named.tolist(), strict=True)
+        int(i): set_aside[event]
+        for i, event in zip(row, named.tolist(), strict=True)
         if event in set_aside
     }
     blank = np.full(len(named), -1)
@@ -190,12 +191,12 @@ def airwars(
     )
 
 
-def _read_gradings(events: Events) -> NDArray[np.int64]:
+def _read_gradings(events: Events) -> Integers:
     """Position of each incident's grading in `GRADINGS`; one beyond where it is blank."""
     codes, values = events.cells.distinct("grading")
     called = events.cells.called["grading"]
     texts = ["" if is_blank(value) else str(value).strip().casefold() for value in values]
-    known = {"": _UNGRADED} | {name: at for at, name in enumerate(GRADINGS)}
+    known = {"": _UNGRADED} | {name: i for i, name in enumerate(GRADINGS)}
     unknown = np.array([text not in known for text in texts])
     events.cells.add(
         np.flatnonzero(unknown[codes]),
@@ -208,11 +209,11 @@ def _read_gradings(events: Events) -> NDArray[np.int64]:
 
 
 def _graded(
-    rows: NDArray[np.int64], grade: NDArray[np.int64], which: Iterable[str], reason: str
+    rows: Integers, grade: Integers, gradings: Iterable[str], reason: str
 ) -> dict[int, str]:
     """Give rows whose incident has one of some gradings, each with its reason."""
     out: dict[int, str] = {}
-    for name in which:
-        there = rows[grade == GRADINGS.index(name)].tolist()
-        out |= dict.fromkeys(there, reason.format(name))
+    for name in gradings:
+        graded = rows[grade == GRADINGS.index(name)].tolist()
+        out |= dict.fromkeys(graded, reason.format(name))
     return out

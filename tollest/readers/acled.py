@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tollest.claims.cells import shown
+from tollest.claims.columns import ColumnLayout
+from tollest.claims.problems import shown
 from tollest.claims.table import Claims
-from tollest.readers._columns import Layout
-from tollest.readers._events import read_events
+from tollest.readers.events import read_events
 
-ACLED = Layout("an ACLED file", {"location": ("event_id_cnty",), "count": ("fatalities",)}, {})
+ACLED = ColumnLayout(
+    "an ACLED file", {"location": ("event_id_cnty",), "count": ("fatalities",)}, {}
+)
 _STANDS_FOR = {10: (3, 99), 12: (12, 99), 100: (100, 999)}
 
 
@@ -36,7 +38,7 @@ class Vague:
     intervals: Mapping[int, tuple[int, int]] = field(default_factory=_STANDS_FOR.copy)
 
     def __post_init__(self) -> None:
-        """Refuse an interval that is none."""
+        """Check the intervals."""
         for number, interval in self.intervals.items():
             lower, upper = interval
             whole = all(type(n) is int for n in (number, lower, upper))
