@@ -124,7 +124,7 @@ def check(
     "estimate",
     epilog="Example: tollest estimate claims.csv --as-of 2025-03-12 --rng 1 --out report.html",
 )
-def estimate_command(
+def estimate_command(  # noqa: PLR0913 - each argument is an option of the command
     path: File,
     as_of: AsOf = None,
     layout: Kind = FileLayout.CLAIMS,
@@ -152,20 +152,11 @@ def estimate_command(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Estimate every toll, print sentence and table, and write what is asked for."""
-    if table is not None and table.suffix not in {".csv", ".parquet"}:
-        raise typer.BadParameter(f"{table} ends in neither .csv nor .parquet.")
-    if out is not None and out.suffix != ".html":
-        raise typer.BadParameter(f"{out} does not end in .html.")
+    _check_endings(out, table)
     claims = _claims(path, layout, encoding, as_of, complete)
-    try:  # before minutes are spent on an answer that cannot be written
+    try:
         check_interval(ci_prob, ci_kind)
-        for file, ending in (
-            (out, ".html"),
-            (table, table.suffix if table else ""),
-            (save, ".nc"),
-        ):
-            if file is not None:
-                archive.check_path(file, ending)
+        _check_paths(out, table, save)
     except (ValueError, OSError) as error:
         raise _leave(error) from None
     with warnings.catch_warnings():
@@ -187,3 +178,18 @@ def estimate_command(
             raise _leave(error) from None
     if answer.doubts:
         raise typer.Exit(DOUBTFUL)
+
+
+def _check_endings(out: Path | None, table: Path | None) -> None:
+    """Refuse names of files in formats that are not written."""
+    if table is not None and table.suffix not in {".csv", ".parquet"}:
+        raise typer.BadParameter(f"{table} ends in neither .csv nor .parquet.")
+    if out is not None and out.suffix != ".html":
+        raise typer.BadParameter(f"{out} does not end in .html.")
+
+
+def _check_paths(out: Path | None, table: Path | None, save: Path | None) -> None:
+    """Refuse paths that cannot be written, before minutes are spent on an answer."""
+    for file, ending in ((out, ".html"), (table, table.suffix if table else ""), (save, ".nc")):
+        if file is not None:
+            archive.check_path(file, ending)

@@ -101,7 +101,7 @@ class Simulation:
     sources: tuple[str, ...]
 
 
-def draw_truth(
+def draw_truth(  # noqa: PLR0913 - each argument is one centre or spread of a truth
     n_sources: int,
     *,
     mu: float = 2.0,
