@@ -160,7 +160,7 @@ def nested_conditionals(posterior: Posterior, theta: np.ndarray, locations) -> l
     nested = posterior.nested
     places = nested.places.tolist()
     some = replace(nested, nodes=nested.nodes[[places.index(i) for i in locations]])
-    shape = (nested.trees.n_nodes, nested.problem.x.size)
+    shape = (nested.trees.n_nodes, nested.problem.grid.x.size)
     out = np.empty((len(locations), len(theta), posterior.bins[0].size))
     for i, row in enumerate(theta):
         masses = np.zeros(shape)

@@ -95,8 +95,9 @@ def measured(n_locations, n_sources, repeats, seed):
     problem = posterior.problem
     low, high = marginal.windows(problem, posterior.parameters(theta))
     rng = np.random.default_rng(seed)
-    rows, work = rng.random((3, problem.x.size)), np.empty(problem.x.size)
-    arguments = (-problem.x, rows, low, high, work)
+    x = problem.grid.x
+    rows, work = rng.random((3, x.size)), np.empty(x.size)
+    arguments = (-x, rows, low, high, work)
     bare(*arguments)
     gradient(posterior, theta, 2)
     times = {"one": [], "two": [], "bare": []}
@@ -106,7 +107,7 @@ def measured(n_locations, n_sources, repeats, seed):
         times["two"].append(gradient(posterior, theta, 2))
     return {
         "n_locations": n_locations, "n_patterns": int(low.size),
-        "n_support": int(problem.x.size), "n_cells": int((high - low).sum()), "repeats": repeats,
+        "n_support": int(x.size), "n_cells": int((high - low).sum()), "repeats": repeats,
         **{name: min(values, default=None) for name, values in times.items()},
     }  # fmt: skip
 

@@ -88,8 +88,8 @@ def whole_way(path, output, width, seed, known=False):
     posterior = estimate.posterior
     return {
         "n_claims": claims.n_claims, "n_locations": claims.n_locations,
-        "n_patterns": int(posterior.problem.group.size),
-        "n_support": int(posterior.problem.x.size), "width": posterior.model.support.width,
+        "n_patterns": int(posterior.problem.level.size),
+        "n_support": int(posterior.problem.grid.x.size), "width": posterior.model.support.width,
         "n_theta": posterior.n_theta, **steps, "whole": marks[-1] - marks[0],
         "before": before, "peak": peak_mib(), "theta": estimate.theta.summary,
         "n_evaluations": estimate.theta.n_evaluations, "n_doubts": len(estimate.doubts),

@@ -61,7 +61,7 @@ def cdfs(posterior, problem, pattern, thetas, k):
     """Probability of a toll of at most `k` given each theta."""
     out = []
     for theta in thetas:
-        masses = np.zeros((problem.group.size, problem.x.size))
+        masses = np.zeros((problem.level.size, problem.grid.x.size))
         marginal.add_toll_masses(problem, posterior.parameters(theta), 1.0, masses)
         out.append(masses[pattern])
     return 1.0 - TollMasses(*posterior.bins, np.array(out)).at_least(k + 1)

@@ -168,7 +168,7 @@ class Grid:
         weights = np.exp(self.log_densities) * self._mu_given_tau[1][:, None]
         weights /= weights.sum()
         problem = self.posterior.problem
-        out = np.zeros((problem.group.size, problem.x.size))
+        out = np.zeros((problem.level.size, problem.grid.x.size))
         keep = weights > 1e-8
         for theta, weight in zip(self.thetas[keep], weights[keep], strict=True):
             marginal.add_toll_masses(problem, self.posterior.parameters(theta), weight, out)

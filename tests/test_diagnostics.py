@@ -123,7 +123,7 @@ def test_log_likelihoods_add_up_to_the_log_likelihood(repeat):
 
     for theta in estimate.theta.flat:
         parameters = estimate.posterior.parameters(theta)
-        each = np.full(problem.group.size, np.nan)
+        each = np.full(problem.level.size, np.nan)
         marginal.log_likelihoods(problem, parameters, each)
 
         expected = marginal.log_likelihood(
@@ -147,8 +147,8 @@ def test_leaving_a_source_out_is_the_table_without_its_claims():
             logit_repeat=whole.logit_repeat[keep],
         )  # fmt: skip
         actual, expected = (
-            np.empty(left.group.size),
-            np.empty(without.posterior.problem.group.size),
+            np.empty(left.level.size),
+            np.empty(without.posterior.problem.level.size),
         )
         marginal.log_likelihoods(left, whole, actual)
         marginal.log_likelihoods(without.posterior.problem, part, expected)

@@ -68,7 +68,7 @@ def moments_of(posterior, thetas):
     x = 0.5 * (np.log1p(posterior.bins[0]) + np.log1p(posterior.bins[1]))
     mean, square = [], []
     for theta in thetas:
-        masses = np.zeros((posterior.problem.group.size, x.size))
+        masses = np.zeros((posterior.problem.level.size, x.size))
         marginal.add_toll_masses(posterior.problem, posterior.parameters(theta), 1.0, masses)
         mean.append(masses[posterior.patterns] @ x)
         square.append(masses[posterior.patterns] @ x**2)

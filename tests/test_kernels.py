@@ -14,7 +14,7 @@ from tests.conftest import claims_of
 from tests.contracts import EPSILON, check_gradient
 from tollest import noise
 from tollest._sums import marginal, mass, windows
-from tollest._sums.tables import Parameters
+from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, LOG_TAU, Parameters
 from tollest.model.posterior import Model
 from tollest.noise import Logistic, Normal, StudentT
 from tollest.priors import Never, Priors
@@ -133,7 +133,7 @@ def log_likelihood(problem, parameters):
 
 
 def toll_masses(problem, parameters):
-    masses = np.zeros((problem.group.size, problem.x.size))
+    masses = np.zeros((problem.level.size, problem.grid.x.size))
     marginal.add_toll_masses(problem, parameters, 1.0, masses)
     return masses
 
@@ -153,7 +153,7 @@ def rounding_of(parameters, family):
     A log mass of minus a million, too little for any claim but a repeated one, is added and
     taken off again: a million rounding errors are left.
     """
-    z = 6 / math.exp(min([*parameters.log_scatter, parameters.shared[1]]))
+    z = 6 / math.exp(min([*parameters.log_scatter, parameters.shared[LOG_FIGURE_SCATTER]]))
     return 4 * EPSILON * (z * z / 2 if family == "normal" else z)
 
 
@@ -521,7 +521,7 @@ def test_sources_that_never_repeat_are_independent():
     ]
     posterior = posterior_of(rows, priors=Priors(logit_repeat=Never()))
     parameters = posterior.parameters(np.zeros(posterior.n_theta))
-    given = (parameters.bias, np.exp(parameters.log_scatter), np.exp(parameters.shared[0]))
+    given = (parameters.bias, np.exp(parameters.log_scatter), np.exp(parameters.shared[LOG_TAU]))
     n = np.arange(51)
 
     actual = log_likelihood(posterior.problem, parameters)
@@ -530,7 +530,9 @@ def test_sources_that_never_repeat_are_independent():
         0, 50, parameters.mu[0], given[2]
     )
     of_claims = [
-        np.array([noise.mass(8, 8, np.log1p(k) + b + parameters.shared[2], s) for k in n])
+        np.array(
+            [noise.mass(8, 8, np.log1p(k) + b + parameters.shared[COMMON_BIAS], s) for k in n]
+        )
         for b, s in zip(*given[:2], strict=True)
     ]
     assert_allclose(actual, np.log(np.sum(prior * of_claims[0] * of_claims[1])), rtol=1e-12)
@@ -563,7 +565,7 @@ def test_drawn_tolls_follow_their_masses():
 
 def log_joints(problem, parameters):
     """Log joint of each pattern at every point of its support, from cells; (n_patterns, n)."""
-    tau, of_figure, common_bias = *np.exp(parameters.shared[:2]), parameters.shared[2]
+    tau, of_figure, common_bias = *np.exp(parameters.shared[:2]), parameters.shared[COMMON_BIAS]
 
     def log_mass(lower, upper, width, centre, scale):
         cells = [
@@ -572,22 +574,22 @@ def log_joints(problem, parameters):
         ]
         return np.array(cells)
 
-    bins = problem.bin_lower, problem.bin_upper, problem.bin_width
+    _, *bins = problem.grid
     edges = [problem.claim_lower, problem.claim_upper, problem.claim_width]
     figures = [problem.figure_lower, problem.figure_upper, problem.figure_width]
-    for p in range(problem.group.size):
-        out = log_mass(*bins, parameters.mu[problem.group[p]], tau)
+    for p in range(problem.level.size):
+        out = log_mass(*bins, parameters.mu[problem.level[p]], tau)
         groups = {}
         for j in problem.members[problem.offsets[p] : problem.offsets[p + 1]]:
             i, v = problem.claim_voice[j], problem.claim_figure[j]
-            centre = problem.x + common_bias + parameters.bias[i]
+            centre = problem.grid.x + common_bias + parameters.bias[i]
             own = log_mass(*(e[j] for e in edges), centre, math.exp(parameters.log_scatter[i]))
             out = out + own
             if v >= 0:
                 more = np.logaddexp(0.0, parameters.logit_repeat[i] - own)
                 groups[v] = groups.get(v, 0.0) + more
         free = {
-            v: log_mass(*(e[v] for e in figures), problem.x + common_bias, of_figure)
+            v: log_mass(*(e[v] for e in figures), problem.grid.x + common_bias, of_figure)
             for v in groups
         }
         rest = np.maximum(1.0 - sum(np.exp(f) for f in free.values()), 1e-300)

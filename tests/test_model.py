@@ -14,6 +14,7 @@ from scipy import stats
 from tests.contracts import check_gradient
 from tollest import noise
 from tollest._sums import marginal
+from tollest._sums.tables import COMMON_BIAS, LOG_TAU
 from tollest.claims.table import Claims
 from tollest.model.posterior import Model
 from tollest.model.transforms import Coordinates
@@ -127,7 +128,7 @@ def test_what_is_fixed_is_no_entry():
     assert not {"log_tau", "common_bias", "mu"} & set(posterior.theta_names)
     parameters = posterior.parameters(a_theta(posterior, 1))
     assert_allclose(parameters.mu, [2.0])
-    assert_allclose(parameters.shared[[0, 2]], [math.log(0.8), 0.1])
+    assert_allclose(parameters.shared[[LOG_TAU, COMMON_BIAS]], [math.log(0.8), 0.1])
 
 
 def test_a_reference_source_has_no_bias_to_learn():
@@ -422,10 +423,7 @@ def renumbered(part, whole):
     position = np.searchsorted(first, np.append(own, own_last[-1] + 1))
     of_first = position[part.problem.first]
     return part.problem._replace(
-        x=whole.problem.x,
-        bin_lower=whole.problem.bin_lower,
-        bin_upper=whole.problem.bin_upper,
-        bin_width=whole.problem.bin_width,
+        grid=whole.problem.grid,
         first=of_first,
         last=np.where(part.problem.last == own.size, first.size, position[part.problem.last]),
     )
@@ -514,7 +512,7 @@ def held(posterior):
     return [
         (group, [claim[m] for m in problem.members[start:end].tolist()], first, last, edge)
         for group, start, end, first, last, edge in zip(
-            problem.group.tolist(), problem.offsets[:-1], problem.offsets[1:],
+            problem.level.tolist(), problem.offsets[:-1], problem.offsets[1:],
             problem.first.tolist(), problem.last.tolist(), problem.cap_edge.tolist(), strict=True,
         )
     ]  # fmt: skip
@@ -544,7 +542,7 @@ def test_patterns_are_those_of_a_dictionary_in_an_order_of_their_own(table, neve
     words = [
         (group, problem.members[start:end].tolist())
         for group, start, end in zip(
-            problem.group.tolist(), problem.offsets[:-1], problem.offsets[1:], strict=True
+            problem.level.tolist(), problem.offsets[:-1], problem.offsets[1:], strict=True
         )
     ]
     assert words == sorted(words)

@@ -117,7 +117,7 @@ def parameters(claims, theta=THETA):
 
 def evaluate(problem, forest, parameters):
     gradients = Parameters(*(np.zeros_like(array) for array in parameters))
-    n_nodes, n_points = forest.left.size, problem.x.size
+    n_nodes, n_points = forest.left.size, problem.grid.x.size
     masses = np.zeros((n_nodes, n_points))
     value = propagation.evaluate(
         problem,
@@ -197,7 +197,7 @@ def coast(whole, parts, kind="count", complete=("Coast",)):
 def marginals(claims, dense=DENSE, theta=THETA):
     those, problem, forest = compiled(claims, dense, Logistic())
     _, _, masses = evaluate(problem, forest, parameters(claims, theta))
-    numbers = np.expm1(problem.x)
+    numbers = np.expm1(problem.grid.x)
     return {claims.locations[p]: masses[v] for p, v in those.node.items()}, numbers
 
 
@@ -401,7 +401,7 @@ def test_windows_leave_nothing_out(claims):
     value, gradients, masses = evaluate(nested.problem, nested.forest, longer)
     windowed = nested.sums([posterior.parameters(np.zeros(posterior.n_theta))], gradient=True)
 
-    assert np.any(high - low < nested.problem.x.size)
+    assert np.any(high - low < nested.problem.grid.x.size)
     assert windowed.values[0] == pytest.approx(value, rel=1e-12)
     flat = np.concatenate(gradients._replace(mu=gradients.mu[:-1]))
     assert_allclose(windowed.gradients[0], flat, rtol=1e-9, atol=1e-10)
@@ -456,7 +456,7 @@ def ranks():
             np.array([known.get(name, 0.0) for name in posterior.theta_names])
         )
         nested = posterior.nested
-        masses = np.zeros((nested.trees.n_nodes, nested.problem.x.size))
+        masses = np.zeros((nested.trees.n_nodes, nested.problem.grid.x.size))
         draw = nested.draw(point, rng, 1.0, masses)
         tolls = TollMasses(*posterior.bins, nested.on_bins(masses, *posterior.bins))
         for said, where in ((world.tolls, out), (draw, drawn)):
@@ -668,7 +668,7 @@ def test_groups_of_a_part_of_all_claims_are_those_of_all():
 
     problem = Posterior(te.Model(), claims, frame).nested.problem
 
-    assert sorted(set(problem.group.tolist())) == [1, 2]  # group "y", and sums
+    assert sorted(set(problem.level.tolist())) == [1, 2]  # group "y", and sums
 
 
 def test_a_table_of_wholes_and_parts_reads_back():

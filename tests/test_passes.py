@@ -41,7 +41,7 @@ def test_shards_add_up_to_the_whole(posterior, thetas, size):
 
     # Of equal cost, not of equally many patterns.
     assert len(parts) > 1
-    assert sum(part.group.size for part in parts) == posterior.problem.group.size
+    assert sum(part.level.size for part in parts) == posterior.problem.level.size
     for point, value, gradient in zip(points, sums.values, sums.gradients, strict=True):
         expected = zeros(point)
         whole = marginal.log_likelihood(posterior.problem, point, True, expected)
@@ -52,7 +52,7 @@ def test_shards_add_up_to_the_whole(posterior, thetas, size):
 
 def test_chosen_patterns_are_summed_as_they_were(posterior, thetas):
     point, chosen = posterior.parameters(thetas[0]), np.array([3, 11, 12, 90])
-    each = np.empty(posterior.problem.group.size)
+    each = np.empty(posterior.problem.level.size)
     marginal.log_likelihoods(posterior.problem, point, each)
 
     part = shards.chosen(posterior.problem, chosen)
@@ -69,7 +69,7 @@ def test_curvature_is_the_sum_of_outer_products_of_locations_gradients(posterior
     sums = shards.run(problem, [point], True, True)
 
     expected = 0.0
-    for p in range(problem.group.size):
+    for p in range(problem.level.size):
         own = zeros(point)
         one = marginal.shard(problem, p, p + 1)._replace(multiplicity=np.ones(1))
         marginal.log_likelihood(one, point, True, own)

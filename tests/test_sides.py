@@ -171,7 +171,7 @@ def _squares(posterior, theta):
     from tollest._sums import shards
 
     out = 0.0
-    for pattern in range(posterior.problem.group.size):
+    for pattern in range(posterior.problem.level.size):
         chosen = shards.chosen(posterior.problem, np.array([pattern]))
         like = posterior._summed([chosen], None)
         _, slopes, _ = like.log_likelihoods(theta[None], gradient=True)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from tollest._arrays import Floats, Integers
 from tollest._progress import Reporter
 from tollest._sums import shards
-from tollest._sums.tables import Parameters, Problem
-from tollest.claims.problems import Problem as Fault
+from tollest._sums.tables import Claimed, Parameters
+from tollest.claims.problems import Problem
 from tollest.claims.table import Claims, ClaimsError
 from tollest.engines import ThetaDraws, surrogate_sampling
 from tollest.engines.settling import settled_for_tolls
@@ -251,7 +251,7 @@ class Shards:
             shared = {name: held for name, held in files.items() if len(held) > 1}
             if shared:
                 raise ClaimsError([
-                    Fault(
+                    Problem(
                         f"claims on {name!r} are in {' and '.join(held)}; all claims on a "
                         "location belong in one file."
                     )
@@ -355,12 +355,12 @@ def _named(path: str, columns: dict[str, str], hashes: NDArray[np.uint64]) -> li
     return [locations[i] for i in np.flatnonzero(is_named)]
 
 
-def _problems(path: str, columns: dict[str, str], model: Model, frame: Frame) -> list[Problem]:
+def _problems(path: str, columns: dict[str, str], model: Model, frame: Frame) -> list[Claimed]:
     return shards.shards(_posterior(path, columns, model, frame).problem)
 
 
 def _run(
-    problems: list[Problem], points: list[Parameters], gradient: bool, curvature: bool
+    problems: list[Claimed], points: list[Parameters], gradient: bool, curvature: bool
 ) -> shards.Sums:
     # One after the other: Dask says how many tasks a worker has at a time.
     return shards.add(shards.run(problem, points, gradient, curvature) for problem in problems)

@@ -1,14 +1,15 @@
-r"""Sums of independent tolls: a grid of octaves, and convolutions on it.
+r"""Sums of independent tolls: a convolution grid, and convolutions on it.
 
 The grid holds every whole number below `dense`, then every second one up to twice that, every
-fourth up to four times that, and so on: ``dense / 2`` points an octave, no step wider than
-``2 / dense`` of the number it stands at. Octave ``j`` is a stretch of the lattice of step
-:math:`2^j`, on which sums of two of its points lie as well; sums that fall between points of the
-grid are shared between the two beside them so that mass and mean stay exact. That is all the
-error there is. Sharing at a step :math:`h` adds at most :math:`h^2 / 4` of variance, and bringing
-a smaller addend to the lattice of a larger one at most a third of that: a sum is spread by a
-standard deviation of no more than :math:`h / \sqrt{3}`, or 1.2 / `dense` of it, and sums below
-`dense` are not spread at all.
+fourth up to four times that, and so on, so that no step is wider than ``2 / dense`` of the number
+it stands at. An octave is a stretch from a number to twice that: octave ``j``, of ``dense / 2``
+points from ``dense / 2`` times :math:`2^j` on, has steps of :math:`2^j`; to octave 0 belong the
+numbers below, too. Its points are on the lattice of all multiples of its step, as are sums of two
+of them; sums that fall between points of the grid are shared between the two beside them so that
+mass and mean stay exact. That is all the error there is. Sharing at a step :math:`h` adds at most
+:math:`h^2 / 4` of variance, and bringing a smaller addend to the lattice of a larger one at most
+a third of that: a sum is spread by a standard deviation of no more than :math:`h / \sqrt{3}`, or
+1.2 / `dense` of it, and sums below `dense` are not spread at all.
 
 All terms are positive, so that the far tail of a sum is as exact, relatively, as its middle:
 transforms would lose it in rounding [1]_, and a whole whose claims contradict its parts' lives
@@ -22,12 +23,9 @@ References
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.mass import FAST, SUMS
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 def points(dense: int, most: int) -> Integers:
@@ -179,50 +177,67 @@ def convolve(dense: int, a: Floats, b: Floats, out: Floats) -> None:
         return
     of_a = _lattices(dense, a, low_a, high_a, first, stop)
     of_b = _lattices(dense, b, low_b, high_b, first, stop)
-    sums = np.empty(2 * dense)
-    own = np.empty(dense)
+    sums, octave = np.empty(2 * dense), np.empty(dense)
     for j in range(first, stop):
         full_a, full_b = of_a[j - first], of_b[j - first]
         sums[:] = 0.0
-        begin = 0 if j == 0 else half
         # Pairs of which one is in this octave and the other in it or below.
-        _own(b, j, half, begin, dense, own)
-        x, y = _extent(full_a[:dense])
-        u, v = _extent(own[begin:dense])
-        _add_sums(full_a[x:y], own[begin + u : begin + v], sums[begin + x + u :])
+        _add_pairs(j, full_a[:dense], b, octave, sums)
         if j > 0:
-            _own(a, j, half, begin, dense, own)
-            below = np.append(full_b[:half], full_b[dense])
-            x, y = _extent(below)
-            u, v = _extent(own[begin:dense])
-            _add_sums(below[x:y], own[begin + u : begin + v], sums[begin + x + u :])
+            _add_pairs(j, np.append(full_b[:half], full_b[dense]), a, octave, sums)
         base = j * half
         for s in range(dense):
             out[min(base + s, n - 1)] += sums[s]
         base += half
         for s in range(dense, 2 * dense):
-            at = base + (s >> 1)
+            k = base + (s >> 1)
             if s % 2 == 0:
-                out[min(at, n - 1)] += sums[s]
+                out[min(k, n - 1)] += sums[s]
             else:
-                out[min(at, n - 1)] += 0.5 * sums[s]
-                out[min(at + 1, n - 1)] += 0.5 * sums[s]
+                out[min(k, n - 1)] += 0.5 * sums[s]
+                out[min(k + 1, n - 1)] += 0.5 * sums[s]
 
 
 @njit(cache=True, error_model="numpy")
-def _own(a: Floats, j: int, half: int, begin: int, dense: int, out: Floats) -> None:
-    """Masses of octave `j` itself, on its lattice."""
-    out[:begin] = 0.0
-    for s in range(begin, dense):
-        at = j * half + s
-        out[s] = a[at] if at < a.size else 0.0
+def _copy_octave(j: int, masses: Floats, octave: Floats) -> int:
+    """Overwrite `octave` with the masses of octave `j` itself, on its lattice; where it begins."""
+    half = octave.size // 2
+    begin = 0 if j == 0 else half
+    octave[:begin] = 0.0
+    for s in range(begin, octave.size):
+        k = j * half + s
+        octave[s] = masses[k] if k < masses.size else 0.0
+    return begin
+
+
+@njit(cache=True, error_model="numpy")
+def _add_pairs(j: int, other: Floats, masses: Floats, octave: Floats, sums: Floats) -> None:
+    """Add sums of an addend in octave `j` and another on the same lattice.
+
+    Parameters
+    ----------
+    j : int
+        The octave.
+    other : ndarray of float
+        Masses of the other, from 0 on.
+    masses : ndarray of float, shape (n_points,)
+        Masses of the one, of all octaves.
+    octave : ndarray of float, shape (dense,)
+        Overwritten with those of this one.
+    sums : ndarray of float, shape (2 * dense,)
+        Added to.
+    """
+    begin = _copy_octave(j, masses, octave)
+    x, y = _extent(other)
+    u, v = _extent(octave[begin:])
+    _add_sums(other[x:y], octave[begin + u : begin + v], sums[begin + x + u :])
 
 
 @njit(cache=True, error_model="numpy")
 def add_slopes(
     dense: int, a: Floats, b: Floats, slope: Floats, of_a: Floats, of_b: Floats
 ) -> None:  # fmt: skip
-    """Adjoint of `convolve`: how what hangs on the sums hangs on the addends.
+    """Adjoint of `convolve`: from derivatives by the masses of a sum to those by its addends'.
 
     Parameters
     ----------
@@ -236,13 +251,13 @@ def add_slopes(
     """
     of_a[:] = 0.0
     of_b[:] = 0.0
-    half, n = dense // 2, a.size
+    half = dense // 2
     low_a, high_a, low_b, high_b, first, stop = _octaves(dense, a, b)
     if low_a == high_a or low_b == high_b:
         return
     lattice_a = _lattices(dense, a, low_a, high_a, first, stop)
     lattice_b = _lattices(dense, b, low_b, high_b, first, stop)
-    by_sum, own, by_own = np.empty(2 * dense), np.empty(dense), np.empty(dense)
+    by_sum, octave, by_octave = np.empty(2 * dense), np.empty(dense), np.empty(dense)
     by_full_a, by_full_b = np.empty(dense), np.empty(dense)
     carried_a, carried_b, by_below = np.zeros(half + 1), np.zeros(half + 1), np.empty(half + 1)
     for j in range(stop - 1, -1, -1):
@@ -252,39 +267,16 @@ def add_slopes(
             _add_halved_slopes(carried_a, by_full_a)
             _add_halved_slopes(carried_b, by_full_b)
         by_below[:] = 0.0
-        begin, base = 0 if j == 0 else half, j * half
+        begin = 0 if j == 0 else half
         if j >= first:
             full_a, full_b = lattice_a[j - first], lattice_b[j - first]
-            for s in range(dense):
-                by_sum[s] = slope[min(base + s, n - 1)]
-            for s in range(dense, 2 * dense):
-                at = base + half + (s >> 1)
-                if s % 2 == 0:
-                    by_sum[s] = slope[min(at, n - 1)]
-                else:
-                    by_sum[s] = 0.5 * (slope[min(at, n - 1)] + slope[min(at + 1, n - 1)])
-            _own(b, j, half, begin, dense, own)
-            x, y = _extent(full_a[:dense])
-            u, v = _extent(own[begin:dense])
-            by_own[:] = 0.0
-            if y > x and v > u:
-                offset = by_sum[begin + x + u :]
-                _add_slopes(offset, own[begin + u : begin + v], by_full_a[x:y])
-                _add_slopes(offset, full_a[x:y], by_own[begin + u : begin + v])
-                _put(by_own, j, half, begin + u, begin + v, of_b)
+            _copy_slopes(dense, j, slope, by_sum)
+            _add_pair_slopes(j, full_a[:dense], b, octave, by_sum, by_full_a, by_octave, of_b)
             if j > 0:
-                _own(a, j, half, begin, dense, own)
                 below = np.append(full_b[:half], full_b[dense])
-                x, y = _extent(below)
-                u, v = _extent(own[begin:dense])
-                by_own[:] = 0.0
-                if y > x and v > u:
-                    offset = by_sum[begin + x + u :]
-                    _add_slopes(offset, own[begin + u : begin + v], by_below[x:y])
-                    _add_slopes(offset, below[x:y], by_own[begin + u : begin + v])
-                    _put(by_own, j, half, begin + u, begin + v, of_a)
-        _put(by_full_a, j, half, begin, dense, of_a)
-        _put(by_full_b, j, half, begin, dense, of_b)
+                _add_pair_slopes(j, below, a, octave, by_sum, by_below, by_octave, of_a)
+        _add_octave(by_full_a, j, half, begin, dense, of_a)
+        _add_octave(by_full_b, j, half, begin, dense, of_b)
         for s in range(half + 1):
             carried_a[s] = by_full_a[s]
             carried_b[s] = by_full_b[s] + by_below[s]
@@ -295,7 +287,45 @@ def add_slopes(
 
 
 @njit(cache=True, error_model="numpy")
-def _put(by_own: Floats, j: int, half: int, start: int, stop: int, out: Floats) -> None:
+def _copy_slopes(dense: int, j: int, slope: Floats, by_sum: Floats) -> None:
+    """Overwrite `by_sum` with derivatives by the sums of octave `j`, on its lattice."""
+    base, n = j * (dense // 2), slope.size
+    for s in range(dense):
+        by_sum[s] = slope[min(base + s, n - 1)]
+    base += dense // 2
+    for s in range(dense, 2 * dense):
+        k = base + (s >> 1)
+        if s % 2 == 0:
+            by_sum[s] = slope[min(k, n - 1)]
+        else:
+            by_sum[s] = 0.5 * (slope[min(k, n - 1)] + slope[min(k + 1, n - 1)])
+
+
+@njit(cache=True, error_model="numpy")
+def _add_pair_slopes(
+    j: int, other: Floats, masses: Floats, octave: Floats, by_sum: Floats, by_other: Floats,
+    by_octave: Floats, out: Floats,
+) -> None:  # fmt: skip
+    """Adjoint of `_add_pairs`: derivatives by both addends.
+
+    Those by the one in octave `j` are added to `out`, of shape (n_points,), by way of `by_octave`,
+    of shape (dense,), which is overwritten.
+    """
+    begin = _copy_octave(j, masses, octave)
+    x, y = _extent(other)
+    u, v = _extent(octave[begin:])
+    by_octave[:] = 0.0
+    if y > x and v > u:
+        offset, start, stop = by_sum[begin + x + u :], begin + u, begin + v
+        _add_slopes(offset, octave[start:stop], by_other[x:y])
+        _add_slopes(offset, other[x:y], by_octave[start:stop])
+        _add_octave(by_octave, j, octave.size // 2, start, stop, out)
+
+
+@njit(cache=True, error_model="numpy")
+def _add_octave(
+    by_octave: Floats, j: int, half: int, start: int, stop: int, out: Floats
+) -> None:  # fmt: skip
     """Add derivatives by points of octave `j`, those from `start` to `stop` of its lattice."""
     for s in range(start, min(stop, out.size - j * half)):
-        out[j * half + s] += by_own[s]
+        out[j * half + s] += by_octave[s]

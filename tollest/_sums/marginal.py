@@ -14,38 +14,39 @@ import math
 import numpy as np
 from numba import njit
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.compiled import kernel
-from tollest._sums.joint import (
-    LEAST,
-    add_gradient,
-    add_masses,
-    logarithms,
-    products,
+from tollest._sums.joint import LEAST, add_masses, products
+from tollest._sums.logarithms import logarithms
+from tollest._sums.mass import mass_cell
+from tollest._sums.slopes import Gradient, add_gradient
+from tollest._sums.tables import (
+    LOG_TAU,
+    Claimed,
+    Flat,
+    Parameters,
+    Tables,
+    flat_layout,
+    split,
+    tabulate,
 )
-from tollest._sums.mass import LOGISTIC, mass_cell
-from tollest._sums.tables import Floats, Grid, Integers, Parameters, Problem, tabulate
 from tollest._sums.windows import windows
 
 
 @kernel()
-def _cap(problem: Problem, parameters: Parameters, p: int) -> tuple[float, float, float]:
+def cap_mass(claimed: Claimed, parameters: Parameters, p: int) -> tuple[float, float, float]:
     """Log prior mass up to the cap of pattern `p`, and its derivatives by mu and log tau."""
-    if problem.cap_edge[p] == np.inf:
+    if claimed.cap_edge[p] == np.inf:
         return 0.0, 0.0, 0.0
-    tau = math.exp(parameters.shared[0])
-    z = (problem.cap_edge[p] - parameters.mu[problem.group[p]]) / tau
-    inside = mass_cell(problem.toll_family, problem.toll_df, -np.inf, z, np.inf)
+    tau = math.exp(parameters.shared[LOG_TAU])
+    z = (claimed.cap_edge[p] - parameters.mu[claimed.level[p]]) / tau
+    inside = mass_cell(claimed.toll_family, claimed.toll_df, -np.inf, z, np.inf)
     return inside[0], inside[1] / tau, inside[2]
-
-
-@njit(cache=True, error_model="numpy")
-def _grid(problem: Problem) -> Grid:
-    return Grid(problem.x, problem.bin_lower, problem.bin_upper, problem.bin_width)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def evaluate(
-    problem: Problem, parameters: Parameters, gradient: bool, gradients: Parameters,
+    claimed: Claimed, parameters: Parameters, gradient: bool, gradients: Parameters,
     matrix: Floats,
 ) -> float:  # fmt: skip
     """Log marginal likelihood of all claims, tolls and figures summed out.
@@ -54,7 +55,7 @@ def evaluate(
 
     Parameters
     ----------
-    problem : Problem
+    claimed : Claimed
         Claims as patterns, and the support.
     parameters : Parameters
         The point to evaluate at.
@@ -64,24 +65,20 @@ def evaluate(
         Overwritten with the derivatives by `parameters`, of the same shapes.
     matrix : ndarray of float, shape (n_parameters, n_parameters) or (0, 0)
         The sum over locations of outer products of their gradients is added to it; rows and
-        columns are those of ``mu, bias, log_scatter, logit_repeat, shared`` one after the other.
+        columns are those of `tollest._sums.tables.Flat`.
 
     Returns
     -------
     float
         Sum over patterns, each counted `multiplicity` times.
     """
-    low, high = windows(problem, parameters)
-    grid = _grid(problem)
-    (
-        table, prior_base, figure_base, figure_terms, claim_base, claim_terms, spare, work, width
-    ) = tabulate(problem, parameters, grid, low, high, gradient)  # fmt: skip
-    omega, n_groups = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), parameters.mu.size
-    sums = np.zeros(n_groups + 3 * omega.size + 3)
-    own, touched = np.zeros(sums.size), np.empty(sums.size, np.int64)
+    low, high = windows(claimed, parameters)
+    tables = tabulate(claimed, parameters, claimed.grid, low, high, gradient)
+    omega, flat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), flat_layout(parameters)
+    sums, of_location = np.zeros(flat.size), np.zeros(flat.size)
+    touched = np.empty(flat.size, np.int64)
     value = _sum(
-        problem, parameters, grid, low, high, gradient, table, prior_base, figure_base,
-        figure_terms, claim_base, claim_terms, spare, work, width, omega, sums, own, touched,
+        claimed, parameters, low, high, gradient, tables, omega, flat, sums, of_location, touched,
         matrix,
     )  # fmt: skip
     if gradient:
@@ -89,106 +86,88 @@ def evaluate(
     return value
 
 
-@njit(cache=True, error_model="numpy")
-def split(sums: Floats, gradients: Parameters) -> None:
-    """Overwrite derivatives by parameters with those that stand one after the other."""
-    start = 0
-    for array in gradients:
-        array[:] = sums[start : start + array.size]
-        start += array.size
-
-
 @kernel()
 def _sum(
-    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
-    gradient: bool, table: Floats, prior_base: Integers, figure_base: Integers,
-    figure_terms: Floats, claim_base: Integers, claim_terms: Floats, spare: int, work: int,
-    width: int, omega: Floats, sums: Floats, own: Floats, touched: Integers, matrix: Floats,
+    claimed: Claimed, parameters: Parameters, low: Integers, high: Integers, gradient: bool,
+    tables: Tables, omega: Floats, flat: Flat, sums: Floats, of_location: Floats,
+    touched: Integers, matrix: Floats,
 ) -> float:  # fmt: skip
     """Sum over patterns; derivatives are added to `sums`.
 
-    Where `matrix` wants those of each location they are first in `own`, which is zero but where
-    the location has something to say.
+    Where `matrix` wants those of each location they are first in `of_location`, which is zero
+    but in the entries that the location has something to say of.
     """
-    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    claim_voice, group, multiplicity = problem.claim_voice, problem.group, problem.multiplicity
-    cap_edge, each, n_groups = problem.cap_edge, matrix.size > 0, parameters.mu.size
-    is_logistic, out = problem.family == LOGISTIC, own if each else sums
+    level, each = claimed.level, matrix.size > 0
+    out = of_location if each else sums
     value = 0.0
     for p in range(low.size):
-        a, n, times = low[p], high[p] - low[p], multiplicity[p]
-        total, log_unit = products(
-            p, a, n, offsets, members, claim_figure, group, table, prior_base, figure_base,
-            claim_base, claim_terms, spare, work, width,
-        )  # fmt: skip
+        a, n, times = low[p], high[p] - low[p], claimed.multiplicity[p]
+        total, log_unit = products(p, a, n, claimed, tables)
         in_logs = not LEAST < total < np.inf
         if in_logs:
             total = 1.0
-            log_unit = logarithms(problem, parameters, grid, p, a, n, table, work, width)
+            log_unit = logarithms(claimed, parameters, claimed.grid, p, a, n, tables)
         else:
             log_unit += math.log(total)
         weight = 1.0 if each else times
-        if cap_edge[p] < np.inf:
-            log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
+        if claimed.cap_edge[p] < np.inf:
+            log_inside, d_mu, d_log_tau = cap_mass(claimed, parameters, p)
             log_unit -= log_inside
             if gradient:
-                out[group[p]] -= weight * d_mu
-                out[out.size - 3] -= weight * d_log_tau
+                out[level[p]] -= weight * d_mu
+                out[flat.shared + LOG_TAU] -= weight * d_log_tau
         value += times * log_unit
         if gradient:
             add_gradient(
-                p, a, n, weight, weight / total, offsets, members, claim_figure, claim_voice,
-                group, table, prior_base, figure_base, figure_terms, claim_base, claim_terms,
-                spare, work, width, in_logs, is_logistic, omega, n_groups, out,
+                p, a, n, claimed, tables, in_logs,
+                Gradient(weight, weight / total, omega, flat, out),
             )  # fmt: skip
         if each:
-            n_touched = _touched(p, offsets, members, claim_voice, group, n_groups, touched, own)
-            _move(times, touched[:n_touched], own, sums, matrix)
+            n_touched = _touched(p, claimed, flat, touched)
+            _move(times, touched[:n_touched], of_location, sums, matrix)
     return value
 
 
 @kernel()
-def _touched(
-    p: int, offsets: Integers, members: Integers, claim_voice: Integers, group: Integers,
-    n_groups: int, touched: Integers, own: Floats,
-) -> int:  # fmt: skip
+def _touched(p: int, claimed: Claimed, flat: Flat, touched: Integers) -> int:
     """Entries of the parameters that a location speaks of, each once; how many they are."""
-    shared = own.size - 3
-    n_sources = (shared - n_groups) // 3
-    touched[0] = group[p]
+    touched[0] = claimed.level[p]
     n = 1
-    for i in range(3):
-        touched[n] = shared + i
+    for i in range(flat.shared, flat.size):
+        touched[n] = i
         n += 1
-    for m in range(offsets[p], offsets[p + 1]):
-        for i in range(3):
-            touched[n] = n_groups + i * n_sources + claim_voice[members[m]]
+    for m in range(claimed.offsets[p], claimed.offsets[p + 1]):
+        voice = claimed.claim_voice[claimed.members[m]]
+        for start in (flat.bias, flat.log_scatter, flat.logit_repeat):
+            touched[n] = start + voice
             n += 1
     return n
 
 
 @kernel()
-def _move(times: float, touched: Integers, own: Floats, sums: Floats, matrix: Floats) -> None:
+def _move(
+    times: float, touched: Integers, of_location: Floats, sums: Floats, matrix: Floats
+) -> None:  # fmt: skip
     """Add a location's gradient and its outer product to those of all, and leave zeros."""
     for i in touched:
-        scaled = times * own[i]
+        scaled = times * of_location[i]
         sums[i] += scaled
         for j in touched:
-            matrix[i, j] += scaled * own[j]
+            matrix[i, j] += scaled * of_location[j]
     for i in touched:
-        own[i] = 0.0
+        of_location[i] = 0.0
 
 
 def log_likelihood(
-    problem: Problem, parameters: Parameters, gradient: bool, gradients: Parameters
+    claimed: Claimed, parameters: Parameters, gradient: bool, gradients: Parameters
 ) -> float:
     """`evaluate` without outer products."""
-    return evaluate(problem, parameters, gradient, gradients, np.empty((0, 0)))
+    return evaluate(claimed, parameters, gradient, gradients, np.empty((0, 0)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def tolls(
-    problem: Problem,
+    claimed: Claimed,
     parameters: Parameters,
     weight: float,
     masses: Floats,
@@ -196,14 +175,14 @@ def tolls(
     order: Integers,
     uniform: Floats,
     index: Integers,
-    within: Floats,
+    fraction: Floats,
     logs: Floats,
 ) -> None:
     """Tolls given theta: mass functions, one joint draw, and how likely the claims are.
 
     Parameters
     ----------
-    problem, parameters : Problem, Parameters
+    claimed, parameters : Claimed, Parameters
         The claims, and one draw of theta.
     weight : float
         Weight of the mass functions.
@@ -217,35 +196,28 @@ def tolls(
         Uniform numbers in [0, 1), one a location.
     index : ndarray of int, shape (n_locations,)
         Overwritten with the bin drawn.
-    within : ndarray of float, shape (n_locations,)
+    fraction : ndarray of float, shape (n_locations,)
         Overwritten with a uniform number in [0, 1): the position inside the bin.
     logs : ndarray of float, shape (n_patterns,), or (0,)
         Overwritten with the log marginal likelihood of each pattern, as one location's.
     """
-    low, high = windows(problem, parameters)
-    grid = _grid(problem)
-    table, prior_base, figure_base, _, claim_base, claim_terms, spare, work, width = tabulate(
-        problem, parameters, grid, low, high, bool(np.bool_(False))
-    )
-    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    group, totals = problem.group, np.empty(width)
-    at = 0
+    low, high = windows(claimed, parameters)
+    tables = tabulate(claimed, parameters, claimed.grid, low, high, bool(np.bool_(False)))
+    table, work, totals = tables.table, tables.work, np.empty(tables.width)
+    position = 0
     for p in range(low.size):
         a, n = low[p], high[p] - low[p]
-        is_drawn = at < order.size and pattern[order[at]] == p
+        is_drawn = position < order.size and pattern[order[position]] == p
         if masses.size == 0 and logs.size == 0 and not is_drawn:
             continue
-        total, log_unit = products(
-            p, a, n, offsets, members, claim_figure, group, table, prior_base, figure_base,
-            claim_base, claim_terms, spare, work, width,
-        )  # fmt: skip
+        total, log_unit = products(p, a, n, claimed, tables)
         if LEAST < total < np.inf:
             log_unit += math.log(total)
         else:
             total = 1.0
-            log_unit = logarithms(problem, parameters, grid, p, a, n, table, work, width)
+            log_unit = logarithms(claimed, parameters, claimed.grid, p, a, n, tables)
         if logs.size > 0:
-            logs[p] = log_unit - _cap(problem, parameters, p)[0]
+            logs[p] = log_unit - cap_mass(claimed, parameters, p)[0]
         if masses.size > 0:
             add_masses(masses, p, a, n, table, work, total, weight)
         if not is_drawn:
@@ -254,56 +226,56 @@ def tolls(
         for k in range(n):
             total += table[0, work + k]
             totals[k] = total
-        while at < order.size and pattern[order[at]] == p:
-            i = order[at]
+        while position < order.size and pattern[order[position]] == p:
+            i = order[position]
             target = uniform[i] * totals[n - 1]
             k = min(np.searchsorted(totals[:n], target, side="right"), n - 1)
             below, mass = totals[k - 1] if k > 0 else 0.0, table[0, work + k]
             index[i] = a + k
-            within[i] = min(max((target - below) / max(mass, 1e-300), 0.0), 1.0 - 1e-12)
-            at += 1
+            fraction[i] = min(max((target - below) / max(mass, 1e-300), 0.0), 1.0 - 1e-12)
+            position += 1
 
 
 def add_toll_masses(
-    problem: Problem, parameters: Parameters, weight: float, masses: Floats
+    claimed: Claimed, parameters: Parameters, weight: float, masses: Floats
 ) -> None:
     """Add `weight` times each pattern's mass function to `masses`, (n_patterns, n_support)."""
     none, nothing = np.empty(0, np.int64), np.empty(0)
-    tolls(problem, parameters, weight, masses, none, none, nothing, none, nothing, nothing)
+    tolls(claimed, parameters, weight, masses, none, none, nothing, none, nothing, nothing)
 
 
-def log_likelihoods(problem: Problem, parameters: Parameters, out: Floats) -> None:
+def log_likelihoods(claimed: Claimed, parameters: Parameters, out: Floats) -> None:
     """Log marginal likelihood of each pattern, as one location's: multiplicity aside.
 
     `out`, of shape (n_patterns,), is overwritten. Summed with the multiplicities it is
     `log_likelihood`.
     """
     none, nothing = np.empty(0, np.int64), np.empty(0)
-    tolls(problem, parameters, 0.0, np.empty((0, 0)), none, none, nothing, none, nothing, out)
+    tolls(claimed, parameters, 0.0, np.empty((0, 0)), none, none, nothing, none, nothing, out)
 
 
 def draw_bins(
-    problem: Problem, parameters: Parameters, pattern: Integers, uniform: Floats
+    claimed: Claimed, parameters: Parameters, pattern: Integers, uniform: Floats
 ) -> tuple[Integers, Floats]:
     """Draw every location's toll: its bin, and the position in [0, 1) inside the bin."""
-    index, within = np.empty(pattern.size, np.int64), np.empty(pattern.size)
+    index, fraction = np.empty(pattern.size, np.int64), np.empty(pattern.size)
     order = np.argsort(pattern, kind="stable")
     tolls(
-        problem, parameters, 0.0, np.empty((0, 0)), pattern, order, uniform, index, within,
+        claimed, parameters, 0.0, np.empty((0, 0)), pattern, order, uniform, index, fraction,
         np.empty(0),
     )  # fmt: skip
-    return index, within
+    return index, fraction
 
 
-def shard(problem: Problem, start: int, stop: int) -> Problem:
-    """Take the patterns ``start:stop`` as a problem of their own."""
-    offsets = problem.offsets[start : stop + 1]
-    return problem._replace(
+def shard(claimed: Claimed, start: int, stop: int) -> Claimed:
+    """Take the patterns ``start:stop`` by themselves."""
+    offsets = claimed.offsets[start : stop + 1]
+    return claimed._replace(
         offsets=offsets - offsets[0],
-        members=problem.members[offsets[0] : offsets[-1]],
-        group=problem.group[start:stop],
-        first=problem.first[start:stop],
-        last=problem.last[start:stop],
-        cap_edge=problem.cap_edge[start:stop],
-        multiplicity=problem.multiplicity[start:stop],
+        members=claimed.members[offsets[0] : offsets[-1]],
+        level=claimed.level[start:stop],
+        first=claimed.first[start:stop],
+        last=claimed.last[start:stop],
+        cap_edge=claimed.cap_edge[start:stop],
+        multiplicity=claimed.multiplicity[start:stop],
     )

@@ -7,9 +7,8 @@ free of both,
 
     F(u) - F(l) = F(u) (1 - F(l)) (1 - exp(-(u - l))),
 
-and is written so that compilers turn its loops into vector instructions. The normal and
-Student t integrate narrow intervals by Gauss-Legendre nodes and take differences of tails
-where those differ by a factor.
+and is written so that compilers turn its loops into vector instructions. The normal and the
+Student t are in `tollest._sums.families`.
 """
 
 import math
@@ -20,9 +19,10 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tollest._arrays import Floats
+from tollest._sums.families import normal, student_t
+
 # What an intrinsic is made of: its signature, and what writes its instruction.
 _Typed = tuple[object, Callable[..., ir.Value]]
 
@@ -36,8 +36,6 @@ SUMS = {"contract", "nsz", "reassoc"}
 WIDE = 30.0
 # Standardised half width of the support above which no `powers` of it are made.
 STEEP = 300.0
-
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 _SHIFT = np.uint64(52)
 _ONE = np.uint64(0x3FF0000000000000)  # the bits of 1.0
@@ -170,10 +168,10 @@ def _clamped(power: float) -> float:
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
 def narrow_masses(
-    power: Floats, at: int, n: int, start: float, w: float, factor: float, table: Floats, s: int
+    power: Floats, first: int, n: int, start: float, w: float, factor: float, table: Floats, s: int
 ) -> None:
     """Mass of one narrow interval, times a factor, in the first row of a table."""
-    v, mass = power[at : at + n], table[0, s : s + n]
+    v, mass = power[first : first + n], table[0, s : s + n]
     c, shrink = factor * _one_minus_exp(w), exp(-w)
     for k in range(n):
         vk = _clamped(start * v[k])
@@ -184,14 +182,14 @@ def narrow_masses(
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
 def narrow_rows(
-    power: Floats, at: int, n: int, start: float, scale: float, w: float, factor: float,
+    power: Floats, first: int, n: int, start: float, scale: float, w: float, factor: float,
     table: Floats, s: int,
 ) -> None:  # fmt: skip
     """Do as `narrow_masses`; the derivative of its log by the centre in the second row.
 
     With ``v``, the exponential of the lower edge for each point, there is one division in a cell.
     """
-    v, mass, d_centre = power[at : at + n], table[0, s : s + n], table[1, s : s + n]
+    v, mass, d_centre = power[first : first + n], table[0, s : s + n], table[1, s : s + n]
     c, shrink, inverse = factor * _one_minus_exp(w), exp(-w), 1.0 / scale
     for k in range(n):
         vk = _clamped(start * v[k])
@@ -280,134 +278,6 @@ def logistic_bins(
 
 
 @njit(cache=True, error_model="numpy")
-def _mills(z: float) -> float:
-    """Upper tail over density of the standard normal, for ``z >= 0``."""
-    if z < 4.0:
-        return (
-            0.5 * math.erfc(z / math.sqrt(2.0)) * math.sqrt(2.0 * math.pi) * math.exp(0.5 * z * z)
-        )
-    fraction = 0.0
-    for n in range(60, 0, -1):
-        fraction = n / (z + fraction)
-    return 1.0 / (z + fraction)
-
-
-@njit(cache=True, error_model="numpy")
-def _normal(lower: float, w: float) -> tuple[float, float, float]:
-    """Log mass of ``[lower, lower + w]`` for the standard normal, with derivatives."""
-    upper = lower + w
-    middle = lower + 0.5 * w
-    if w * max(1.0, abs(middle)) <= 2.0:
-        total = slope = spread = 0.0
-        for i in range(_NODES.size):
-            z = middle + 0.5 * w * _NODES[i]
-            mass = _WEIGHTS[i] * math.exp(-0.5 * (z - middle) * (z + middle))
-            total += mass
-            slope += mass * z
-            spread += mass * (z * z - 1.0)
-        log_mass = (
-            -0.5 * middle * middle - 0.5 * math.log(2.0 * math.pi) + math.log(0.5 * w * total)
-        )
-        return log_mass, slope / total, spread / total
-    flip = middle < 0.0
-    a, b = (-upper, -lower) if flip else (lower, upper)  # now |a| <= |b|, b > 0
-    if a < 0.0:
-        mass = 1.0 - 0.5 * math.erfc(-a / math.sqrt(2.0)) - 0.5 * math.erfc(b / math.sqrt(2.0))
-        density_a = math.exp(-0.5 * a * a) / math.sqrt(2.0 * math.pi)
-        density_b = math.exp(-0.5 * b * b) / math.sqrt(2.0 * math.pi)
-        slope = (density_a - density_b) / mass
-        spread = (a * density_a - (0.0 if density_b == 0.0 else b * density_b)) / mass
-        return math.log(mass), (-slope if flip else slope), spread
-    # From here on in units of the density at a, which may itself underflow.
-    drop = 0.0 if b == np.inf else math.exp(-0.5 * (b - a) * (b + a))
-    scaled = _mills(a) - (0.0 if drop == 0.0 else drop * _mills(b))
-    log_mass = math.log(scaled) - 0.5 * a * a - 0.5 * math.log(2.0 * math.pi)
-    slope = (1.0 - drop) / scaled
-    spread = (a - (0.0 if drop == 0.0 else b * drop)) / scaled
-    return log_mass, (-slope if flip else slope), spread
-
-
-@njit(cache=True, error_model="numpy")
-def _beta_fraction(a: float, b: float, x: float) -> float:
-    """Continued fraction of the incomplete beta function (modified Lentz)."""
-    c = 1.0
-    d = 1.0 / (1.0 - (a + b) * x / (a + 1.0))
-    value = d
-    for m in range(1, 400):
-        step = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
-        d = 1.0 / (1.0 + step * d)
-        c = 1.0 + step / c
-        value *= d * c
-        step = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
-        d = 1.0 / (1.0 + step * d)
-        c = 1.0 + step / c
-        value *= d * c
-        if abs(d * c - 1.0) < 1e-16:
-            break
-    return value
-
-
-@njit(cache=True, error_model="numpy")
-def _student_log_tail(z: float, df: float) -> float:
-    """Log upper tail of the standard Student t, for ``z >= 0``."""
-    if z == np.inf:
-        return -np.inf
-    a, b = 0.5 * df, 0.5
-    x = df / (df + z * z)
-    y = z * z / (df + z * z)
-    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
-    if x < (a + 1.0) / (a + b + 2.0):
-        log_front = -a * math.log1p(z * z / df) + 0.5 * math.log(y) - log_beta
-        return log_front + math.log(0.5 * _beta_fraction(a, b, x) / a)
-    front = (
-        0.0 if z == 0.0 else math.exp(-a * math.log1p(z * z / df) + 0.5 * math.log(y) - log_beta)
-    )
-    return math.log(0.5 - 0.5 * front * _beta_fraction(b, a, y) / b)
-
-
-@njit(cache=True, error_model="numpy")
-def _student_t(lower: float, w: float, df: float) -> tuple[float, float, float]:
-    """Log mass of ``[lower, lower + w]`` for the standard Student t, with derivatives."""
-    upper = lower + w
-    middle = lower + 0.5 * w
-    norm = math.lgamma(0.5 * (df + 1.0)) - math.lgamma(0.5 * df) - 0.5 * math.log(df * math.pi)
-    spread_of_t = df + middle * middle
-    # Nodes serve where the density neither falls nor turns much.
-    if (
-        w < np.inf
-        and w <= 0.5 * math.sqrt(spread_of_t)
-        and w * (df + 1.0) * max(w, abs(middle)) <= 2.5 * spread_of_t
-    ):
-        peak = norm - 0.5 * (df + 1.0) * math.log1p(middle * middle / df)
-        total = slope = spread = 0.0
-        for i in range(_NODES.size):
-            z = middle + 0.5 * w * _NODES[i]
-            change = (z - middle) * (z + middle) / (df + middle * middle)
-            mass = _WEIGHTS[i] * math.exp(-0.5 * (df + 1.0) * math.log1p(change))
-            score = (df + 1.0) * z / (df + z * z)
-            total += mass
-            slope += mass * score
-            spread += mass * (z * score - 1.0)
-        return peak + math.log(0.5 * w * total), slope / total, spread / total
-    flip = middle < 0.0
-    a, b = (-upper, -lower) if flip else (lower, upper)
-    log_b = _student_log_tail(b, df)
-    if a >= 0.0:
-        log_a = _student_log_tail(a, df)
-        log_mass = log_a + math.log1p(-math.exp(log_b - log_a))
-    else:
-        log_mass = math.log1p(-math.exp(_student_log_tail(-a, df)) - math.exp(log_b))
-    log_density_a = norm - 0.5 * (df + 1.0) * math.log1p(a * a / df)
-    density_a = math.exp(log_density_a - log_mass)
-    slope, spread = density_a, a * density_a
-    if b < np.inf:
-        density_b = math.exp(norm - 0.5 * (df + 1.0) * math.log1p(b * b / df) - log_mass)
-        slope -= density_b
-        spread -= b * density_b
-    return log_mass, (-slope if flip else slope), spread
-
-
-@njit(cache=True, error_model="numpy")
 def mass_cell(
     family: int, df: float, lower: float, upper: float, w: float
 ) -> tuple[float, float, float]:
@@ -429,11 +299,11 @@ def mass_cell(
             return log_mass, -tail, -upper * tail
         return _logistic(lower, upper, w, _one_minus_exp(w), exp(-w))
     if lower == -np.inf:  # reflected, the half line runs to the right
-        reflected = _normal(-upper, np.inf) if family == NORMAL else _student_t(-upper, np.inf, df)
+        reflected = normal(-upper, np.inf) if family == NORMAL else student_t(-upper, np.inf, df)
         return reflected[0], -reflected[1], reflected[2]
     if upper == np.inf:
-        return _normal(lower, np.inf) if family == NORMAL else _student_t(lower, np.inf, df)
-    return _normal(lower, w) if family == NORMAL else _student_t(lower, w, df)
+        return normal(lower, np.inf) if family == NORMAL else student_t(lower, np.inf, df)
+    return normal(lower, w) if family == NORMAL else student_t(lower, w, df)
 
 
 @njit(cache=True, error_model="numpy")

@@ -1,15 +1,16 @@
-r"""Tolls of wholes and of their parts given theta: messages up a tree, and down again.
+r"""Belief propagation: tolls of wholes and of their parts, given theta.
 
 Each node of a tree is a toll. A leaf has a prior; any other node is the sum of two below it.
-Claims may speak of any. With :math:`L_v(n)` the likelihood of a node's claims, its figure summed
-out, the mass that goes up is
+Claims may speak of any. In the upward pass each node sends a message to the node above it: the
+mass of its toll given all claims on it and below. With :math:`L_v(n)` the likelihood of a node's
+claims, its figure summed out,
 
 .. math:: m_v(n) = L_v(n) p(n) \quad\text{or}\quad m_v(n) = L_v(n) (m_l * m_r)(n),
 
-and the sum of the root's is the marginal likelihood of all claims in the tree. What comes down is
-its derivative by these masses: :math:`d_l = (d_v L_v) \star m_r`, so that the posterior of every
-toll is :math:`m_v d_v` over their sum [1]_. The gradient by theta is the posterior mean of the
-complete-data gradient, node by node, as without wholes.
+and the sum of the root's is the marginal likelihood of all claims in the tree. The downward pass
+sends its derivative by these masses: :math:`d_l = (d_v L_v) \star m_r`, so that the posterior of
+every toll is :math:`m_v d_v` over their sum [1]_. The gradient by theta is the posterior mean of
+the complete-data gradient, node by node, as without wholes.
 
 References
 ----------
@@ -23,31 +24,34 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.convolution import add_slopes, convolve
-from tollest._sums.joint import (
-    LEAST,
-    add_gradient,
-    highest,
-    logarithms,
-    products,
+from tollest._sums.joint import LEAST, highest, products
+from tollest._sums.logarithms import logarithms
+from tollest._sums.marginal import cap_mass
+from tollest._sums.mass import mass_cell
+from tollest._sums.slopes import Gradient, add_gradient
+from tollest._sums.tables import (
+    LOG_TAU,
+    Claimed,
+    Parameters,
+    Tables,
+    flat_layout,
+    split,
+    tabulate,
 )
-from tollest._sums.marginal import _cap, _grid, split
-from tollest._sums.mass import LOGISTIC, mass_cell
-from tollest._sums.tables import Grid, Parameters, Problem, tabulate
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-_FLOOR = 1e-250  # of the most that a node's likelihood is, at any toll
+# Least that the likelihood of a node's claims is taken to be at any toll, of the most that it is:
+# a float holds no less than 1e-308, and a message is that times the mass of the sum.
+_FLOOR = 1e-250
 
 
 class Forest(NamedTuple):
     """Trees of tolls, each node after those that it is the sum of, its root last.
 
-    Patterns are those of a `Problem` on a grid of octaves; the group of a node that is a sum is
-    one beyond the last.
+    Patterns are those of a `Claimed` on the grid of `tollest._sums.convolution`; the level of a
+    node that is a sum is one beyond the last.
     """
 
     dense: int
@@ -62,19 +66,19 @@ class Forest(NamedTuple):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def evaluate(
-    problem: Problem, forest: Forest, parameters: Parameters, low: Integers, high: Integers,
+    claimed: Claimed, forest: Forest, parameters: Parameters, low: Integers, high: Integers,
     gradient: bool, gradients: Parameters, weight: float, masses: Floats, messages: Floats,
 ) -> float:  # fmt: skip
     """Log marginal likelihood of all claims on trees, tolls and figures summed out.
 
     Parameters
     ----------
-    problem : Problem
-        Distinct multisets of claims, on the points of a grid of octaves.
+    claimed : Claimed
+        Distinct multisets of claims, on the points of a convolution grid.
     forest : Forest
         The trees.
     parameters : Parameters
-        The point to evaluate at; `mu` has an entry more, of the group of sums.
+        The point to evaluate at; `mu` has an entry more, of the level of sums.
     low, high : ndarray of int, shape (n_nodes,)
         Stretch of points that each node is summed over; outside it nodes have no mass worth
         summing.
@@ -87,179 +91,248 @@ def evaluate(
     masses : ndarray of float, shape (n_nodes, n_points) or (0, 0)
         `weight` times each node's posterior mass function is added to it.
     messages : ndarray of float, shape (n_nodes, n_points) or (0, 0)
-        Overwritten with what goes up, in units of its own, for draws from the root down.
+        Overwritten with those of the upward pass, the highest mass of each being 1, for `draw`.
 
     Returns
     -------
     float
         ``-inf`` where the claims are impossible.
     """
-    n_patterns, n_points = problem.group.size, problem.x.size
+    n_patterns, n_points = claimed.level.size, claimed.grid.x.size
+    begin, end = _windows(forest, low, high, n_patterns, n_points)
+    tables = tabulate(claimed, parameters, claimed.grid, begin, end, gradient)
+    _flatten(claimed, parameters, begin, end, tables)
+    sums = np.zeros(flat_layout(parameters).size)
+    if gradient:
+        split(sums, gradients)
+    likelihoods, units = np.zeros((n_patterns, n_points)), np.empty(n_patterns)
+    if not _fill_likelihoods(claimed, parameters, begin, end, tables, likelihoods, units):
+        return -np.inf
+    _leave_out_caps(claimed, forest, parameters, gradient, units, sums)
+    value = 0.0
+    weights = np.zeros((n_patterns if gradient else 0, n_points))
+    for t in range(forest.offsets.size - 1):
+        value += _tree(
+            forest, t, low, high, likelihoods, units, gradient, weights, weight, masses, messages
+        )
+    if gradient and value > -np.inf:
+        _add_gradients(claimed, forest, parameters, begin, end, tables, weights, sums)
+        split(sums, gradients)
+    return value
+
+
+@njit(cache=True, error_model="numpy")
+def _windows(
+    forest: Forest, low: Integers, high: Integers, n_patterns: int, n_points: int
+) -> tuple[Integers, Integers]:
+    """Stretch of points that some node of each pattern is summed over."""
     begin, end = np.full(n_patterns, n_points), np.zeros(n_patterns, np.int64)
     for v in range(low.size):
         p = forest.pattern[v]
         if p >= 0:
             begin[p], end[p] = min(begin[p], low[v]), max(end[p], high[v])
-    grid = _grid(problem)
-    (
-        table, prior_base, figure_base, figure_terms, claim_base, claim_terms, spare, work, width
-    ) = tabulate(problem, parameters, grid, begin, end, gradient)  # fmt: skip
-    flat = parameters.mu.size - 1
-    a, b = n_points, 0
-    for p in range(n_patterns):
-        if problem.group[p] == flat:
+    return begin, end
+
+
+@njit(cache=True, error_model="numpy")
+def _flatten(
+    claimed: Claimed, parameters: Parameters, begin: Integers, end: Integers, tables: Tables
+) -> None:
+    """Put 1 for the prior of sums, which have none of their own."""
+    table, of_sums = tables.table, parameters.mu.size - 1
+    a, b = claimed.grid.x.size, 0
+    for p in range(begin.size):
+        if claimed.level[p] == of_sums:
             a, b = min(a, begin[p]), max(b, end[p])
     if b > a:
-        table[0, prior_base[flat] + a : prior_base[flat] + b] = 1.0
-        table[1:, prior_base[flat] + a : prior_base[flat] + b] = 0.0
-    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    claim_voice, group, cap_edge = problem.claim_voice, problem.group, problem.cap_edge
-    omega, n_groups = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), parameters.mu.size
-    sums = np.zeros(n_groups + 3 * omega.size + 3)
-    if gradient:
-        split(sums, gradients)
-    own, units = np.zeros((n_patterns, n_points)), np.empty(n_patterns)
-    for p in range(n_patterns):
+        base = tables.prior_base[of_sums]
+        table[0, base + a : base + b] = 1.0
+        table[1:, base + a : base + b] = 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_likelihoods(
+    claimed: Claimed, parameters: Parameters, begin: Integers, end: Integers, tables: Tables,
+    likelihoods: Floats, units: Floats,
+) -> bool:  # fmt: skip
+    """Joint of each pattern over its highest value, and the log of that; whether all are possible.
+
+    `likelihoods` has shape (n_patterns, n_points), `units` (n_patterns,).
+    """
+    table, work = tables.table, tables.work
+    for p in range(units.size):
         a, n = begin[p], end[p] - begin[p]
-        total, units[p] = products(
-            p, a, n, offsets, members, claim_figure, group, table, prior_base, figure_base,
-            claim_base, claim_terms, spare, work, width,
-        )  # fmt: skip
+        total, units[p] = products(p, a, n, claimed, tables)
         if not LEAST < total < np.inf:
-            units[p] = _in_logs(problem, parameters, grid, p, a, n, table, work, width)
+            units[p] = _in_logs(claimed, parameters, p, a, n, tables)
         peak = highest(table, work, n)
         if not 0.0 < peak < np.inf:
-            return -np.inf
+            return False
         units[p] += math.log(peak)
         # Claims on a whole and on its parts may contradict each other beyond what a float holds:
         # then the density is that of the floor, finite, and rises to where it is theirs.
         for k in range(n):
-            own[p, a + k] = max(table[0, work + k] / peak, _FLOOR)
-        if cap_edge[p] < np.inf and group[p] != flat:
-            log_inside, d_mu, d_log_tau = _cap(problem, parameters, p)
+            likelihoods[p, a + k] = max(table[0, work + k] / peak, _FLOOR)
+    return True
+
+
+@njit(cache=True, error_model="numpy")
+def _leave_out_caps(
+    claimed: Claimed, forest: Forest, parameters: Parameters, gradient: bool, units: Floats,
+    sums: Floats,
+) -> None:  # fmt: skip
+    """Divide by the prior mass up to the cap, where a toll is capped and no sum."""
+    of_sums, shared = parameters.mu.size - 1, flat_layout(parameters).shared
+    for p in range(units.size):
+        level = claimed.level[p]
+        if claimed.cap_edge[p] < np.inf and level != of_sums:
+            log_inside, d_mu, d_log_tau = cap_mass(claimed, parameters, p)
             units[p] -= log_inside
             if gradient:
-                sums[group[p]] -= forest.n_nodes[p] * d_mu
-                sums[sums.size - 3] -= forest.n_nodes[p] * d_log_tau
-    value = 0.0
-    weights = np.zeros((n_patterns if gradient else 0, n_points))
-    for t in range(forest.offsets.size - 1):
-        value += _tree(
-            forest, t, low, high, own, units, gradient, weights, weight, masses, messages
-        )
-    if not gradient or not value > -np.inf:
-        return value
-    for p in range(n_patterns):
+                sums[level] -= forest.n_nodes[p] * d_mu
+                sums[shared + LOG_TAU] -= forest.n_nodes[p] * d_log_tau
+
+
+@njit(cache=True, error_model="numpy")
+def _add_gradients(
+    claimed: Claimed, forest: Forest, parameters: Parameters, begin: Integers, end: Integers,
+    tables: Tables, weights: Floats, sums: Floats,
+) -> None:  # fmt: skip
+    """Add the gradient of each pattern, whose joint counts by `weights` at each point."""
+    table, work = tables.table, tables.work
+    omega, flat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), flat_layout(parameters)
+    for p in range(begin.size):
         a, n = begin[p], end[p] - begin[p]
-        total = products(
-            p, a, n, offsets, members, claim_figure, group, table, prior_base, figure_base,
-            claim_base, claim_terms, spare, work, width,
-        )[0]  # fmt: skip
+        total = products(p, a, n, claimed, tables)[0]
         in_logs = not LEAST < total < np.inf
         if in_logs:
-            _in_logs(problem, parameters, grid, p, a, n, table, work, width)
+            _in_logs(claimed, parameters, p, a, n, tables)
         peak = highest(table, work, n)
-        for row in range(work, table.shape[1], width):
+        for row in range(work, table.shape[1], tables.width):
             for k in range(n):
                 table[0, row + k] *= weights[p, a + k] / peak
         add_gradient(
-            p, a, n, forest.n_nodes[p], 1.0, offsets, members, claim_figure, claim_voice, group,
-            table, prior_base, figure_base, figure_terms, claim_base, claim_terms, spare, work,
-            width, in_logs, problem.family == LOGISTIC, omega, n_groups, sums,
+            p, a, n, claimed, tables, in_logs,
+            Gradient(forest.n_nodes[p], 1.0, omega, flat, sums),
         )  # fmt: skip
-    split(sums, gradients)
-    return value
 
 
 @njit(cache=True, error_model="numpy")
 def _in_logs(
-    problem: Problem, parameters: Parameters, grid: Grid, p: int, a: int, n: int, table: Floats,
-    work: int, width: int,
-) -> float:  # fmt: skip
+    claimed: Claimed, parameters: Parameters, p: int, a: int, n: int, tables: Tables
+) -> float:
     """Do as `logarithms`; without the prior where the pattern is of sums."""
-    log_unit = logarithms(problem, parameters, grid, p, a, n, table, work, width)
-    if problem.group[p] != parameters.mu.size - 1:
+    grid, table = claimed.grid, tables.table
+    log_unit = logarithms(claimed, parameters, grid, p, a, n, tables)
+    if claimed.level[p] != parameters.mu.size - 1:
         return log_unit
-    tau = math.exp(parameters.shared[0])
+    tau = math.exp(parameters.shared[LOG_TAU])
     for k in range(n):
-        upper = (problem.bin_upper[a + k] - parameters.mu[-1]) / tau
-        lower = (problem.bin_lower[a + k] - parameters.mu[-1]) / tau
+        upper = (grid.bin_upper[a + k] - parameters.mu[-1]) / tau
+        lower = (grid.bin_lower[a + k] - parameters.mu[-1]) / tau
         mass = mass_cell(
-            problem.toll_family, problem.toll_df, lower, upper, problem.bin_width[a + k] / tau
+            claimed.toll_family, claimed.toll_df, lower, upper, grid.bin_width[a + k] / tau
         )[0]
-        for row in range(work, table.shape[1], width):
+        for row in range(tables.work, table.shape[1], tables.width):
             table[0, row + k] *= math.exp(-max(mass, -600.0))
     return log_unit
 
 
 @njit(cache=True, error_model="numpy")
 def _tree(
-    forest: Forest, t: int, low: Integers, high: Integers, own: Floats, units: Floats,
+    forest: Forest, t: int, low: Integers, high: Integers, likelihoods: Floats, units: Floats,
     gradient: bool, weights: Floats, weight: float, masses: Floats, messages: Floats,
 ) -> float:  # fmt: skip
     """Log marginal likelihood of one tree; posterior weights of each pattern's joint are added."""
     start, stop = forest.offsets[t], forest.offsets[t + 1]
+    upward, scale = np.empty((stop - start, likelihoods.shape[1])), np.empty(stop - start)
+    value, is_possible = _pass_upward(forest, start, low, high, likelihoods, units, upward, scale)
+    if not is_possible:
+        return -np.inf
+    total = upward[-1].sum()  # of which the largest is one
+    value += math.log(total)
+    if messages.size > 0:
+        messages[start:stop] = upward
+    if gradient or masses.size > 0:
+        _pass_downward(
+            forest, start, low, high, likelihoods, upward, scale, 1.0 / total, gradient, weights,
+            weight, masses,
+        )  # fmt: skip
+    return value
+
+
+@njit(cache=True, error_model="numpy")
+def _pass_upward(
+    forest: Forest, start: int, low: Integers, high: Integers, likelihoods: Floats,
+    units: Floats, upward: Floats, scale: Floats,
+) -> tuple[float, bool]:  # fmt: skip
+    """Fill the messages of a tree's nodes, and what each is multiplied by so that its peak is 1.
+
+    The log of their unit, and whether all claims are possible.
+    """
     left, right, pattern, mask = forest.left, forest.right, forest.pattern, forest.mask
-    n_points = own.shape[1]
-    up = np.empty((stop - start, n_points))
-    scale = np.empty(stop - start)
     value = 0.0
-    for v in range(start, stop):
-        row = up[v - start]
+    for i in range(scale.size):
+        v, message = start + i, upward[i]
         if left[v] >= 0:
-            convolve(forest.dense, up[left[v] - start], up[right[v] - start], row)
+            convolve(forest.dense, upward[left[v] - start], upward[right[v] - start], message)
             if pattern[v] >= 0:
-                row *= own[pattern[v]]
+                message *= likelihoods[pattern[v]]
         elif pattern[v] >= 0:
-            row[:] = own[pattern[v]]
+            message[:] = likelihoods[pattern[v]]
         else:
-            row[:] = 0.0
-            row[0] = 1.0
+            message[:] = 0.0
+            message[0] = 1.0
         if mask[v] >= 0:
-            row *= forest.masks[mask[v]]
-        row[: low[v]] = 0.0
-        row[high[v] :] = 0.0
-        peak = row.max()
+            message *= forest.masks[mask[v]]
+        message[: low[v]] = 0.0
+        message[high[v] :] = 0.0
+        peak = message.max()
         if not 0.0 < peak < np.inf:
-            return -np.inf
-        scale[v - start] = 1.0 / peak
-        row *= scale[v - start]
+            return value, False
+        scale[i] = 1.0 / peak
+        message *= scale[i]
         value += math.log(peak)
         if pattern[v] >= 0:
             value += units[pattern[v]]
-    total = up[-1].sum()  # of which the largest is one
-    value += math.log(total)
-    if messages.size > 0:
-        messages[start:stop] = up
-    if not gradient and masses.size == 0:
-        return value
-    down = np.empty((stop - start, n_points))
-    down[-1] = 1.0 / total
-    for v in range(stop - 1, start - 1, -1):
-        here = down[v - start]
+    return value, True
+
+
+@njit(cache=True, error_model="numpy")
+def _pass_downward(
+    forest: Forest, start: int, low: Integers, high: Integers, likelihoods: Floats,
+    upward: Floats, scale: Floats, of_root: float, gradient: bool, weights: Floats,
+    weight: float, masses: Floats,
+) -> None:  # fmt: skip
+    """Add to the nodes' posterior masses, and to weights of each pattern's joint.
+
+    `of_root` is the derivative of the log likelihood by the root's message.
+    """
+    left, right, pattern, mask = forest.left, forest.right, forest.pattern, forest.mask
+    downward = np.empty(upward.shape)
+    downward[-1] = of_root
+    for i in range(scale.size - 1, -1, -1):
+        v, message = start + i, downward[i]
         if masses.size > 0:
-            masses[v] += weight * (up[v - start] * here)
-        here *= scale[v - start]
+            masses[v] += weight * (upward[i] * message)
+        message *= scale[i]
         if mask[v] >= 0:
-            here *= forest.masks[mask[v]]
-        here[: low[v]] = 0.0
-        here[high[v] :] = 0.0
+            message *= forest.masks[mask[v]]
+        message[: low[v]] = 0.0
+        message[high[v] :] = 0.0
         if left[v] < 0:
             if gradient and pattern[v] >= 0:
-                weights[pattern[v]] += here
+                weights[pattern[v]] += message
             continue
         a, b = left[v] - start, right[v] - start
-        if pattern[v] < 0:
-            add_slopes(forest.dense, up[a], up[b], here, down[a], down[b])
-            continue
-        if gradient:
-            # The joint's own derivative needs the sum's masses again.
-            together = np.empty(n_points)
-            convolve(forest.dense, up[a], up[b], together)
-            weights[pattern[v]] += here * together
-        here *= own[pattern[v]]
-        add_slopes(forest.dense, up[a], up[b], here, down[a], down[b])
-    return value
+        if pattern[v] >= 0:
+            if gradient:
+                # The joint's own derivative needs the sum's masses again.
+                together = np.empty(message.size)
+                convolve(forest.dense, upward[a], upward[b], together)
+                weights[pattern[v]] += message * together
+            message *= likelihoods[pattern[v]]
+        add_slopes(forest.dense, upward[a], upward[b], message, downward[a], downward[b])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -274,7 +347,7 @@ def draw(
     forest : Forest
         The trees.
     messages : ndarray of float, shape (n_nodes, n_points)
-        What goes up, from `evaluate`.
+        Those of the upward pass, from `evaluate`.
     first, last : ndarray of int, shape (n_points,)
         Stretch of tolls of each point, over which mass is spread evenly.
     least, most : ndarray of int, shape (n_nodes,)
@@ -330,15 +403,15 @@ def _splits(
     most_a: int, least_b: int, most_b: int, weights: Floats, starts: Integers, stops: Integers,
 ) -> int:  # fmt: skip
     """Lay out stretches of a part's toll over which neither density changes; count them."""
-    at, end = max(least_a, toll - most_b), min(most_a, toll - least_b)
+    start, end = max(least_a, toll - most_b), min(most_a, toll - least_b)
     n = 0
-    while at <= end:
-        i = np.searchsorted(first, at, side="right") - 1
-        j = np.searchsorted(first, toll - at, side="right") - 1
+    while start <= end:
+        i = np.searchsorted(first, start, side="right") - 1
+        j = np.searchsorted(first, toll - start, side="right") - 1
         stop = min(min(last[i], toll - first[j]), end)
         density = (of_a[i] / (last[i] - first[i] + 1)) * (of_b[j] / (last[j] - first[j] + 1))
         if density > 0.0:
-            weights[n], starts[n], stops[n] = density * (stop - at + 1), at, stop
+            weights[n], starts[n], stops[n] = density * (stop - start + 1), start, stop
             n += 1
-        at = stop + 1
+        start = stop + 1
     return n

@@ -11,13 +11,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._sums import marginal
-from tollest._sums.tables import Parameters, Problem
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from tollest._sums.tables import Claimed, Parameters
 
 # Patterns of a shard, where these are of a few claims that many share: fewer would tabulate the
 # same claims again, more leave threads waiting for the last.
@@ -33,7 +30,7 @@ _MOST_ROWS = 1000
 class Sums(NamedTuple):
     """What a pass gives: sums over locations, for each point that was asked.
 
-    Parameters are in one flat row: ``mu, bias, log_scatter, logit_repeat, shared``.
+    Parameters are in one flat row; see `tollest._sums.tables.Flat`.
     """
 
     values: Floats  # (n_points,) log marginal likelihoods
@@ -45,12 +42,12 @@ class Sums(NamedTuple):
         return Sums(*(a + b for a, b in zip(self, other, strict=True)))
 
 
-def run(problem: Problem, points: list[Parameters], gradient: bool, curvature: bool) -> Sums:
+def run(claimed: Claimed, points: list[Parameters], gradient: bool, curvature: bool) -> Sums:
     """Evaluate one shard.
 
     Parameters
     ----------
-    problem : Problem
+    claimed : Claimed
         The shard.
     points : list of Parameters
         Where to evaluate.
@@ -68,7 +65,7 @@ def run(problem: Problem, points: list[Parameters], gradient: bool, curvature: b
         of_point = Parameters(*(np.zeros_like(array) for array in point))
         first = curvature and i == 0
         values[i] = marginal.evaluate(
-            problem, point, gradient or first, of_point, matrix if first else np.empty((0, 0))
+            claimed, point, gradient or first, of_point, matrix if first else np.empty((0, 0))
         )
         if gradient:
             gradients[i] = np.concatenate(of_point)
@@ -83,19 +80,19 @@ def add(parts: Iterable[Sums]) -> Sums:
     return first
 
 
-def shards(problem: Problem, size: int = SHARD) -> list[Problem]:
-    """Cut a problem into stretches of patterns, each with the claims it needs and no others."""
-    if problem.group.size <= min(size, SHARED):
-        return [problem]
-    bounds = bounds_of(rows_of(problem), np.diff(problem.offsets), size, 2)
-    return [_cut(problem, a, b) for a, b in itertools.pairwise(bounds)]
+def shards(claimed: Claimed, size: int = SHARD) -> list[Claimed]:
+    """Cut into stretches of patterns, each with the claims that it needs and no others."""
+    if claimed.level.size <= min(size, SHARED):
+        return [claimed]
+    bounds = bounds_of(rows_of(claimed), np.diff(claimed.offsets), size, 2)
+    return [_cut(claimed, a, b) for a, b in itertools.pairwise(bounds)]
 
 
-def rows_of(problem: Problem) -> Floats:
+def rows_of(claimed: Claimed) -> Floats:
     """Rows of the tables by pattern, those that patterns share in parts; shape (n_patterns,)."""
-    shared_by = np.bincount(problem.members, minlength=problem.claim_lower.size)
-    until = np.concatenate([[0.0], np.cumsum(1.0 / shared_by[problem.members])])
-    return np.asarray(np.diff(until[problem.offsets]), np.float64)
+    shared_by = np.bincount(claimed.members, minlength=claimed.claim_lower.size)
+    until = np.concatenate([[0.0], np.cumsum(1.0 / shared_by[claimed.members])])
+    return np.asarray(np.diff(until[claimed.offsets]), np.float64)
 
 
 def bounds_of(rows: Floats, n_claims: Integers, size: int, least: int = 1) -> list[int]:
@@ -109,36 +106,36 @@ def bounds_of(rows: Floats, n_claims: Integers, size: int, least: int = 1) -> li
     return [int(bound) for bound in np.unique(bounds)]
 
 
-def _cut(problem: Problem, start: int, stop: int) -> Problem:
-    return _compact(marginal.shard(problem, start, stop))
+def _cut(claimed: Claimed, start: int, stop: int) -> Claimed:
+    return _compact(marginal.shard(claimed, start, stop))
 
 
-def chosen(problem: Problem, patterns: Integers) -> Problem:
-    """Take some patterns, in their order, as a problem of their own."""
-    sizes = np.diff(problem.offsets)[patterns]
+def chosen(claimed: Claimed, patterns: Integers) -> Claimed:
+    """Take some patterns by themselves, in their order."""
+    sizes = np.diff(claimed.offsets)[patterns]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
-    # Each member's place in the whole: where its pattern starts there, less where it does here.
-    shift = np.repeat(problem.offsets[patterns] - offsets[:-1], sizes)
+    # From a member's position to that in the whole: where its pattern starts in one and the other.
+    shift = np.repeat(claimed.offsets[patterns] - offsets[:-1], sizes)
     return _compact(
-        problem._replace(
+        claimed._replace(
             offsets=offsets,
-            members=problem.members[np.arange(offsets[-1]) + shift],
-            group=problem.group[patterns],
-            first=problem.first[patterns],
-            last=problem.last[patterns],
-            cap_edge=problem.cap_edge[patterns],
-            multiplicity=problem.multiplicity[patterns],
+            members=claimed.members[np.arange(offsets[-1]) + shift],
+            level=claimed.level[patterns],
+            first=claimed.first[patterns],
+            last=claimed.last[patterns],
+            cap_edge=claimed.cap_edge[patterns],
+            multiplicity=claimed.multiplicity[patterns],
         )
     )
 
 
-def _compact(part: Problem) -> Problem:
+def _compact(part: Claimed) -> Claimed:
     """Drop claims and figures that no pattern has, and number the others anew."""
     claims, members = np.unique(part.members, return_inverse=True)
     figure = part.claim_figure[claims]
-    figures, where = np.unique(figure[figure >= 0], return_inverse=True)
+    figures, position = np.unique(figure[figure >= 0], return_inverse=True)
     claim_figure = np.full(claims.size, -1)
-    claim_figure[figure >= 0] = where
+    claim_figure[figure >= 0] = position
     return part._replace(
         claim_voice=part.claim_voice[claims], claim_lower=part.claim_lower[claims],
         claim_upper=part.claim_upper[claims], claim_width=part.claim_width[claims],

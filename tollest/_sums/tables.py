@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.compiled import kernel
 from tollest._sums.mass import (
     LOGISTIC,
@@ -31,34 +31,41 @@ from tollest._sums.mass import (
     powers,
 )
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+
+class Grid(NamedTuple):
+    """Points of the support that sums run on; edges are on the log1p axis."""
+
+    x: Floats  # (n_support,) log1p of each bin's representative toll
+    bin_lower: Floats  # (n_support,) half a death outwards; -inf of the first bin
+    bin_upper: Floats  # (n_support,) inf of the last bin
+    bin_width: Floats  # (n_support,)
 
 
-class Problem(NamedTuple):
-    """Claims and support as arrays; edges are on the log1p axis, half a death outwards."""
+class Claimed(NamedTuple):
+    """What is claimed, by patterns of distinct claims, and the support that tolls are summed over.
+
+    Edges are on the log1p axis, half a death outwards. A voice is a source by the side it speaks
+    of; a level is one of the priors that tolls have, of a group and of covariates.
+    """
 
     family: int
     df: float
     toll_family: int
     toll_df: float
-    x: Floats  # (n_support,) log1p of each bin's representative toll
-    bin_lower: Floats  # (n_support,) edges of the bins, the first -inf, the last inf
-    bin_upper: Floats
-    bin_width: Floats
-    claim_voice: Integers  # (n_distinct,) distinct claims
-    claim_lower: Floats
-    claim_upper: Floats
-    claim_width: Floats
-    claim_figure: Integers  # index into figures, or -1 for a claim that cannot repeat one
-    figure_lower: Floats  # (n_figures,) distinct figures
-    figure_upper: Floats
-    figure_width: Floats
+    grid: Grid
+    claim_voice: Integers  # (n_claims,) of each distinct claim
+    claim_lower: Floats  # (n_claims,)
+    claim_upper: Floats  # (n_claims,)
+    claim_width: Floats  # (n_claims,)
+    claim_figure: Integers  # (n_claims,) index into figures, or -1 if it cannot repeat one
+    figure_lower: Floats  # (n_figures,) of each distinct figure
+    figure_upper: Floats  # (n_figures,)
+    figure_width: Floats  # (n_figures,)
     offsets: Integers  # (n_patterns + 1,) into members
     members: Integers  # distinct claims of each pattern, those of one figure side by side
-    group: Integers  # (n_patterns,) prior group
+    level: Integers  # (n_patterns,) prior of the toll
     first: Integers  # (n_patterns,) support allowed by floors, caps and verified tolls
-    last: Integers
+    last: Integers  # (n_patterns,)
     cap_edge: Floats  # (n_patterns,) upper edge of the cap, inf where there is none
     multiplicity: Floats  # (n_patterns,) locations a pattern stands for
 
@@ -66,34 +73,59 @@ class Problem(NamedTuple):
 class Parameters(NamedTuple):
     """The continuous unknowns the likelihood depends on, on their natural or log scale."""
 
-    mu: Floats  # (n_groups,)
-    bias: Floats  # (n_sources,)
-    log_scatter: Floats  # (n_sources,)
-    logit_repeat: Floats  # (n_sources,)
-    shared: Floats  # log tau, log figure scatter, common bias
+    mu: Floats  # (n_levels,)
+    bias: Floats  # (n_voices,)
+    log_scatter: Floats  # (n_voices,)
+    logit_repeat: Floats  # (n_voices,)
+    shared: Floats  # (3,) in the order of the next line
 
 
-class Grid(NamedTuple):
-    """Points of the support that sums run on."""
+# Entries of `Parameters.shared`.
+LOG_TAU, LOG_FIGURE_SCATTER, COMMON_BIAS = 0, 1, 2
 
-    x: Floats
-    bin_lower: Floats
-    bin_upper: Floats
-    bin_width: Floats
+
+class Flat(NamedTuple):
+    """Where each array of `Parameters` begins in a row of all, one after the other; `mu` at 0."""
+
+    bias: int
+    log_scatter: int
+    logit_repeat: int
+    shared: int
+    size: int
+
+
+@njit(cache=True, error_model="numpy")
+def flat_layout(parameters: Parameters) -> Flat:
+    """Layout of the flat row of these parameters, or of derivatives by them."""
+    n_levels, n_voices = parameters.mu.size, parameters.bias.size
+    shared = n_levels + 3 * n_voices
+    return Flat(
+        n_levels, n_levels + n_voices, n_levels + 2 * n_voices, shared,
+        shared + parameters.shared.size,
+    )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy")
+def split(flat: Floats, parameters: Parameters) -> None:
+    """Overwrite parameters, or derivatives by them, with a flat row."""
+    start = 0
+    for array in parameters:
+        array[:] = flat[start : start + array.size]
+        start += array.size
 
 
 class Tables(NamedTuple):
     """Masses, and derivatives of their logs, in stretches of one table.
 
-    Column `k` of the first row holds the support's point `k`, and ``base[r] + k`` what `r` is
-    there, a prior, figure or claim; its stretch covers what patterns need of it. Rows are the
-    mass; its log's derivative by mu or by the centre; and of a prior that by log tau, of others
-    what is left of that by log scatter beside what mass and slope say of it
+    Column `k` of the first row holds the support's point `k`; and ``base[r] + k`` the mass of `r`,
+    a prior, figure or claim, at that point: its stretch covers what patterns need of it. Rows are
+    the mass; its log's derivative by mu or by the centre; and of a prior that by log tau, of
+    others what is left of that by log scatter beside what mass and slope say of it
     (`tollest._sums.mass.by_log_scale`): of logistic errors nothing.
     """
 
     table: Floats  # (3, size)
-    prior_base: Integers  # (n_groups,)
+    prior_base: Integers  # (n_levels,)
     figure_base: Integers  # (n_figures,)
     figure_terms: Floats  # (n_figures, 3) of `by_log_scale`
     claim_base: Integers  # (n_claims,)
@@ -108,9 +140,9 @@ class Tables(NamedTuple):
 # Log odds of repeating that are as good as infinite, and the most that masses are multiplied by.
 _MOST_LOGIT, _LARGEST = 700.0, 1e300
 
-# What patterns work in, each `width` columns of the first row: the joint; the product of own
-# masses; the probability that no claimed number is the figure; a product on the way; then each
-# figure's part of the joint, but for what its own claims say where it does the rounds.
+# What patterns work in, each `width` columns of the first row: the joint; the product of all
+# claims' masses; the probability that no claimed number is the figure; a product on the way; then
+# each figure's part of the joint, but for what its claims say where it does the rounds.
 NONE, REST, WAY, FIRST = 1, 2, 3, 4
 
 # Columns of `claim_terms`, and the first three of `figure_terms`.
@@ -145,29 +177,29 @@ def _starts(low: Integers, high: Integers, start: int) -> tuple[Integers, int]:
 
 @njit(cache=True, error_model="numpy")
 def _stretches(
-    problem: Problem, n_groups: int, low: Integers, high: Integers
+    claimed: Claimed, n_levels: int, low: Integers, high: Integers
 ) -> tuple[Integers, Integers, Integers, Integers, Integers, Integers, int, int]:
     """Stretch of support that patterns need of each prior, figure and claim.
 
     And the most figures that one of them has, and its widest window.
     """
-    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    group, end, n_figures = problem.group, problem.x.size, problem.figure_lower.size
-    prior_low, prior_high = np.full(n_groups, end), np.zeros(n_groups, np.int64)
+    offsets, members, claim_figure = claimed.offsets, claimed.members, claimed.claim_figure
+    level, end, n_figures = claimed.level, claimed.grid.x.size, claimed.figure_lower.size
+    prior_low, prior_high = np.full(n_levels, end), np.zeros(n_levels, np.int64)
     figure_low, figure_high = np.full(n_figures, end), np.zeros(n_figures, np.int64)
     claim_low, claim_high = np.full(claim_figure.size, end), np.zeros(claim_figure.size, np.int64)
     most = widest = 0
-    for p in range(group.size):
-        a, b, g = low[p], high[p], group[p]
+    for p in range(level.size):
+        a, b, g = low[p], high[p], level[p]
         prior_low[g], prior_high[g] = min(prior_low[g], a), max(prior_high[g], b)
-        n_own, current = 0, -1
+        n_stated, current = 0, -1
         for m in range(offsets[p], offsets[p + 1]):
             j = members[m]
             v = claim_figure[j]
             claim_low[j], claim_high[j] = min(claim_low[j], a), max(claim_high[j], b)
-            n_own += v >= 0 and v != current
+            n_stated += v >= 0 and v != current
             current = v
-        most, widest = max(most, n_own), max(widest, b - a)
+        most, widest = max(most, n_stated), max(widest, b - a)
     for j in range(claim_figure.size):
         v = claim_figure[j]
         if v >= 0:
@@ -180,28 +212,47 @@ def _stretches(
 
 @njit(cache=True, error_model="numpy")
 def _fill_priors(
-    problem: Problem, parameters: Parameters, grid: Grid, a: Integers, b: Integers,
+    claimed: Claimed, parameters: Parameters, grid: Grid, a: Integers, b: Integers,
     start: Integers, table: Floats,
 ) -> None:  # fmt: skip
-    tau = math.exp(parameters.shared[0])
+    tau = math.exp(parameters.shared[LOG_TAU])
     for g in range(a.size):
         if b[g] > a[g]:
             s, e = start[g], start[g] + b[g] - a[g]
             bin_row(
-                problem.toll_family, problem.toll_df, grid.bin_lower[a[g] : b[g]],
+                claimed.toll_family, claimed.toll_df, grid.bin_lower[a[g] : b[g]],
                 grid.bin_upper[a[g] : b[g]], grid.bin_width[a[g] : b[g]], parameters.mu[g], tau,
                 table[0, s:e], table[1, s:e], table[2, s:e],
             )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
-def _powers(
-    family: int, x: Floats, scale: Floats, wanted: Integers
-) -> tuple[Floats, Integers, float]:  # fmt: skip
-    """`powers` of the support for each scale that is wanted; where each row ends; their middle.
+class _Powers(NamedTuple):
+    """`powers` of the support for each scale that is wanted, rows side by side."""
 
-    Rows are laid side by side. Of scales too small for them there are none, and their end is 0.
-    """
+    values: Floats
+    end: Integers  # (n_scales,) of each row, or 0 where there is none: the scale is too small
+    middle: float  # of the support
+
+
+class _Law(NamedTuple):
+    """Distribution of what is stated: of a location-scale family, about the log toll and more."""
+
+    family: int
+    df: float
+    centre: float  # what is added to the log toll
+    scale: float
+
+
+class _Interval(NamedTuple):
+    """What is stated."""
+
+    lower: float
+    upper: float
+    width: float
+
+
+@njit(cache=True, error_model="numpy")
+def _powers(family: int, x: Floats, scale: Floats, wanted: Integers) -> _Powers:
     middle = 0.5 * (x[0] + x[-1])
     end = np.zeros(scale.size, np.int64)
     n = 0
@@ -209,28 +260,30 @@ def _powers(
         if family == LOGISTIC and wanted[i] > 0 and x[-1] - middle < STEEP * scale[i]:
             n += x.size
             end[i] = n
-    table = np.empty(n)
+    values = np.empty(n)
     for i in range(scale.size):
         if end[i] > 0:
-            powers(x, middle, scale[i], table[end[i] - x.size : end[i]])
-    return table, end, middle
+            powers(x, middle, scale[i], values[end[i] - x.size : end[i]])
+    return _Powers(values, end, middle)
 
 
 @kernel()
-def _interval(
-    family: int, df: float, x: Floats, a: int, n: int, power: Floats, power_end: int,
-    middle: float, centre: float, scale: float, lower: float, upper: float, width: float,
+def _fill(
+    law: _Law, interval: _Interval, x: Floats, power: _Powers, row: int, a: int, n: int,
     factor: float, derivatives: bool, table: Floats, s: int, terms: Floats,
 ) -> None:  # fmt: skip
     """Masses of an interval over `n` points from `a`, times a factor, and its derivatives."""
+    lower, upper, width = interval
+    family, df, centre, scale = law
     edge, less, more = by_log_scale(family, centre, scale, lower, upper, width)
     terms[EDGE], terms[LESS], terms[MORE] = edge, less, more / factor
-    if power_end > 0 and width < WIDE * scale:
-        start, at = exp((lower - centre - middle) / scale), power_end - x.size + a
+    if power.end[row] > 0 and width < WIDE * scale:
+        start = exp((lower - centre - power.middle) / scale)
+        first = power.end[row] - x.size + a
         if derivatives:
-            narrow_rows(power, at, n, start, scale, width / scale, factor, table, s)
+            narrow_rows(power.values, first, n, start, scale, width / scale, factor, table, s)
         else:
-            narrow_masses(power, at, n, start, width / scale, factor, table, s)
+            narrow_masses(power.values, first, n, start, width / scale, factor, table, s)
         return
     e = s + n
     claim_row(
@@ -244,66 +297,67 @@ def _interval(
 
 @njit(cache=True, error_model="numpy")
 def _fill_figures(
-    problem: Problem, parameters: Parameters, grid: Grid, derivatives: bool, a: Integers,
+    claimed: Claimed, parameters: Parameters, grid: Grid, derivatives: bool, a: Integers,
     b: Integers, start: Integers, table: Floats,
 ) -> Floats:  # fmt: skip
-    # Arrays by names of their own: an array of a tuple is counted at every access, atomically.
-    lower, upper, width = problem.figure_lower, problem.figure_upper, problem.figure_width
-    family, df, x = problem.family, problem.df, grid.x
+    # Each array under a name: one in a tuple is counted at every access, atomically.
+    lower, upper, width = claimed.figure_lower, claimed.figure_upper, claimed.figure_width
+    family, df, x = claimed.family, claimed.df, grid.x
     terms = np.zeros((a.size, 3))
-    scatter, common_bias = math.exp(parameters.shared[1]), parameters.shared[2]
-    power, power_end, middle = _powers(family, x, np.full(1, scatter), np.full(1, lower.size))
+    scatter = math.exp(parameters.shared[LOG_FIGURE_SCATTER])
+    law = _Law(family, df, parameters.shared[COMMON_BIAS], scatter)
+    power = _powers(family, x, np.full(1, scatter), np.full(1, lower.size))
     for v in range(a.size):
         if b[v] > a[v]:
-            _interval(
-                family, df, x, a[v], b[v] - a[v], power, power_end[0], middle, common_bias,
-                scatter, lower[v], upper[v], width[v], 1.0, derivatives, table, start[v],
-                terms[v],
+            _fill(
+                law, _Interval(lower[v], upper[v], width[v]), x, power, 0, a[v], b[v] - a[v], 1.0,
+                derivatives, table, start[v], terms[v],
             )  # fmt: skip
     return terms
 
 
 @njit(cache=True, error_model="numpy")
 def _fill_claims(
-    problem: Problem, parameters: Parameters, grid: Grid, derivatives: bool, a: Integers,
+    claimed: Claimed, parameters: Parameters, grid: Grid, derivatives: bool, a: Integers,
     b: Integers, start: Integers, table: Floats,
 ) -> Floats:  # fmt: skip
-    lower, upper, width = problem.claim_lower, problem.claim_upper, problem.claim_width
-    source, claim_figure = problem.claim_voice, problem.claim_figure
-    family, df, x = problem.family, problem.df, grid.x
+    lower, upper, width = claimed.claim_lower, claimed.claim_upper, claimed.claim_width
+    voice, claim_figure = claimed.claim_voice, claimed.claim_figure
+    family, df, x = claimed.family, claimed.df, grid.x
     bias, logit = parameters.bias, parameters.logit_repeat
-    common_bias = parameters.shared[2]
+    common_bias = parameters.shared[COMMON_BIAS]
     n_claims = lower.size
     terms = np.zeros((n_claims, 5))
     scatter = np.exp(parameters.log_scatter)
-    log_own = np.array([-softplus(value) for value in logit])
+    log_not = np.array([-softplus(value) for value in logit])  # of not repeating
     odds = np.exp(np.minimum(logit, _MOST_LOGIT))
-    n_of_source = np.zeros(scatter.size, np.int64)
+    n_of_voice = np.zeros(scatter.size, np.int64)
     for j in range(n_claims):
-        n_of_source[source[j]] += b[j] > a[j]
-    power, power_end, middle = _powers(family, x, scatter, n_of_source)
+        n_of_voice[voice[j]] += b[j] > a[j]
+    power = _powers(family, x, scatter, n_of_voice)
     for j in range(n_claims):
         if b[j] <= a[j]:
             continue
-        n, i = b[j] - a[j], source[j]
+        i = voice[j]
         most = _peak(family, df, width[j] / scatter[i])
         if claim_figure[j] >= 0:
             most += odds[i]
-            terms[j, UNIT] = log_own[i]
+            terms[j, UNIT] = log_not[i]
             terms[j, ODDS] = odds[i] / most
         terms[j, UNIT] += math.log(most)
         # Where the most that a claim can be is no number a float holds, logs are summed instead.
         factor = min(1.0 / most, _LARGEST)
-        _interval(
-            family, df, x, a[j], n, power, power_end[i], middle, common_bias + bias[i], scatter[i],
-            lower[j], upper[j], width[j], factor, derivatives, table, start[j], terms[j],
+        _fill(
+            _Law(family, df, common_bias + bias[i], scatter[i]),
+            _Interval(lower[j], upper[j], width[j]), x, power, i, a[j], b[j] - a[j], factor,
+            derivatives, table, start[j], terms[j],
         )  # fmt: skip
     return terms
 
 
 @njit(cache=True, error_model="numpy")
 def tabulate(
-    problem: Problem, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
+    claimed: Claimed, parameters: Parameters, grid: Grid, low: Integers, high: Integers,
     derivatives: bool,
 ) -> Tables:  # fmt: skip
     """Tables over the windows ``low:high`` of each pattern, on the points of `grid`.
@@ -313,7 +367,7 @@ def tabulate(
     """
     (
         prior_low, prior_high, figure_low, figure_high, claim_low, claim_high, most, widest
-    ) = _stretches(problem, parameters.mu.size, low, high)  # fmt: skip
+    ) = _stretches(claimed, parameters.mu.size, low, high)  # fmt: skip
     prior, end = _starts(prior_low, prior_high, grid.x.size)
     figure, end = _starts(figure_low, figure_high, end)
     claim, spare = _starts(claim_low, claim_high, end)
@@ -321,12 +375,12 @@ def tabulate(
     work = spare + (most + 1) * width
     table = np.empty((3, work + (FIRST + most) * width))
     table[0, : grid.x.size] = grid.x
-    _fill_priors(problem, parameters, grid, prior_low, prior_high, prior, table)
+    _fill_priors(claimed, parameters, grid, prior_low, prior_high, prior, table)
     figure_terms = _fill_figures(
-        problem, parameters, grid, derivatives, figure_low, figure_high, figure, table
+        claimed, parameters, grid, derivatives, figure_low, figure_high, figure, table
     )
     claim_terms = _fill_claims(
-        problem, parameters, grid, derivatives, claim_low, claim_high, claim, table
+        claimed, parameters, grid, derivatives, claim_low, claim_high, claim, table
     )
     return Tables(
         table, prior - prior_low, figure - figure_low, figure_terms, claim - claim_low,

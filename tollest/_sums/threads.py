@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 # Whether this thread does what was shared out: what it shares out in turn it does by itself, since
 # all others may be waiting as it would.
-_here = threading.local()
+_thread = threading.local()
 
 
 def threaded[Item, Result](
@@ -19,7 +19,7 @@ def threaded[Item, Result](
     Each item is one whole evaluation, so results do not depend on the number of threads.
     """
     workers = threads or os.cpu_count() or 1
-    if workers == 1 or len(items) == 1 or getattr(_here, "is_working", False):
+    if workers == 1 or len(items) == 1 or getattr(_thread, "is_working", False):
         yield from map(function, items)
         return
     # This thread works too, since to wake one takes long beside a small shard: while it waits for
@@ -27,30 +27,30 @@ def threaded[Item, Result](
     pool = _pool(workers - 1)
     futures = {i: pool.submit(function, item) for i, item in enumerate(items)}
     not_begun = (i for i in range(len(items)) if i in futures and futures[i].cancel())
-    own: dict[int, Result] = {}
+    done: dict[int, Result] = {}
     try:
         for i in range(len(items)):
             while not futures[i].done() and (j := next(not_begun, None)) is not None:
-                own[j] = _working(function, items[j])
+                done[j] = _working(function, items[j])
             future = futures.pop(i)
-            yield own.pop(i) if i in own else future.result()
+            yield done.pop(i) if i in done else future.result()
     finally:
         for future in futures.values():
             future.cancel()
 
 
 def _working[Item, Result](function: Callable[[Item], Result], item: Item) -> Result:
-    _here.is_working = True
+    _thread.is_working = True
     try:
         return function(item)
     finally:
-        _here.is_working = False
+        _thread.is_working = False
 
 
 @functools.cache
 def _pool(workers: int) -> ThreadPoolExecutor:
     """Threads that stay: to start them takes as long as a small shard."""
-    return ThreadPoolExecutor(workers, initializer=setattr, initargs=(_here, "is_working", True))
+    return ThreadPoolExecutor(workers, initializer=setattr, initargs=(_thread, "is_working", True))
 
 
 if hasattr(os, "register_at_fork"):

@@ -19,10 +19,21 @@ import math
 import numpy as np
 from numba import njit
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.compiled import kernel
-from tollest._sums.joint import LEAST, highest, logarithms, products
+from tollest._sums.joint import LEAST, highest, products
+from tollest._sums.logarithms import logarithms
 from tollest._sums.mass import LOGISTIC
-from tollest._sums.tables import Floats, Grid, Integers, Parameters, Problem, tabulate
+from tollest._sums.tables import (
+    COMMON_BIAS,
+    LOG_FIGURE_SCATTER,
+    LOG_TAU,
+    Claimed,
+    Grid,
+    Parameters,
+    Tables,
+    tabulate,
+)
 
 # Natural-log units below a pattern's peak at which its window of support ends.
 DEPTH = 30.0
@@ -43,22 +54,22 @@ _INNER, _OUTER, _LOWER, _UPPER, _RATE = 0, 1, 2, 3, 4
 
 
 @njit(cache=True, error_model="numpy")
-def _edges(problem: Problem, parameters: Parameters) -> Floats:
+def _edges(claimed: Claimed, parameters: Parameters) -> Floats:
     """Tell what is known of each distinct claim, shape (5, n_claims)."""
-    lower, upper, source = problem.claim_lower, problem.claim_upper, problem.claim_voice
+    lower, upper, voice = claimed.claim_lower, claimed.claim_upper, claimed.claim_voice
     common_bias, biases, scatter = (
-        parameters.shared[2], parameters.bias, np.exp(parameters.log_scatter)
+        parameters.shared[COMMON_BIAS], parameters.bias, np.exp(parameters.log_scatter)
     )  # fmt: skip
     out = np.empty((5, lower.size))
     for j in range(lower.size):
-        centre = common_bias + biases[source[j]]
+        centre = common_bias + biases[voice[j]]
         least, most = min(centre, common_bias), max(centre, common_bias)
         out[_LOWER, j], out[_UPPER, j] = lower[j] - centre, upper[j] - centre
         nearest = lower[j] if lower[j] > -np.inf else upper[j]
         furthest = upper[j] if upper[j] < np.inf else lower[j]
         out[_INNER, j] = nearest - most if abs(nearest) < np.inf else np.inf
         out[_OUTER, j] = furthest - least if abs(furthest) < np.inf else -np.inf
-        out[_RATE, j] = 1.0 / scatter[source[j]]
+        out[_RATE, j] = 1.0 / scatter[voice[j]]
     return out
 
 
@@ -83,18 +94,22 @@ def _reach(need: float, rate: float, gap: float, slope: float) -> float:
 
 @kernel()
 def _bound(
-    problem: Problem, parameters: Parameters, edges: Floats, place: Integers, low: Integers,
+    claimed: Claimed, parameters: Parameters, edges: Floats, lookup: Integers, low: Integers,
     high: Integers,
 ) -> None:  # fmt: skip
-    """Fill `low` and `high` by how fast logistic masses fall."""
+    """Fill `low` and `high` by how fast logistic masses fall.
+
+    `lookup` has the point of support at or above each of evenly spaced logs.
+    """
     x, offsets, members, claim_figure = (
-        problem.x, problem.offsets, problem.members, problem.claim_figure
+        claimed.grid.x, claimed.offsets, claimed.members, claimed.claim_figure
     )  # fmt: skip
-    group, firsts, lasts, mus = problem.group, problem.first, problem.last, parameters.mu
-    figure_rate, slope = math.exp(-parameters.shared[1]), math.exp(-parameters.shared[0])
-    per_place = (place.size - 1) / (x[x.size - 1] - x[0])
+    level, firsts, lasts, mus = claimed.level, claimed.first, claimed.last, parameters.mu
+    figure_rate = math.exp(-parameters.shared[LOG_FIGURE_SCATTER])
+    slope = math.exp(-parameters.shared[LOG_TAU])
+    per_entry = (lookup.size - 1) / (x[x.size - 1] - x[0])
     for p in range(low.size):
-        first, last, mu = firsts[p], lasts[p], mus[group[p]]
+        first, last, mu = firsts[p], lasts[p], mus[level[p]]
         if last - first <= 2 * STRIDE:
             low[p], high[p] = first, last
             continue
@@ -128,10 +143,10 @@ def _bound(
                 need_left += _slack((edges[_LOWER, j] - inner) * edges[_RATE, j])
         down = inner - _reach(need_left, rising + min(slowest_left, 0.0), inner - mu, slope)
         up = outer + _reach(need_right, falling + min(slowest_right, 0.0), mu - outer, slope)
-        at = min(max(int((down - x[0]) * per_place), 0), place.size - 1)
-        low[p] = max(_LANES * (max(place[at] - 1, 0) // _LANES), first)
-        at = min(max(int((up - x[0]) * per_place) + 1, 0), place.size - 1)
-        high[p] = min(_LANES * ((place[at] + 1 + _LANES) // _LANES), last)
+        entry = min(max(int((down - x[0]) * per_entry), 0), lookup.size - 1)
+        low[p] = max(_LANES * (max(lookup[entry] - 1, 0) // _LANES), first)
+        entry = min(max(int((up - x[0]) * per_entry) + 1, 0), lookup.size - 1)
+        high[p] = min(_LANES * ((lookup[entry] + 1 + _LANES) // _LANES), last)
 
 
 @njit(cache=True, error_model="numpy")
@@ -151,15 +166,13 @@ def _centres(x: Floats, edges: Floats) -> Integers:
 
 @kernel()
 def _search(
-    problem: Problem, parameters: Parameters, grid: Grid, columns: Integers, centres: Integers,
-    modes: Integers, table: Floats, prior_base: Integers, figure_base: Integers,
-    claim_base: Integers, claim_terms: Floats, spare: int, work: int, width: int, low: Integers,
-    high: Integers,
+    claimed: Claimed, parameters: Parameters, grid: Grid, columns: Integers, centres: Integers,
+    modes: Integers, tables: Tables, low: Integers, high: Integers,
 ) -> None:  # fmt: skip
     """Fill `low` and `high`, from tables on every STRIDE-th point."""
-    n_support, n_columns = problem.x.size, columns.size
-    offsets, members, claim_figure = problem.offsets, problem.members, problem.claim_figure
-    group, firsts, lasts = problem.group, problem.first, problem.last
+    n_support, n_columns = claimed.grid.x.size, columns.size
+    offsets, members, level = claimed.offsets, claimed.members, claimed.level
+    firsts, lasts, table, work = claimed.first, claimed.last, tables.table, tables.work
     depth = math.exp(-DEPTH)
     for p in range(low.size):
         first, last = firsts[p], lasts[p]
@@ -174,20 +187,17 @@ def _search(
         begin = min((first + STRIDE - 1) // STRIDE, n_columns - 1)
         end = max(min((last - 1) // STRIDE + 1, n_columns), begin + 1)
         # From the centres of the claims and of the prior outwards, until there is nothing left.
-        middle = modes[group[p]]
+        middle = modes[level[p]]
         start = max(min(inner, middle) // STRIDE - _MARGIN, begin)
         stop = min(max(outer, middle) // STRIDE + 1 + _MARGIN, end)
         while True:
             # Whole vector registers, as far as there are columns.
             n = min(_LANES * ((stop - start + _LANES - 1) // _LANES), end - begin)
             start = min(start, end - n)
-            total, _ = products(
-                p, start, n, offsets, members, claim_figure, group, table, prior_base,
-                figure_base, claim_base, claim_terms, spare, work, width,
-            )  # fmt: skip
+            total, _ = products(p, start, n, claimed, tables)
             if not LEAST < total < np.inf:
                 start, n = begin, end - begin
-                logarithms(problem, parameters, grid, p, start, n, table, work, width)
+                logarithms(claimed, parameters, grid, p, start, n, tables)
             least, stop = depth * highest(table, work, n), start + n
             is_open_left = start > begin and table[0, work] >= least
             is_open_right = stop < end and table[0, work + n - 1] >= least
@@ -209,32 +219,26 @@ def _search(
 
 
 @njit(cache=True, error_model="numpy")
-def windows(problem: Problem, parameters: Parameters) -> tuple[Integers, Integers]:
+def windows(claimed: Claimed, parameters: Parameters) -> tuple[Integers, Integers]:
     """First and one past the last point of support that each pattern is summed over.
 
     Between the outermost centres of its claims a pattern is always summed.
     """
-    n_patterns, n_support = problem.group.size, problem.x.size
+    x = claimed.grid.x
+    n_patterns, n_support = claimed.level.size, x.size
     columns = np.arange(0, n_support + STRIDE - 1, STRIDE)
     columns[-1] = n_support - 1
     low, high = np.zeros(n_patterns, np.int64), np.full(n_patterns, columns.size)
-    edges = _edges(problem, parameters)
-    if problem.family == LOGISTIC and problem.toll_family == LOGISTIC:
-        place = np.searchsorted(
-            problem.x, np.linspace(problem.x[0], problem.x[-1], _FINER * n_support)
-        )
-        _bound(problem, parameters, edges, place, low, high)
+    edges = _edges(claimed, parameters)
+    if claimed.family == LOGISTIC and claimed.toll_family == LOGISTIC:
+        lookup = np.searchsorted(x, np.linspace(x[0], x[-1], _FINER * n_support))
+        _bound(claimed, parameters, edges, lookup, low, high)
         return low, high
+    fine = claimed.grid
     grid = Grid(
-        problem.x[columns], problem.bin_lower[columns], problem.bin_upper[columns],
-        problem.bin_width[columns],
-    )  # fmt: skip
-    table, prior_base, figure_base, _, claim_base, claim_terms, spare, work, width = tabulate(
-        problem, parameters, grid, low, high, bool(np.bool_(False))
+        x[columns], fine.bin_lower[columns], fine.bin_upper[columns], fine.bin_width[columns]
     )
-    modes = np.searchsorted(problem.x, parameters.mu)
-    _search(
-        problem, parameters, grid, columns, _centres(problem.x, edges), modes, table,
-        prior_base, figure_base, claim_base, claim_terms, spare, work, width, low, high,
-    )  # fmt: skip
+    tables = tabulate(claimed, parameters, grid, low, high, bool(np.bool_(False)))
+    modes = np.searchsorted(x, parameters.mu)
+    _search(claimed, parameters, grid, columns, _centres(x, edges), modes, tables, low, high)
     return low, high

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tollest import _text
 from tollest._progress import Reporter
-from tollest._sums.tables import Parameters
+from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, Parameters
 from tollest.claims.table import KINDS, Claims
 from tollest.engines import AbstractEngine
 from tollest.estimation import habits
@@ -343,7 +343,7 @@ class _Speaker:
         """Predict its claim on the location at `place`."""
         claims = self.estimate.claims
         points, shared = self.points, self.shared
-        x = np.log1p(self.tolls[:, place]) + shared[:, 2]
+        x = np.log1p(self.tolls[:, place]) + shared[:, COMMON_BIAS]
         members = np.arange(claims.offsets[place], claims.offsets[place + 1])
         members = members[claims.kind[members] == KINDS.index("count")]
         voices = positions(claims.voices, self.estimate.posterior.shared.voices)[
@@ -357,7 +357,9 @@ class _Speaker:
             logit_repeat=np.full_like(logit, -np.inf) if never else logit,
         )
         family = self.estimate.model.noise
-        figure = Figure(family, x, np.exp(shared[:, 1]), claims.lower[members], speakers)
+        figure = Figure(
+            family, x, np.exp(shared[:, LOG_FIGURE_SCATTER]), claims.lower[members], speakers
+        )
         return _Claim(
             figure,
             centre=x + self.on_sides[:, 1 + claims.side_index[place]],

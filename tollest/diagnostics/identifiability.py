@@ -239,7 +239,7 @@ def identification(
     totals = estimate.total(by)
     unknowns, scores, notes = _drivers(posterior, used)
     ess = min(theta.ess, float(len(used)))
-    n_patterns = posterior.problem.group.size
+    n_patterns = posterior.problem.level.size
     # Stretch by stretch of patterns: draws by patterns are never all held at once.
     step = max(1, _BLOCK // (2 * len(used)))
     pieces = [

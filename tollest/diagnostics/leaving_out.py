@@ -180,7 +180,7 @@ def loo_by_source(estimate: Estimate) -> Loo:
         raise ValueError("no claim may err, so there is no source to leave out.")
     full = log_likelihoods(estimate, problem)
     log_ratio = np.empty((len(full), claims.n_sources))
-    pattern_of_member = np.repeat(np.arange(problem.group.size), np.diff(problem.offsets))
+    pattern_of_member = np.repeat(np.arange(problem.level.size), np.diff(problem.offsets))
     for s in range(claims.n_sources):
         theirs = np.flatnonzero(estimate.posterior.shared.source_of == s)
         said = np.isin(problem.claim_voice[problem.members], theirs)
@@ -193,14 +193,14 @@ def loo_by_source(estimate: Estimate) -> Loo:
     )
 
 
-def log_likelihoods(estimate: Estimate, problem: tables.Problem) -> Floats:
+def log_likelihoods(estimate: Estimate, problem: tables.Claimed) -> Floats:
     """Log marginal likelihood of each pattern at each draw of theta.
 
     Parameters
     ----------
     estimate : Estimate
         Draws of theta.
-    problem : Problem
+    problem : Claimed
         Patterns; multiplicities do not matter.
 
     Returns
@@ -208,7 +208,7 @@ def log_likelihoods(estimate: Estimate, problem: tables.Problem) -> Floats:
     ndarray of float, shape (n_draws, n_patterns)
     """
     flat = estimate.theta.flat
-    out = np.empty((len(flat), problem.group.size))
+    out = np.empty((len(flat), problem.level.size))
 
     def fill(i: int) -> None:
         marginal.log_likelihoods(problem, estimate.posterior.parameters(flat[i]), out[i])
@@ -218,15 +218,15 @@ def log_likelihoods(estimate: Estimate, problem: tables.Problem) -> Floats:
     return out
 
 
-def _taken(problem: tables.Problem, patterns: Integers) -> tables.Problem:
-    """Take some of the patterns as a problem of their own."""
+def _taken(problem: tables.Claimed, patterns: Integers) -> tables.Claimed:
+    """Take some of the patterns by themselves."""
     size = np.diff(problem.offsets)
     chosen = np.zeros(size.size, np.bool_)
     chosen[patterns] = True
     return problem._replace(
         offsets=np.concatenate([[0], np.cumsum(size[patterns])]),
         members=problem.members[np.repeat(chosen, size)],
-        group=problem.group[patterns],
+        level=problem.level[patterns],
         first=problem.first[patterns],
         last=problem.last[patterns],
         cap_edge=problem.cap_edge[patterns],
@@ -234,7 +234,7 @@ def _taken(problem: tables.Problem, patterns: Integers) -> tables.Problem:
     )
 
 
-def _without(problem: tables.Problem, voices: Integers) -> tables.Problem:
+def _without(problem: tables.Claimed, voices: Integers) -> tables.Claimed:
     """Take the claims of one source, whichever side it speaks of, out of all patterns."""
     keep = ~np.isin(problem.claim_voice[problem.members], voices)
     kept = np.concatenate([[0], np.cumsum(keep)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest._sums.tables import Parameters
+from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, Parameters
 from tollest.claims.counts import Counts
 from tollest.estimation.masses import whole
 from tollest.estimation.results import Estimate
@@ -108,7 +108,8 @@ def _replicate(
 ) -> Replicate:
     """Draw figures, then who repeats them, then what the others count."""
     noise = estimate.model.noise
-    figure_scatter, common_bias = np.exp(parameters.shared[1]), parameters.shared[2]
+    figure_scatter = np.exp(parameters.shared[LOG_FIGURE_SCATTER])
+    common_bias = parameters.shared[COMMON_BIAS]
     x = np.log1p(tolls) + common_bias
     centre = x[counts.location] + parameters.bias[counts.voice]
     scatter = np.exp(parameters.log_scatter)[counts.voice]

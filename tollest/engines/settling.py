@@ -8,7 +8,7 @@ import numpy as np
 from tollest._arrays import Floats
 from tollest._progress import Reporter
 from tollest._sums import marginal, shards
-from tollest._sums.tables import Parameters
+from tollest._sums.tables import LOG_FIGURE_SCATTER, Parameters
 from tollest.engines.base import ThetaDraws
 from tollest.engines.tuning import DEFAULT, StartTuning, SupportTuning
 from tollest.engines.variational import closest_normal
@@ -30,7 +30,8 @@ def coarse(posterior: Posterior, tuning: SupportTuning = DEFAULT.start.support) 
 
 def smallest_scatter(parameters: Parameters) -> float:
     """Smallest scatter of any source, or the figure's; at most 1."""
-    return float(np.exp(min(parameters.log_scatter.min(initial=0.0), parameters.shared[1])))
+    of_figure = parameters.shared[LOG_FIGURE_SCATTER]
+    return float(np.exp(min(parameters.log_scatter.min(initial=0.0), of_figure)))
 
 
 def settled(
@@ -59,7 +60,7 @@ def settled_for_tolls(
     Of very many patterns a part stands for all.
     """
     parameters = posterior.parameters(theta)
-    size = posterior.problem.group.size
+    size = posterior.problem.level.size
     chosen = np.unique(np.linspace(0, size - 1, min(size, tuning.n_judging)).astype(np.int64))
 
     def log_likelihoods(refined: Posterior) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest._sums import marginal, shards
-from tollest._sums.tables import Parameters, Problem
+from tollest._sums.tables import Claimed, Parameters
 from tollest._sums.threads import threaded
 from tollest.estimation import packed
 from tollest.estimation.masses import Masses, StoredMasses, TollMasses
@@ -59,7 +59,7 @@ def of_patterns(posterior: Posterior, thetas: Floats) -> Masses:
 
 def _of_patterns(posterior: Posterior, thetas: Floats) -> Masses:
     problem = posterior.problem
-    n_patterns, n_support = problem.group.size, problem.x.size
+    n_patterns, n_support = problem.level.size, problem.grid.x.size
     draws = Draws(problem, [posterior.parameters(theta) for theta in thetas])
     levels = np.full(n_patterns, len(LEVELS))
     if n_patterns >= _DEAR:
@@ -101,9 +101,9 @@ def _of_patterns(posterior: Posterior, thetas: Floats) -> Masses:
     return StoredMasses(first, last, low, high, start, np.concatenate(pieces))
 
 
-def average(problem: Problem, points: list[Parameters], weights: Floats) -> Floats:
+def average(problem: Claimed, points: list[Parameters], weights: Floats) -> Floats:
     """Weighted masses of each pattern's toll, shape (n_patterns, n_support)."""
-    out = np.zeros((problem.group.size, problem.x.size))
+    out = np.zeros((problem.level.size, problem.grid.x.size))
     for point, weight in zip(points, weights, strict=True):
         marginal.add_toll_masses(problem, point, float(weight), out)
     return out

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, LOG_TAU
 from tollest.estimation.masses import check_interval
 from tollest.model.transforms import Layout
 
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_SHARED = ("log_tau", "log_figure_scatter", "common_bias")
+_SHARED = {
+    "log_tau": LOG_TAU,
+    "log_figure_scatter": LOG_FIGURE_SCATTER,
+    "common_bias": COMMON_BIAS,
+}
 
 
 def values(layout: Layout, flat: Floats, name: str) -> Floats:
@@ -35,7 +40,7 @@ def values(layout: Layout, flat: Floats, name: str) -> Floats:
     ndarray of float, shape (n_draws, size), or (n_draws,) for the last three
     """
     if name in _SHARED:
-        at = _SHARED.index(name)
+        at = _SHARED[name]
         index, fixed = layout.position.shared[at : at + 1], layout.fixed.shared[at : at + 1]
     else:
         index, fixed = getattr(layout.position, name), getattr(layout.fixed, name)

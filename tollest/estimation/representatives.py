@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tollest._sums.tables import Parameters, Problem
+from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, LOG_TAU, Claimed, Parameters
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -62,13 +62,13 @@ class Draws:
 
     Parameters
     ----------
-    problem : Problem
+    problem : Claimed
         The claims.
     points : list of Parameters
         The draws.
     """
 
-    problem: Problem
+    problem: Claimed
     points: list[Parameters]
 
     @cached_property
@@ -82,7 +82,7 @@ class Draws:
         problem, draws = self.problem, self._stacked
         n_claims = np.bincount(problem.claim_voice[problem.members], minlength=draws.bias.shape[1])
         shares = n_claims / max(problem.members.size, 1)
-        shift = draws.bias @ shares + draws.shared[:, 2]
+        shift = draws.bias @ shares + draws.shared[:, COMMON_BIAS]
         deviation = shift - shift.mean()
         none = float(np.abs(deviation).max()) <= _SAME * max(1.0, float(np.abs(shift).max()))
         return np.zeros(shift.size) if none else np.asarray(deviation, np.float64)
@@ -145,11 +145,12 @@ class Draws:
         """
         problem, draws, (apart, alike) = self.problem, self._stacked, self._of_claims()
         of_group = np.maximum(
-            self._apart(draws.mu) / self._scale(0), self._apart(draws.shared[:, :1])
+            self._apart(draws.mu) / self._scale(LOG_TAU),
+            self._apart(draws.shared[:, LOG_TAU, None]),
         )
         # Together claims tell a toll the better the more there are.
         together = np.sqrt(_over(problem, alike**2, np.add))
-        worst = np.maximum(_over(problem, apart, np.maximum), of_group[problem.group])
+        worst = np.maximum(_over(problem, apart, np.maximum), of_group[problem.level])
         needed = np.square(0.3 * worst**2 / OFF)
         by_draws = np.where(needed <= 1.0, 0, np.searchsorted(_DRAWS[1:], needed) + 1)
         by_nodes = np.searchsorted([most for most, _ in _ALIKE], together)
@@ -167,7 +168,7 @@ class Draws:
         problem, draws = self.problem, self._stacked
         voice: Integers = problem.claim_voice[problem.members]
         states = problem.claim_figure[problem.members]
-        shift = draws.bias + draws.shared[:, 2:]
+        shift = draws.bias + draws.shared[:, COMMON_BIAS, None]
         scatter = np.exp(draws.log_scatter.mean(axis=0))
         # Log odds matter by the probability they stand for; where sources state the same number,
         # by themselves. A source that never repeats has none.
@@ -183,12 +184,16 @@ class Draws:
         agrees = np.append(same, False) | np.append(False, same)
         apart[agrees] = np.maximum(apart, self._apart(logit)[voice])[agrees]
         of_shared = self._apart(draws.shared)
-        figure = max(float(of_shared[2]) / self._scale(1), float(of_shared[1]))
+        figure = max(
+            float(of_shared[COMMON_BIAS]) / self._scale(LOG_FIGURE_SCATTER),
+            float(of_shared[LOG_FIGURE_SCATTER]),
+        )
         apart[states >= 0] = np.maximum(apart, figure)[states >= 0]
 
         spread = float(self._alike.std())
         alike: Floats = (np.abs(self._slope(shift)) * spread / scatter)[voice]
-        of_figure = float(np.abs(self._slope(draws.shared))[2]) * spread / self._scale(1)
+        of_figure = float(np.abs(self._slope(draws.shared))[COMMON_BIAS]) * spread
+        of_figure /= self._scale(LOG_FIGURE_SCATTER)
         alike[states >= 0] = np.maximum(alike, of_figure)[states >= 0]
         return apart, alike
 
@@ -197,7 +202,7 @@ class Draws:
         return float(np.exp(self._stacked.shared[:, i].mean()))
 
 
-def _over(problem: Problem, values: Floats, function: np.ufunc) -> Floats:
+def _over(problem: Claimed, values: Floats, function: np.ufunc) -> Floats:
     """Join values of members by pattern, 0 where it has none; shape (n_patterns,)."""
     # One more at the end, for patterns without claims there.
     out = function.reduceat(np.append(values, 0.0), problem.offsets[:-1])

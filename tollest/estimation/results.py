@@ -194,16 +194,20 @@ class Estimate:
         posterior = self.posterior
         problem, n_locations = posterior.problem, self.claims.n_locations
         nested, apart = posterior.nested, posterior.apart
-        n_patterns, n_support, n_used = problem.group.size, problem.x.size, len(self._used)
+        n_patterns, n_support, n_used = problem.level.size, problem.grid.x.size, len(self._used)
         # Threads hold the masses of all nodes, each its own.
-        is_wide = nested is not None and nested.problem.x.size * nested.trees.n_nodes > _MOST_DRAWS
+        is_wide = (
+            nested is not None and nested.problem.grid.x.size * nested.trees.n_nodes > _MOST_DRAWS
+        )
         if n_patterns > _FEW or n_used * n_locations > _MOST_DRAWS or is_wide:
             return averages.of_patterns(posterior, self._used), None
         # Tables are made anew for every shard and draw, so few patterns are one shard, and
         # threads share the draws instead.
         points = [posterior.parameters(theta) for theta in self._used]
         out = np.zeros((n_patterns, n_support))
-        of_nodes = np.zeros((nested.trees.n_nodes, nested.problem.x.size) if nested else (0, 0))
+        of_nodes = np.zeros(
+            (nested.trees.n_nodes, nested.problem.grid.x.size) if nested else (0, 0)
+        )
         index, within = np.zeros((n_used, n_locations), np.int64), np.zeros((n_used, n_locations))
         # Patterns come before wholes and parts.
         order = np.argsort(posterior.patterns, kind="stable")[: apart.size]
@@ -508,11 +512,11 @@ class Estimate:
         # One silent pattern a group; caps are left aside, as knowledge, not prior.
         silent = problem._replace(
             offsets=np.zeros(n_groups + 1, np.int64), members=np.zeros(0, np.int64),
-            group=np.arange(n_groups), first=np.zeros(n_groups, np.int64),
-            last=np.full(n_groups, problem.x.size), cap_edge=np.full(n_groups, np.inf),
+            level=np.arange(n_groups), first=np.zeros(n_groups, np.int64),
+            last=np.full(n_groups, problem.grid.x.size), cap_edge=np.full(n_groups, np.inf),
             multiplicity=np.ones(n_groups),
         )  # fmt: skip
-        out = np.zeros((n_groups, problem.x.size))
+        out = np.zeros((n_groups, problem.grid.x.size))
         for theta in used:
             marginal.add_toll_masses(silent, self.posterior.parameters(theta), 1 / len(used), out)
         variance = TollMasses(*bins, out).log_variance()[

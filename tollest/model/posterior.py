@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tollest import noise
 from tollest._sums import shards
-from tollest._sums.tables import Parameters, Problem
+from tollest._sums.tables import Claimed, Grid, Parameters
 from tollest._sums.threads import threaded
 from tollest.claims.table import UNBOUNDED, Claims
 from tollest.model import transforms, trees
@@ -332,7 +332,7 @@ class Posterior:
         return other
 
     @cached_property
-    def problem(self) -> Problem:
+    def problem(self) -> Claimed:
         """Claims and support as the compiled functions know them."""
         first, last = self.bins
         bin_lower, bin_upper, bin_width = noise.edges(
@@ -349,14 +349,14 @@ class Posterior:
         end = np.where(is_bounded, np.searchsorted(first, grouped.end), first.size)
         family, df = noise.code(self.model.noise)
         toll_family, toll_df = noise.code(self.model.toll)
-        return Problem(
+        return Claimed(
             family=family, df=df, toll_family=toll_family, toll_df=toll_df,
-            x=x, bin_lower=bin_lower, bin_upper=bin_upper, bin_width=bin_width,
+            grid=Grid(x, bin_lower, bin_upper, bin_width),
             claim_voice=grouped.claim_voice, claim_lower=grouped.claim_edges[0],
             claim_upper=grouped.claim_edges[1], claim_width=grouped.claim_edges[2],
             claim_figure=grouped.claim_figure, figure_lower=grouped.figure_edges[0],
             figure_upper=grouped.figure_edges[1], figure_width=grouped.figure_edges[2],
-            offsets=grouped.offsets, members=grouped.members, group=grouped.group,
+            offsets=grouped.offsets, members=grouped.members, level=grouped.group,
             first=begin.astype(np.int64), last=end.astype(np.int64),
             cap_edge=grouped.cap_edge, multiplicity=grouped.multiplicity,
         )  # fmt: skip
@@ -399,13 +399,13 @@ class Posterior:
 
     def thinned(self, n_patterns: int) -> "Likelihood":
         """Likelihood of about `n_patterns` of the patterns, evenly over all."""
-        size = self.problem.group.size
+        size = self.problem.level.size
         chosen = np.unique(np.linspace(0, size - 1, min(n_patterns, size)).astype(np.int64))
         return self._summed([shards.chosen(self.problem, chosen)], None)
 
-    def _summed(self, problems: list[Problem], nested: Nested | None) -> "Likelihood":
+    def _summed(self, problems: list[Claimed], nested: Nested | None) -> "Likelihood":
         def run(points: list[Parameters], gradient: bool, curvature: bool) -> shards.Sums:
-            def of_shard(shard: Problem) -> shards.Sums:
+            def of_shard(shard: Claimed) -> shards.Sums:
                 return shards.run(shard, points, gradient, curvature)
 
             sums = shards.add(threaded(of_shard, problems))
@@ -414,7 +414,7 @@ class Posterior:
         return Likelihood(self.entries, self.layout, self.n_informing, run)
 
     @cached_property
-    def _shards(self) -> list[Problem]:
+    def _shards(self) -> list[Claimed]:
         """Patterns in stretches, each with its own claims."""
         return shards.shards(self.problem)
 

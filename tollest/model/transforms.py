@@ -42,8 +42,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.marginal import evaluate
-from tollest._sums.tables import Floats, Integers, Parameters, Problem
+from tollest._sums.tables import Claimed, Parameters
 
 _NO_STEP = 1e-5  # in log odds: below it differences are rounding
 _MOST_ODDS = 50.0  # steps in log odds beyond which exponentials would overflow
@@ -178,7 +179,7 @@ def scatter(layout: Layout, gradients: Parameters, out: Floats) -> None:
 
 @njit(inline="always", error_model="numpy")
 def _log_density(
-    problem: Problem, layout: Layout, theta: Floats, gradient: bool, out: Floats
+    problem: Claimed, layout: Layout, theta: Floats, gradient: bool, out: Floats
 ) -> float:
     """Log of prior times marginal likelihood; `out` is overwritten with its gradient."""
     out[:] = 0.0
@@ -372,7 +373,7 @@ def _pull_back(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def log_densities(
-    problem: Problem,
+    problem: Claimed,
     layout: Layout,
     coordinates: Coordinates,
     in_u: bool,
@@ -385,7 +386,7 @@ def log_densities(
 
     Parameters
     ----------
-    problem, layout, coordinates : Problem, Layout, Coordinates
+    problem, layout, coordinates : Claimed, Layout, Coordinates
         The claims, the priors, and the map from `u` to theta.
     in_u : bool
         Whether `points` are coordinates `u`, with the Jacobian, or theta itself.

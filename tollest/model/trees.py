@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tollest import noise
 from tollest._sums import convolution, propagation, shards
 from tollest._sums.propagation import Forest
-from tollest._sums.tables import Parameters, Problem
+from tollest._sums.tables import Claimed, Grid, Parameters
 from tollest._sums.threads import threaded
 from tollest.claims.hierarchy import parts_first, parts_of
 from tollest.claims.table import UNBOUNDED, Claims
@@ -128,26 +128,26 @@ class Nested:
     ----------
     trees : Trees
         The trees.
-    problem, forest : Problem, Forest
+    problem, forest : Claimed, Forest
         What is claimed on them, for the compiled functions.
     places, nodes : ndarray of int, shape (n_places,)
         Locations that are on trees, in their order, and the node of each.
     least, most : ndarray of int, shape (n_nodes,)
         What a node's toll can be, as far as floors, caps and verified tolls on its tree tell.
-    coarse_problem, coarse_forest : Problem, Forest
+    coarse_problem, coarse_forest : Claimed, Forest
         The same on a grid of an eighth, on which windows are looked for.
     start, stop : ndarray of int, shape (n_coarse_points,)
         Points of the grid that begin and end what each point of that one stands for.
     """
 
     trees: Trees
-    problem: Problem
+    problem: Claimed
     forest: Forest
     places: Integers
     nodes: Integers
     least: Integers
     most: Integers
-    coarse_problem: Problem
+    coarse_problem: Claimed
     coarse_forest: Forest
     start: Integers
     stop: Integers
@@ -243,7 +243,7 @@ class Nested:
 
     def averaged(self, points: list[Parameters]) -> Floats:
         """Mass functions of all nodes averaged over points, shape (n_nodes, n_points)."""
-        shape = (self.trees.n_nodes, self.problem.x.size)
+        shape = (self.trees.n_nodes, self.problem.grid.x.size)
 
         def part(those: list[Parameters]) -> Floats:
             out = np.zeros(shape)
@@ -262,7 +262,7 @@ class Nested:
 
     def _windows(self, longer: Parameters) -> tuple[Integers, Integers]:
         """Stretch of points outside which each node has no mass, all claims given."""
-        n_nodes, n_points = self.trees.n_nodes, self.coarse_problem.x.size
+        n_nodes, n_points = self.trees.n_nodes, self.coarse_problem.grid.x.size
         masses = np.zeros((n_nodes, n_points))
         propagation.evaluate(
             self.coarse_problem, self.coarse_forest, longer, *self._possible, False, longer, 1.0,
@@ -280,9 +280,9 @@ class Nested:
     @cached_property
     def silent(self) -> "Nested":
         """The same trees with no claims, floors, caps or verified tolls on them."""
-        n_patterns, n_nodes = self.problem.group.size, self.trees.n_nodes
+        n_patterns, n_nodes = self.problem.level.size, self.trees.n_nodes
 
-        def without(problem: Problem, forest: Forest) -> tuple[Problem, Forest]:
+        def without(problem: Claimed, forest: Forest) -> tuple[Claimed, Forest]:
             return (
                 problem._replace(
                     offsets=np.zeros(n_patterns + 1, np.int64), members=np.zeros(0, np.int64),
@@ -339,7 +339,7 @@ class Nested:
 
         `weight` times the mass functions are added to `masses` on the way, if there are any.
         """
-        messages = np.empty((self.trees.n_nodes, self.problem.x.size))
+        messages = np.empty((self.trees.n_nodes, self.problem.grid.x.size))
         self._evaluate(_with_sums(point), weight=weight, masses=masses, messages=messages)
         tolls = np.empty(self.trees.n_nodes, np.int64)
         propagation.draw(
@@ -357,7 +357,7 @@ def _with_sums(point: Parameters) -> Parameters:
 def problem_of(
     trees: Trees, claims: Claims, grouped: Patterns, frame: Frame, noise_: noise.Family,
     toll: noise.Family, dense: int,
-) -> tuple[Problem, Forest]:  # fmt: skip
+) -> tuple[Claimed, Forest]:  # fmt: skip
     """Lay out what is claimed on trees as the compiled functions know it.
 
     Parameters
@@ -405,15 +405,15 @@ def problem_of(
     family, df = noise.code(noise_)
     toll_family, toll_df = noise.code(toll)
     cap_edge = np.where(bases >= 0, grouped.cap_edge[bases], np.inf)
-    problem = Problem(
+    problem = Claimed(
         family=family, df=df, toll_family=toll_family, toll_df=toll_df,
-        x=np.log1p(numbers.astype(np.float64)), bin_lower=lower, bin_upper=upper, bin_width=width,
+        grid=Grid(np.log1p(numbers.astype(np.float64)), lower, upper, width),
         claim_voice=grouped.claim_voice, claim_lower=grouped.claim_edges[0],
         claim_upper=grouped.claim_edges[1], claim_width=grouped.claim_edges[2],
         claim_figure=grouped.claim_figure, figure_lower=grouped.figure_edges[0],
         figure_upper=grouped.figure_edges[1], figure_width=grouped.figure_edges[2],
         offsets=offsets, members=np.concatenate([*members, np.empty(0, np.int64)]),
-        group=groups.astype(np.int64), first=np.zeros(bases.size, np.int64),
+        level=groups.astype(np.int64), first=np.zeros(bases.size, np.int64),
         last=np.full(bases.size, numbers.size),
         cap_edge=np.where(groups < n_groups, cap_edge, np.inf),
         multiplicity=np.bincount(pattern, minlength=bases.size).astype(np.float64),

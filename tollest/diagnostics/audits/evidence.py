@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest._sums import shards
-from tollest._sums.tables import Problem
+from tollest._sums.tables import Claimed
 from tollest.claims.intervals import DOCUMENTED, VERIFIED
 from tollest.claims.table import KINDS, UNBOUNDED, Claims
 from tollest.model.patterns import positions
@@ -100,7 +100,7 @@ class Evidence:
         return np.asarray((self.claims.kind[self.noisy] == _COUNT) & (not never))
 
     @cached_property
-    def problem(self) -> Problem:
+    def problem(self) -> Claimed:
         """A pattern for each case."""
         pattern = self.posterior.patterns[self.place : self.place + 1]
         whole = shards.chosen(self.posterior.problem, pattern)
@@ -115,7 +115,7 @@ class Evidence:
         return whole._replace(
             offsets=np.concatenate([[0], keep.sum(axis=1).cumsum()]).astype(np.int64),
             members=np.tile(whole.members, (n, 1))[keep],
-            group=np.repeat(whole.group, n),
+            level=np.repeat(whole.level, n),
             first=np.searchsorted(first, floor, side="right") - 1,
             last=last.astype(np.int64),
             cap_edge=np.repeat(whole.cap_edge, n),

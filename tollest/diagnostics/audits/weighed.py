@@ -63,7 +63,7 @@ class Weighed:
         Shapes (n_used, n_cases) and (n_used, n_cases, _TOLLS).
         """
         problem, points = self.evidence.problem, self.points
-        n_used, n_cases = len(self.used), problem.group.size
+        n_used, n_cases = len(self.used), problem.level.size
         logs, index = np.empty((n_used, n_cases)), np.empty((n_used, n_cases * _TOLLS), np.int64)
         pattern = np.repeat(np.arange(n_cases), _TOLLS)
         order, fraction = np.arange(pattern.size), np.empty(pattern.size)
@@ -117,7 +117,7 @@ class Weighed:
         """Mass function of the toll in each case."""
         # Worked out here, not in every thread.
         problem, weights = self.evidence.problem, self.weights
-        shape = (problem.group.size, problem.x.size)
+        shape = (problem.level.size, problem.grid.x.size)
 
         def of_chunk(start: int) -> Floats:
             out, one = np.zeros(shape), np.empty(shape)
@@ -171,7 +171,7 @@ class Weighed:
         """Probability of less than claim `j` says, and of no more than it says."""
         evidence, points = self.evidence, self.points
         claims, family = evidence.claims, evidence.posterior.model.noise
-        x = evidence.problem.x[self._first_pass[1][:, 1 + j]].ravel()
+        x = evidence.problem.grid.x[self._first_pass[1][:, 1 + j]].ravel()
 
         def drawn(name: str, columns: Integers | int) -> Floats:
             values = np.array([getattr(point, name)[columns] for point in points])
