@@ -10,7 +10,7 @@ from scipy import stats
 
 import tollest as te
 from tests import reference
-from tests.conftest import claims_of
+from tests.conftest import claims_of, guessed
 from tests.contracts import check_gradient
 from tollest._sums import propagation
 from tollest._sums.tables import Parameters
@@ -316,9 +316,8 @@ def test_draws_are_of_the_mass_functions(estimate):
 
 def test_a_whole_has_the_documented_deaths_of_its_parts():
     rows = [("Coast", "press", 100, None, None), ("Latakia", "un", 70, "documented", "Coast")]
-    estimate = te.estimate(claims_of(rows, PARTS), rng=1, progress=False)
+    table = guessed(claims_of(rows, PARTS)).table()
 
-    table = estimate.table()
     assert table["documented"].tolist() == [70, 70]
     assert table["lower"]["Coast"] >= 70
 
@@ -352,7 +351,8 @@ def test_a_tree_says_more_than_its_places_apart(estimate, claims):
     assert abs(width["Elsewhere"] - width_alone["Elsewhere"]) < 0.25
 
 
-def test_a_nested_estimate_comes_back_from_its_file(estimate, tmp_path):
+def test_a_nested_estimate_comes_back_from_its_file(claims, tmp_path):
+    estimate = guessed(claims, n_draws=100)
     estimate.save(tmp_path / "nested.nc")
 
     loaded = te.Estimate.load(tmp_path / "nested.nc")
@@ -363,10 +363,11 @@ def test_a_nested_estimate_comes_back_from_its_file(estimate, tmp_path):
     assert_array_equal(loaded.draws(5), estimate.draws(5))
 
 
+@pytest.mark.slow
 def test_nuts_gives_the_same_tolls():
     claims = coast(60, [20, 30])
     estimate = te.estimate(claims, rng=1, progress=False)
-    engine = te.engines.NUTS(draws=1000, chains=2, runs=1)
+    engine = te.engines.NUTS(draws=1500, chains=2, runs=1)
     sampled = te.estimate(claims, engine=engine, rng=2, progress=False)
 
     ess = min(estimate.theta.ess, sampled.theta.ess)
@@ -414,7 +415,7 @@ def test_windows_leave_nothing_out(claims):
 def test_what_does_not_know_of_wholes_says_so(estimate, ask):
     call = {
         "audit": lambda: te.diagnostics.audit(estimate, "Coast"),
-        "identification": estimate.identification,
+        "identification": lambda: te.diagnostics.identification(estimate),
         "loo": lambda: te.diagnostics.loo(estimate),
         "loo_by_source": lambda: te.diagnostics.loo_by_source(estimate),
     }[ask]

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tollest as te
-from tests.conftest import claims_of
+from tests.conftest import claims_of, guessed
 from tollest import priors
 from tollest.claims.periods import ToDate
 from tollest.model.posterior import Model
@@ -263,7 +263,7 @@ def test_a_chain_of_totals_is_one_posterior(tmp_path):
     ]
     columns = "location source period count kind"
     claims = claims_of(rows, columns, to_date=ToDate(every=20))
-    estimate = te.estimate(claims, rng=1, progress=False)
+    estimate = guessed(claims)
     table = estimate.table()
 
     assert table.loc["Front, to 2022-03-10", ["lower", "upper"]].tolist() == [100, 100]
@@ -311,6 +311,7 @@ def test_a_trend_is_a_curve_over_the_middles_of_periods():
     assert any("Rear" in name for name in two.covariate_names)
 
 
+@pytest.mark.slow
 def test_a_trend_fills_the_weeks_of_which_nobody_speaks():
     # Deaths grow by a quarter a week; the middle weeks are silent.
     weeks = [(f"2022-W{10 + i:02d}", round(100 * 1.25**i)) for i in range(9)]

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 import tollest as te
+from tests.conftest import guessed
 from tollest import priors
 from tollest._progress import Reporter
 from tollest.calibration import Design, leave_one_source_out
@@ -182,7 +183,7 @@ def _squares(posterior, theta):
 
 def test_a_fixed_bias_is_that_of_every_side(claims):
     reference = priors.Priors(sources={"press": priors.Source(bias=priors.Fixed(0.1))})
-    estimate = te.estimate(claims, model=Model(priors=reference), rng=1, progress=False)
+    estimate = guessed(claims, Model(priors=reference))
 
     assert_allclose(estimate.sources_by_side().loc["press", "bias"], np.exp(0.1))
     assert not any("press," in name for name in estimate.posterior.theta_names)
@@ -212,6 +213,7 @@ def test_biases_by_side_are_found():
     assert table["n_claims"].sum() == claims.n_claims
 
 
+@pytest.mark.slow
 def test_engines_agree_on_sides():
     posterior = Model().given(simulate(60, 4, sides=2, rng=4).claims)
     default = NestedLaplace().run(posterior, np.random.default_rng(1), QUIET)
@@ -256,7 +258,7 @@ def test_pymc_has_the_density_of_the_kernels(posterior):
 
 def test_what_is_left_of_an_estimate_knows_of_sides(tmp_path):
     claims = simulate(40, 4, sides=2, rng=6).claims
-    estimate = te.estimate(claims, rng=1, progress=False)
+    estimate = guessed(claims)
 
     estimate.save(tmp_path / "estimate.nc")
     again = te.Estimate.load(tmp_path / "estimate.nc")
@@ -268,6 +270,12 @@ def test_what_is_left_of_an_estimate_knows_of_sides(tmp_path):
         len(te.diagnostics.audit(estimate, claims.locations[0]).claims)
         == claims.claims_per_location[0]
     )
+
+
+@pytest.mark.slow
+def test_habits_by_side_are_learnt_from_the_other_claims_of_a_source():
+    claims = simulate(40, 4, sides=2, rng=6).claims
+
     left_out = leave_one_source_out(claims, sources=["S01"], rng=1, progress=False)
     assert 0.6 < left_out.coverage <= 1.0
     parts = leave_one_source_out(claims, sources=["S01"], folds=2, rng=1, progress=False)
@@ -278,7 +286,7 @@ def test_without_sides_there_is_no_table_of_them():
     claims = te.Claims.from_table(TABLE.drop(columns="side"))
 
     with pytest.raises(ValueError, match="the claims have no sides"):
-        te.estimate(claims, rng=1, progress=False).sources_by_side()
+        guessed(claims).sources_by_side()
 
 
 def test_a_world_with_sides_is_ranked():

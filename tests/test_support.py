@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tollest import noise
+from tollest._sums import mass
 from tollest.claims.table import Claims
 from tollest.model.posterior import Model
 from tollest.noise import Logistic, Normal, StudentT
@@ -61,18 +62,18 @@ def test_prior_masses_over_bins_sum_to_one(family, mu, tau):
     first, last = Support().bins(500, [11, 12, 2_000])
     unbounded = np.iinfo(np.int64).max
     edges = noise.edges(first, np.append(last[:-1], unbounded), unbounded)
-    mass, d_mu, d_log_tau = np.empty((3, first.size))
+    masses, d_mu, d_log_tau = np.empty((3, first.size))
 
-    mass.bin_row(*noise.code(family), *edges, mu, tau, mass, d_mu, d_log_tau)
+    mass.bin_row(*noise.code(family), *edges, mu, tau, masses, d_mu, d_log_tau)
 
     singles = noise.mass(first[:-1], last[:-1], mu, tau, family)
     beyond = noise.mass(int(first[-1]), None, mu, tau, family)
     assert_allclose(singles.sum() + beyond, 1.0, rtol=1e-12)
     # Those that underflow to no more than a subnormal are compared as logs elsewhere.
-    assert_allclose(mass, np.append(singles, beyond), rtol=1e-12, atol=1e-300)
+    assert_allclose(masses, np.append(singles, beyond), rtol=1e-12, atol=1e-300)
     # A sum that is always one has no slope.
-    assert_allclose(mass @ d_mu, 0.0, atol=1e-11 / tau)
-    assert_allclose(mass @ d_log_tau, 0.0, atol=1e-11)
+    assert_allclose(masses @ d_mu, 0.0, atol=1e-11 / tau)
+    assert_allclose(masses @ d_log_tau, 0.0, atol=1e-11)
 
 
 def a_hundred_locations(rng):
