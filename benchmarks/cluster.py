@@ -67,7 +67,7 @@ def whole_way(folder):
     ):
         began = client.run(peak_mib)
         marks = [time.perf_counter()]
-        estimate = te.distributed.estimate(folder, client=client, rng=SEED, progress=False)
+        estimate = te.distributed.estimate_files(folder, client=client, rng=SEED, progress=False)
         marks.append(time.perf_counter())
         tolls = estimate.write(folder / "tolls")
         marks.append(time.perf_counter())

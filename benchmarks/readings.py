@@ -86,8 +86,8 @@ class Predictive:
         """Log probability of each `count` at its `location`: of count - 1/2 to count + 1/2."""
         m, s, df = self.centre[location], self.scale[location], self.df[location]
         with np.errstate(divide="ignore"):
-            ends = [(edge - m) / s for edge in noise.edges(count, count, UNBOUNDED)[:2]]
-            width = noise.edges(count, count, UNBOUNDED)[2] / s
+            ends = [(edge - m) / s for edge in noise.interval_edges(count, count, UNBOUNDED)[:2]]
+            width = noise.interval_edges(count, count, UNBOUNDED)[2] / s
         codes = np.where(np.isinf(df), mass.NORMAL, mass.STUDENT_T)
         cells = zip(codes, np.where(np.isinf(df), 0.0, df), *ends, width, s, strict=True)
         return np.array([

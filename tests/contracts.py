@@ -84,10 +84,10 @@ def _check_draws(family, rng):
 
 
 def _check_derivatives(family):
-    which, df = noise.code(family)
+    which, df = noise.family_code(family)
     for lower, upper in [(0, 0), (4, 4), (0, 30), (20, 80), (1500, 1500), (17, None)]:
         unbounded = np.iinfo(np.int64).max
-        a, b, w = noise.edges(
+        a, b, w = noise.interval_edges(
             np.array([lower]), np.array([unbounded if upper is None else upper]), unbounded
         )
         for m, s in [(2.0, 0.5), (3.0, 0.05), (-1.0, 2.0), (7.0, 0.3)]:

@@ -19,7 +19,7 @@ RULED = [name for rule in rules.RULES for name in rule.columns]
 def coded(*wordings):
     """Code one location, each wording by a source of its own."""
     rows = [("Arden", f"S{i}", wording) for i, wording in enumerate(wordings)]
-    return rules.table(claims_of(rows, "location source wording")).loc["Arden"]
+    return rules.coded(claims_of(rows, "location source wording")).loc["Arden"]
 
 
 def test_rules_differ_where_claims_do():
@@ -59,7 +59,7 @@ def test_documented_and_verified_deaths_are_claims():
         ("Arden", "names", "documented", 9), ("Arden", "press", "count", 30),
         ("Brook", "registry", "verified", 12),
     ]  # fmt: skip
-    table = rules.table(claims_of(rows, "location source kind count"))
+    table = rules.coded(claims_of(rows, "location source kind count"))
 
     assert table.loc["Arden", ["low", "high"]].tolist() == [9, 30]
     assert table.loc["Brook", "best"] == 12
@@ -70,7 +70,7 @@ def test_a_minimum_and_a_maximum_take_two_sources():
         ("Arden", "names", "documented", 9), ("Arden", "names", "count", 30),
         ("Brook", "names", "count", 4), ("Brook", "press", "count", 4),
     ]  # fmt: skip
-    table = rules.table(claims_of(rows, "location source kind count"))
+    table = rules.coded(claims_of(rows, "location source kind count"))
 
     assert table["n_sources"].tolist() == [1, 2]
     assert table.loc["Arden", ["minimum", "maximum"]].isna().all()
@@ -83,13 +83,13 @@ def test_claims_set_aside_do_not_count():
         ("Arden", "radio", 5, "2025-03-03", "press"),
     ]  # fmt: skip
     columns = "location source count date origin"
-    row = rules.table(claims_of(rows, columns)).loc["Arden"]
+    row = rules.coded(claims_of(rows, columns)).loc["Arden"]
 
     assert row[["low", "high", "n_sources"]].tolist() == [8, 8, 1]
 
 
 def test_silence_is_not_zero():
-    table = rules.table(
+    table = rules.coded(
         claims_of([("Arden", "press", "none")], "location source wording", locations=["Brook"])
     )
 
@@ -106,7 +106,7 @@ def test_many_locations_are_coded_as_each_alone(places):
         for i, counts in enumerate(places)
         for j, count in enumerate(counts)
     ]
-    table = rules.table(claims_of(rows, "location source count"))
+    table = rules.coded(claims_of(rows, "location source count"))
 
     for i, counts in enumerate(places):
         tally = Counter(counts)
@@ -119,7 +119,7 @@ def test_many_locations_are_coded_as_each_alone(places):
 
 
 def test_each_rule_says_what_it_takes_and_where_it_is_used():
-    table = rules.table(claims_of([("Arden", "press", "5")], "location source wording"))
+    table = rules.coded(claims_of([("Arden", "press", "5")], "location source wording"))
 
     assert list(table.attrs["rules"]) == RULED
     for rule in rules.RULES:

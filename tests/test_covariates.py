@@ -270,7 +270,7 @@ def test_an_exposure_is_an_effect_that_is_known(bare):
     assert_allclose(value, expected)
     kept = [both.theta_names.index(name) for name in posterior.theta_names]
     assert_allclose(gradient, slopes[kept])
-    code = provenance.code(guessed(exposed))
+    code = provenance.python_code(guessed(exposed))
     assert "with_covariates('area', places, exposure='n')" in code
 
 

@@ -170,11 +170,11 @@ def test_leaving_a_location_out_agrees_with_a_refit(clean):
     left_out = diagnostics.loo(clean).table.loc[location]
 
     density = np.exp(
-        leaving_out.log_likelihoods(Estimate(clean.posterior, refit.theta, entropy=0), problem)[
-            :, 0
-        ]
+        leaving_out.pattern_log_likelihoods(
+            Estimate(clean.posterior, refit.theta, entropy=0), problem
+        )[:, 0]
     )
-    seen = np.exp(leaving_out.log_likelihoods(clean, problem)[:, 0])
+    seen = np.exp(leaving_out.pattern_log_likelihoods(clean, problem)[:, 0])
     mcse = math.hypot(
         density.std() / density.mean() / math.sqrt(refit.theta.ess),
         # The spread of the reciprocals is that of the weights.

@@ -39,7 +39,7 @@ def folder(table, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(folder):
-    return te.distributed.estimate(folder, rng=1, progress=False)
+    return te.distributed.estimate_files(folder, rng=1, progress=False)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_files_are_estimated_as_one_table_is(table, alone, tmp_path):
 
 
 def test_workers_give_the_answer_of_one_process(folder, alone, client, tmp_path):
-    shared = te.distributed.estimate(folder, client=client, rng=1, progress=False)
+    shared = te.distributed.estimate_files(folder, client=client, rng=1, progress=False)
     shared.write(tmp_path / "shared")
     alone.write(tmp_path / "alone")
 
@@ -104,7 +104,7 @@ def test_a_worker_that_dies_changes_nothing(folder, alone, client):
         def gather(self, futures):
             return client.gather(futures)
 
-    shared = te.distributed.estimate(folder, client=Killing(), rng=1, progress=False)
+    shared = te.distributed.estimate_files(folder, client=Killing(), rng=1, progress=False)
 
     assert seen
     assert_allclose(shared.theta.theta, alone.theta.theta, rtol=1e-9)
@@ -121,14 +121,14 @@ def test_a_location_in_two_files_is_an_error_that_names_them(table, tmp_path):
     table.iloc[1:9].to_parquet(tmp_path / "b.parquet")
 
     with pytest.raises(te.ClaimsError, match=r"are in a\.parquet and b\.parquet") as caught:
-        te.distributed.estimate(tmp_path, progress=False)
+        te.distributed.estimate_files(tmp_path, progress=False)
 
     assert table["location"].iloc[1] in str(caught.value)
 
 
 def test_a_folder_without_files_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="no Parquet file"):
-        te.distributed.estimate(tmp_path, progress=False)
+        te.distributed.estimate_files(tmp_path, progress=False)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_files_that_cannot_be_meant_are_errors(files, error, says, tmp_path):
         (tmp_path / folder / "x.parquet").write_bytes(b"")
 
     with pytest.raises(error, match=says):
-        te.distributed.estimate([tmp_path / name for name in files], progress=False)
+        te.distributed.estimate_files([tmp_path / name for name in files], progress=False)
 
 
 def test_where_the_quadratic_is_no_good_the_other_function_is_named(table, tmp_path, monkeypatch):
@@ -153,7 +153,7 @@ def test_where_the_quadratic_is_no_good_the_other_function_is_named(table, tmp_p
     monkeypatch.setattr(te.distributed.surrogate_sampling, "run", lambda *_: None)
 
     with pytest.raises(ValueError, match=r"6 claims are too few .* use tollest\.estimate"):
-        te.distributed.estimate(tmp_path, progress=False)
+        te.distributed.estimate_files(tmp_path, progress=False)
 
 
 def test_wholes_and_parts_are_refused(tmp_path):
@@ -162,4 +162,4 @@ def test_wholes_and_parts_are_refused(tmp_path):
     pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "part.parquet")
 
     with pytest.raises(ValueError, match="wholes and parts are not estimated in shards"):
-        te.distributed.estimate(tmp_path, rng=1, progress=False)
+        te.distributed.estimate_files(tmp_path, rng=1, progress=False)

@@ -527,7 +527,9 @@ def test_where_weights_of_many_entries_fail_chains_start_from_the_quadratic():
             return posterior.on(support).likelihood
 
         rng, whole = np.random.default_rng(1), Tuning(surrogate=tuning)
-        return surrogate_sampling.run(posterior, likelihood_on, 80.0, otherwise, rng, QUIET, whole)
+        return surrogate_sampling.sample_surrogate(
+            posterior, likelihood_on, 80.0, otherwise, rng, QUIET, whole
+        )
 
     assert drawn(failing) is None  # of few entries other proposals may do
     assert not asked

@@ -90,7 +90,7 @@ def linear_tolls(rng, n, slope=-0.8):
 def test_slope_and_share_of_linear_tolls_are_those_they_were_made_with():
     b, mean, square = linear_tolls(np.random.default_rng(0), 20_000)
 
-    found = covariances.columns(mean, square, {"b": b}, {}, 20_000.0)
+    found = covariances.covariance_columns(mean, square, {"b": b}, {}, 20_000.0)
 
     share = (0.8 * 0.1) ** 2 / ((0.8 * 0.1) ** 2 + 0.05**2 + 0.3**2)
     assert abs(found["b"][0] + 0.8) < 4 * found["b_mcse"][0]
@@ -109,7 +109,7 @@ def test_standard_errors_are_the_spread_over_repetitions():
         rest = 0.2 * np.exp(4.0 * b + 0.3 * rng.standard_normal(n))[:, None]
         square = mean**2 + rest**2
         scores = {"m": b / 0.01, "s": (b**2 / 0.01 - 1.0) / 0.1}
-        found = covariances.columns(mean, square, {"b": b}, scores, float(n))
+        found = covariances.covariance_columns(mean, square, {"b": b}, scores, float(n))
         runs.append({name: values[0] for name, values in found.items()})
     runs = pd.DataFrame(runs)
 

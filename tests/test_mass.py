@@ -18,7 +18,9 @@ OPEN = np.iinfo(np.int64).max
 
 
 def cell(family, lower, upper, m, s):
-    a, b, w = noise.edges(np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN)
+    a, b, w = noise.interval_edges(
+        np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN
+    )
     return mass.mass_cell(*CODES[family], (a[0] - m) / s, (b[0] - m) / s, w[0] / s)
 
 
@@ -154,7 +156,9 @@ def test_derivatives_match_differences_far_out(family, s):
 def test_rows_are_made_of_cells(family, lower, upper):
     code, m, s = CODES[family], 0.2, 0.3
     x = np.log1p(np.arange(40.0))
-    a, b, w = noise.edges(np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN)
+    a, b, w = noise.interval_edges(
+        np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN
+    )
     rows = np.empty((3, x.size))
 
     mass.claim_row(*code, x, m, s, a[0], b[0], w[0], *rows)
@@ -170,7 +174,7 @@ def test_rows_are_made_of_cells(family, lower, upper):
 @pytest.mark.parametrize("s", [0.03, 0.3, 40.0])
 def test_rows_by_shared_powers_are_made_of_cells(lower, upper, s):
     m, x = 0.2, np.log1p(np.arange(0.0, 100_000.0, 997.0))
-    a, b, w = noise.edges(np.array([lower]), np.array([upper]), OPEN)
+    a, b, w = noise.interval_edges(np.array([lower]), np.array([upper]), OPEN)
     middle, power = 0.5 * x[-1], np.empty(x.size)
     rows, only = np.full((2, x.size), np.nan), np.full((1, x.size), np.nan)
 
@@ -194,7 +198,9 @@ def test_rows_by_shared_powers_are_made_of_cells(lower, upper, s):
 @pytest.mark.parametrize("s", [0.004, 0.3, 40.0])
 def test_derivative_by_log_scale_follows_from_mass_and_slope(lower, upper, s):
     m, x = 0.2, np.log1p(np.arange(0.0, 10_000.0, 97.0))
-    a, b, w = noise.edges(np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN)
+    a, b, w = noise.interval_edges(
+        np.array([lower]), np.array([OPEN if upper is None else upper]), OPEN
+    )
     cells = np.array([cell("logistic", lower, upper, v + m, s) for v in x]).T
 
     edge, less, more = mass.by_log_scale(mass.LOGISTIC, m, s, a[0], b[0], w[0])
@@ -208,7 +214,7 @@ def test_derivative_by_log_scale_follows_from_mass_and_slope(lower, upper, s):
 def test_bins_are_made_of_cells(family, first):
     code, m, s = CODES[family], 1.2, 0.6
     last = [*(n - 1 for n in first[1:]), None]
-    edges = noise.edges(np.array(first), np.array([*last[:-1], OPEN]), OPEN)
+    edges = noise.interval_edges(np.array(first), np.array([*last[:-1], OPEN]), OPEN)
     rows = np.empty((3, len(first)))
 
     mass.bin_row(*code, *edges, m, s, *rows)

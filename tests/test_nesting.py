@@ -119,7 +119,7 @@ def evaluate(problem, forest, parameters):
     gradients = Parameters(*(np.zeros_like(array) for array in parameters))
     n_nodes, n_points = forest.left.size, problem.grid.x.size
     masses = np.zeros((n_nodes, n_points))
-    value = propagation.evaluate(
+    value = propagation.evaluate_forest(
         problem,
         forest,
         parameters,

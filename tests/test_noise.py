@@ -26,7 +26,7 @@ def test_every_family_keeps_the_contract(family):
 
 def test_kernels_are_given_degrees_of_freedom_of_one_type():
     # They are compiled for the types that they are given.
-    assert {type(noise.code(family)[1]) for family in FAMILIES} == {float}
+    assert {type(noise.family_code(family)[1]) for family in FAMILIES} == {float}
 
 
 @pytest.mark.parametrize(("family", "standard"), STANDARD, ids=map(repr, FAMILIES))
@@ -91,7 +91,7 @@ def test_degrees_of_freedom_are_positive_and_finite(df):
 
 def test_what_is_no_family_is_refused():
     with pytest.raises(TypeError) as caught:
-        noise.code("normal")
+        noise.family_code("normal")
 
     message = "'normal' is no noise family; use Logistic(), Normal() or StudentT(df)."
     assert str(caught.value) == message
@@ -107,7 +107,7 @@ def test_families_are_values():
 
 
 def test_edges_lie_half_a_death_outwards():
-    lower, upper, width = noise.edges(np.array([0, 4, 4, 0]), np.array([0, 4, 9, -1]), -1)
+    lower, upper, width = noise.interval_edges(np.array([0, 4, 4, 0]), np.array([0, 4, 9, -1]), -1)
 
     # log1p(4 - 1/2) and log1p(4 + 1/2); below no deaths there is nothing.
     assert_allclose(lower, [-np.inf, np.log(4.5), np.log(4.5), -np.inf])
@@ -116,6 +116,6 @@ def test_edges_lie_half_a_death_outwards():
 
 
 def test_the_width_of_a_large_count_keeps_its_digits():
-    _, _, width = noise.edges(np.array([5_000_000_000]), np.array([5_000_000_000]), -1)
+    _, _, width = noise.interval_edges(np.array([5_000_000_000]), np.array([5_000_000_000]), -1)
 
     assert_allclose(width, 1 / 5_000_000_001, rtol=1e-15)

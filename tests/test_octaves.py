@@ -45,7 +45,7 @@ def test_points_are_whole_numbers_then_every_second_fourth_and_so_on(dense):
     assert numbers[-1] >= 10_000
     assert np.all(np.isin(step, 2 ** np.arange(20)))
     assert np.all(step[dense:] <= 2 * numbers[dense:-1] / dense)
-    begin, end = convolution.edges(numbers)
+    begin, end = convolution.cell_edges(numbers)
     assert_array_equal(begin[1:], end[:-1])
     assert np.all((begin < numbers) & (numbers < end))
 

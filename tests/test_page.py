@@ -319,26 +319,28 @@ def test_the_code_on_the_page_gives_the_estimate_again(villages, path, tmp_path,
 
 
 def test_without_a_seed_the_code_says_what_cannot_be_had_again(villages):
-    code = provenance.code(replace(villages, seed=None))
+    code = provenance.python_code(replace(villages, seed=None))
     assert "no code gives the same draws again" in code
     assert "te.estimate(claims, model=model)" in code
 
 
 def test_the_code_names_the_engine_where_it_is_not_the_default(villages):
     engine = te.engines.NestedLaplace(otherwise=te.engines.NUTS(draws=2000))
-    assert "te.estimate(claims, model=model, rng=1)" in provenance.code(villages)
+    assert "te.estimate(claims, model=model, rng=1)" in provenance.python_code(villages)
     assert (
         "te.estimate(claims, model=model, engine=te.engines.NestedLaplace("
         "otherwise=te.engines.NUTS(draws=2000)), rng=1)"
-    ) in provenance.code(replace(villages, engine=engine))
-    assert "approximation, default tuning" in provenance.code(replace(villages, engine=engine))
+    ) in provenance.python_code(replace(villages, engine=engine))
+    assert "approximation, default tuning" in provenance.python_code(
+        replace(villages, engine=engine)
+    )
     tuned = te.engines.NestedLaplace(tuning=Tuning(moves=MoveTuning(n_moves=2)))
-    code = provenance.code(replace(villages, engine=tuned))
+    code = provenance.python_code(replace(villages, engine=tuned))
     assert "approximation, its own tuning" in code
     moves = "te.engines.tuning.MoveTuning(n_moves=2)"
     assert f"NestedLaplace(tuning=te.engines.tuning.Tuning(moves={moves}))" in code
     trace = te.engines.FromTrace(villages.to_datatree())
-    assert "its engine is not kept" in provenance.code(replace(villages, engine=trace))
+    assert "its engine is not kept" in provenance.python_code(replace(villages, engine=trace))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_shards_add_up_to_the_whole(posterior, thetas, size):
     points = [posterior.parameters(theta) for theta in thetas]
     parts = shards.shards(posterior.problem, size)
 
-    sums = shards.add(shards.run(part, points, True, False) for part in parts)
+    sums = shards.add_sums(shards.run(part, points, True, False) for part in parts)
 
     # Of equal cost, not of equally many patterns.
     assert len(parts) > 1
@@ -89,7 +89,7 @@ def test_threads_do_not_change_a_digit(posterior, thetas, monkeypatch):
     def sums(threads):
         points = [posterior.parameters(theta) for theta in thetas]
         parts = threaded(lambda s: shards.run(s, points, True, True), cut, threads)
-        return shards.add(parts)
+        return shards.add_sums(parts)
 
     one, two, five = sums(1), sums(2), sums(5)
 

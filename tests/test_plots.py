@@ -503,9 +503,9 @@ def test_ticks_are_whole_deaths_inside_the_axis_with_room_for_labels(lower, uppe
 
 
 def test_names_are_shortened_in_the_middle_and_lose_what_cannot_be_seen():
-    assert phrases.short("a\n\tb\u202ec\x00") == "a bc"
-    assert phrases.short("x" * 10_000, 10) == "xxxxxx…xxx"
-    assert phrases.short("\u200b") == "(no visible name)"
-    assert phrases.short(ARABIC) == ARABIC
-    assert phrases.labels(["x" * 99, "x" * 98], 10) == ["xxxxxx…xxx", "xxxxxx…xxx (2)"]
+    assert phrases.short_label("a\n\tb\u202ec\x00") == "a bc"
+    assert phrases.short_label("x" * 10_000, 10) == "xxxxxx…xxx"
+    assert phrases.short_label("\u200b") == "(no visible name)"
+    assert phrases.short_label(ARABIC) == ARABIC
+    assert phrases.distinct_labels(["x" * 99, "x" * 98], 10) == ["xxxxxx…xxx", "xxxxxx…xxx (2)"]
     assert phrases.number(2_500_000) == "2.5 million"

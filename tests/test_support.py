@@ -61,10 +61,10 @@ def test_doubling_gives_about_twice_the_points(support):
 def test_prior_masses_over_bins_sum_to_one(family, mu, tau):
     first, last = Support().bins(500, [11, 12, 2_000])
     unbounded = np.iinfo(np.int64).max
-    edges = noise.edges(first, np.append(last[:-1], unbounded), unbounded)
+    edges = noise.interval_edges(first, np.append(last[:-1], unbounded), unbounded)
     masses, d_mu, d_log_tau = np.empty((3, first.size))
 
-    mass.bin_row(*noise.code(family), *edges, mu, tau, masses, d_mu, d_log_tau)
+    mass.bin_row(*noise.family_code(family), *edges, mu, tau, masses, d_mu, d_log_tau)
 
     singles = noise.mass(first[:-1], last[:-1], mu, tau, family)
     beyond = noise.mass(int(first[-1]), None, mu, tau, family)

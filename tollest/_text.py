@@ -37,7 +37,7 @@ def named(statement: str, names: Sequence[str]) -> str:
     return f"{statement} {shown}{more}."
 
 
-def columns(rows: Sequence[Sequence[str]], width: Callable[[str], int] = len) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], width: Callable[[str], int] = len) -> list[str]:
     """Align rows of cells, the first column to the left and all others to the right."""
     widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
@@ -49,7 +49,7 @@ def columns(rows: Sequence[Sequence[str]], width: Callable[[str], int] = len) ->
     return lines
 
 
-def answer(
+def result_text(
     head: str, table: "pd.DataFrame", how: str, notes: Sequence[str], doubts: Sequence[str]
 ) -> str:
     """Medians with their intervals, what they rest on, and every warning.
@@ -75,7 +75,7 @@ def answer(
         if "verified" in row and row["verified"] >= 0:
             documented = f"= {int(row['verified']):,}"
         rows.append((short(str(name)), *numbers, documented))
-    lines += columns(rows)
+    lines += aligned(rows)
     if len(table) > _SHOWN:
         lines.append(f"... and {len(table) - _SHOWN:,} more; see table().")
     lines += [note for note in notes if note]

@@ -40,7 +40,7 @@ _JOINED = 8  # sums that one task adds up
 _MOST_NAMED = 10
 
 
-def estimate(
+def estimate_files(
     files: str | Path | Sequence[str | Path],
     *,
     client: Any = None,  # noqa: ANN401 - a dask.distributed.Client, which is optional
@@ -84,7 +84,7 @@ def estimate(
         from dask.distributed import Client
 
         with Client(n_workers=2, threads_per_worker=1) as client:
-            estimate = te.distributed.estimate("claims/", client=client, rng=1)
+            estimate = te.distributed.estimate_files("claims/", client=client, rng=1)
             estimate.write("tolls/")
     """
     model = model or Model()
@@ -99,7 +99,9 @@ def estimate(
             return shards.likelihood(replace(model, support=support), frame, first)
 
         least_ess = DEFAULT.surrogate.ess_where_dear
-        theta = surrogate_sampling.run(first, likelihood_on, least_ess, None, engine_rng, reporter)
+        theta = surrogate_sampling.sample_surrogate(
+            first, likelihood_on, least_ess, None, engine_rng, reporter
+        )
         if theta is None:
             raise ValueError(
                 f"{int(frame.n_claims.sum()):,} claims are too few for this way of drawing theta; "
@@ -363,11 +365,13 @@ def _run(
     problems: list[Claimed], points: list[Parameters], gradient: bool, curvature: bool
 ) -> shards.Sums:
     # One after the other: Dask says how many tasks a worker has at a time.
-    return shards.add(shards.run(problem, points, gradient, curvature) for problem in problems)
+    return shards.add_sums(
+        shards.run(problem, points, gradient, curvature) for problem in problems
+    )
 
 
 def _added(parts: list[shards.Sums]) -> shards.Sums:
-    return shards.add(parts)
+    return shards.add_sums(parts)
 
 
 def _part(

@@ -95,7 +95,7 @@ class StudentT:
 Family = Logistic | Normal | StudentT
 
 
-def code(family: Family) -> tuple[int, float]:
+def family_code(family: Family) -> tuple[int, float]:
     """Family as the arithmetic knows it: a code, and degrees of freedom."""
     match family:
         case Logistic():
@@ -107,7 +107,7 @@ def code(family: Family) -> tuple[int, float]:
     raise TypeError(f"{family!r} is no noise family; use Logistic(), Normal() or StudentT(df).")
 
 
-def edges(
+def interval_edges(
     lower: NDArray[np.int64], upper: NDArray[np.int64], unbounded: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Edges of whole-number intervals on the log1p axis, half a death outwards.
@@ -181,10 +181,10 @@ def mass(
     )
     if np.any(low < 0) or np.any(high < low):
         raise ValueError("an interval runs from a whole number, 0 or more, to one no smaller.")
-    family_code, df = code(family or Logistic())
-    lower_edge, upper_edge, width = edges(low.ravel(), high.ravel(), int(unbounded))
+    known, df = family_code(family or Logistic())
+    lower_edge, upper_edge, width = interval_edges(low.ravel(), high.ravel(), int(unbounded))
     logs = [
-        mass_cell(family_code, df, (a - m) / s, (b - m) / s, w / s)[0]
+        mass_cell(known, df, (a - m) / s, (b - m) / s, w / s)[0]
         for a, b, w in zip(lower_edge, upper_edge, width, strict=True)
     ]
     return np.exp(np.array(logs)).reshape(low.shape)

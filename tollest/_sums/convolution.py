@@ -45,7 +45,7 @@ def points(dense: int, most: int) -> Integers:
     return np.concatenate(out)
 
 
-def edges(numbers: Integers) -> tuple[Floats, Floats]:
+def cell_edges(numbers: Integers) -> tuple[Floats, Floats]:
     """Where each point's stretch of tolls begins and ends; the first from -1/2, the last open.
 
     Half way to the points beside it, so that a stretch has its point in the middle.

@@ -33,7 +33,7 @@ from tollest._sums.tables import FIRST, NONE, ODDS, REST, UNIT, WAY, Claimed, Ta
 LEAST = 1e-120
 
 
-class Figure(NamedTuple):
+class FigureRow(NamedTuple):
     """Where the table holds a figure and the claims that state it."""
 
     claims: int  # column from which on row 0 holds F: the product of the claims' masses
@@ -91,7 +91,7 @@ def _no_figure(table: Floats, work: int, width: int, n: int, start: int) -> floa
 
 @kernel(fastmath=SUMS, forceinline=True)
 def _one_figure(
-    table: Floats, work: int, width: int, n: int, start: int, only: Figure
+    table: Floats, work: int, width: int, n: int, start: int, only: FigureRow
 ) -> float:  # fmt: skip
     s, row, odds, t = only
     joint, begun = table[0, work : work + n], table[0, start : start + n]
@@ -111,7 +111,7 @@ def _one_figure(
 
 @kernel(fastmath=SUMS, forceinline=True)
 def _two_figures(
-    table: Floats, work: int, width: int, n: int, start: int, first: Figure, second: Figure
+    table: Floats, work: int, width: int, n: int, start: int, first: FigureRow, second: FigureRow
 ) -> float:  # fmt: skip
     (s1, row1, odds1, t1), (s2, row2, odds2, t2) = first, second
     joint, begun = table[0, work : work + n], table[0, start : start + n]
@@ -145,8 +145,8 @@ def _two_figures(
 
 @kernel(fastmath=SUMS, forceinline=True)
 def _three_figures(
-    table: Floats, work: int, width: int, n: int, start: int, first: Figure, second: Figure,
-    third: Figure,
+    table: Floats, work: int, width: int, n: int, start: int, first: FigureRow, second: FigureRow,
+    third: FigureRow,
 ) -> float:  # fmt: skip
     (s1, row1, odds1, t1), (s2, row2, odds2, t2), (s3, row3, odds3, t3) = first, second, third
     joint, begun = table[0, work : work + n], table[0, start : start + n]
@@ -191,8 +191,8 @@ def _three_figures(
 
 @kernel(fastmath=SUMS, forceinline=True)
 def _four_figures(
-    table: Floats, work: int, width: int, n: int, start: int, first: Figure, second: Figure,
-    third: Figure, fourth: Figure,
+    table: Floats, work: int, width: int, n: int, start: int, first: FigureRow, second: FigureRow,
+    third: FigureRow, fourth: FigureRow,
 ) -> float:  # fmt: skip
     (s1, row1, odds1, t1), (s2, row2, odds2, t2) = first, second
     (s3, row3, odds3, t3), (s4, row4, odds4, t4) = third, fourth
@@ -282,7 +282,7 @@ def _turn(table: Floats, joint: int, none: int, rest: int, way: int, n: int) -> 
 
 @kernel(fastmath=SUMS, forceinline=True)
 def _after(
-    table: Floats, term: int, joint: int, way: int, n: int, figure: Figure
+    table: Floats, term: int, joint: int, way: int, n: int, figure: FigureRow
 ) -> float:  # fmt: skip
     """Complete a figure's term by the claims of all after it; what it adds to the joint."""
     s, row, odds, t = figure
@@ -335,7 +335,7 @@ def products(p: int, a: int, n: int, claimed: Claimed, tables: Tables) -> tuple[
     log_unit = 0.0
     start, slot, n_figures = tables.prior_base[claimed.level[p]] + a, spare, 0
     # The last four figures, in their order.
-    first = second = third = fourth = Figure(start, n_figures, log_unit, start)
+    first = second = third = fourth = FigureRow(start, n_figures, log_unit, start)
     m, end = offsets[p], offsets[p + 1]
     while m < end:
         j = members[m]
@@ -350,10 +350,10 @@ def products(p: int, a: int, n: int, claimed: Claimed, tables: Tables) -> tuple[
                 _times(table, 0, start, n, s, 0.0)
             continue
         t = tables.figure_base[v] + a
-        figure = Figure(s, 0, claim_terms[j, ODDS], t)
+        figure = FigureRow(s, 0, claim_terms[j, ODDS], t)
         if m < end and claim_figure[members[m]] == v:
             m, log_unit = _several_claims(m, end, a, n, slot, figure, claimed, tables, log_unit)
-            figure = Figure(slot, 1, 0.0, t)
+            figure = FigureRow(slot, 1, 0.0, t)
             slot += width
         n_figures += 1
         first, second, third, fourth = second, third, fourth, figure
@@ -375,8 +375,8 @@ def products(p: int, a: int, n: int, claimed: Claimed, tables: Tables) -> tuple[
 
 @kernel(forceinline=True)
 def _several_claims(
-    m: int, end: int, a: int, n: int, slot: int, first: Figure, claimed: Claimed, tables: Tables,
-    log_unit: float,
+    m: int, end: int, a: int, n: int, slot: int, first: FigureRow, claimed: Claimed,
+    tables: Tables, log_unit: float,
 ) -> tuple[int, float]:  # fmt: skip
     """Multiply claims that state the same number; the member after them, and the log unit.
 
@@ -442,6 +442,6 @@ def _many_figures(
         s, row, odds = slot, 1, 0.0
         if alone:
             s, row, odds = claim_base[j] + a, 0, claim_terms[j, ODDS]
-        figure = Figure(s, row, odds, figure_base[v] + a)
+        figure = FigureRow(s, row, odds, figure_base[v] + a)
         total += _after(table, term, work, way, n, figure)
     return total

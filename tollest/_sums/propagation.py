@@ -65,7 +65,7 @@ class Forest(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def evaluate(
+def evaluate_forest(
     claimed: Claimed, forest: Forest, parameters: Parameters, low: Integers, high: Integers,
     gradient: bool, gradients: Parameters, weight: float, masses: Floats, messages: Floats,
 ) -> float:  # fmt: skip
@@ -336,7 +336,7 @@ def _pass_downward(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw(
+def draw_tolls(
     forest: Forest, messages: Floats, first: Integers, last: Integers, least: Integers,
     most: Integers, uniform: Floats, tolls: Integers,
 ) -> None:  # fmt: skip

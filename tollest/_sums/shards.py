@@ -72,7 +72,7 @@ def run(claimed: Claimed, points: list[Parameters], gradient: bool, curvature: b
     return Sums(values, gradients, matrix)
 
 
-def add(parts: Iterable[Sums]) -> Sums:
+def add_sums(parts: Iterable[Sums]) -> Sums:
     """Add up shards, in their order."""
     first, *others = parts
     for part in others:

@@ -23,7 +23,7 @@ def ecdf(values: Floats, points: Floats) -> Floats:
     return np.searchsorted(np.sort(values), points, side="right") / len(values)
 
 
-def is_inside(values: Floats, limits: tuple[Floats, Floats, Floats]) -> bool:
+def stays_inside(values: Floats, limits: tuple[Floats, Floats, Floats]) -> bool:
     """Whether the ECDF of `values` stays in a `band` throughout."""
     points, lower, upper = limits
     heights = ecdf(values, points)

@@ -249,8 +249,8 @@ class Calibration:
         rows = {
             name: (
                 len(values),
-                ecdf.is_inside(values, bands[len(values), prob]),
-                ecdf.is_inside(values, bands[len(values), joint]),
+                ecdf.stays_inside(values, bands[len(values), prob]),
+                ecdf.stays_inside(values, bands[len(values), joint]),
                 float(array_stats.uniformity_test(values)[0]),
             )
             for name, values in columns.items()

@@ -48,7 +48,7 @@ class DesignMatrix:
         return cls("", "", (), nothing, np.zeros((2, 0)), np.zeros(n_locations))
 
 
-def read(
+def read_design(
     formula: str,
     table: Any,  # noqa: ANN401 - whatever dataframe narwhals accepts
     locations: Sequence[str],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def evidence(record: Record) -> "pd.DataFrame":
+def evidence_frame(record: Record) -> "pd.DataFrame":
     """List the rows in evidence, as `Claims.to_frame` says."""
     import pandas as pd
 

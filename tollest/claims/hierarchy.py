@@ -13,7 +13,7 @@ from tollest.wording import UNBOUNDED
 _MOST_NAMED = 5
 
 
-def read(
+def read_parents(
     cells: Cells, location: Integers, locations: Sequence[str], parents: Mapping[Any, Any]
 ) -> dict[str, str]:
     """Whole of each part, from the column ``parent`` and from a mapping beside the table.
@@ -54,7 +54,7 @@ def read(
     return found | given
 
 
-def names(complete: Iterable[Any]) -> list[str]:
+def whole_names(complete: Iterable[Any]) -> list[str]:
     """Names of the wholes that are said to be complete."""
     if isinstance(complete, str):
         message = f"complete is the text {shown(complete)}; give a list of names"
@@ -62,7 +62,7 @@ def names(complete: Iterable[Any]) -> list[str]:
     return [text_of(name) for name in complete]
 
 
-def positions(
+def part_positions(
     parent_of: Mapping[str, str], complete: Sequence[str], locations: Sequence[str]
 ) -> tuple[Integers, Flags]:
     """Position of each location's whole, and whether its parts are all there are.

@@ -204,7 +204,7 @@ class Statements:
         return DayRange(int(self.first[row]), int(self.last[row]))
 
 
-def read(cells: Cells) -> tuple[Days, Days]:
+def read_periods(cells: Cells) -> tuple[Days, Days]:
     """First and last day of what each row speaks of, from ``period`` or ``from`` and ``to``.
 
     Rows without an end speak of all time; those without a beginning of all up to their end.

@@ -165,13 +165,13 @@ def read_rows(
     cells.add_unnamed("source", source)
     kind, lower, upper = read_intervals(cells, words)
     date = cells.dates("date")
-    begin, end = periods.read(cells)
+    begin, end = periods.read_periods(cells)
     # Sorted, so that neither the order of rows nor that of the table's columns shows.
     names, rank = _sorted(names)
     source = rank[source]
     origin = _read_origins(cells, location, source, names)
-    parent_of = hierarchy.read(cells, location, locations, parents)
-    complete = hierarchy.names(complete)
+    parent_of = hierarchy.read_parents(cells, location, locations, parents)
+    complete = hierarchy.whole_names(complete)
     laid = periods.Periods.none(location, locations)
     # Wholes and parts in time are laid out only of what could be read.
     if not np.isnat(end).all() and not cells.bad.any() and not cells.table_problems:
@@ -188,7 +188,9 @@ def read_rows(
     parent_of = laid.with_parents(parent_of)
     extra = _read_unreported(silent, parent_of, laid.locations, groups, group_of)
     everywhere = (*laid.locations, *extra)
-    parent, is_complete = hierarchy.positions(parent_of, laid.with_wholes(complete), everywhere)
+    parent, is_complete = hierarchy.part_positions(
+        parent_of, laid.with_wholes(complete), everywhere
+    )
     groups_sorted, group_index = _positions_of_groups(groups, group_of, list(extra.values()))
     return Rows(
         locations=everywhere,

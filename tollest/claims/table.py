@@ -450,7 +450,7 @@ class Claims:
         (('log(n)',), array([-1.26,  1.18,  0.08]))
         """
         record = self.record
-        read = design.read(formula, table, record.rows.locations, columns or {}, exposure)
+        read = design.read_design(formula, table, record.rows.locations, columns or {}, exposure)
         rows = replace(record.rows, design=read)
         return self.from_record(judged(rows, record.known_by, record.left_out))
 
@@ -619,7 +619,7 @@ class Claims:
             locations nobody reported on have no row, and go through its `locations` or `parents`,
             and wholes that are complete through `complete`.
         """
-        return frames.evidence(self.record)
+        return frames.evidence_frame(self.record)
 
     @property
     def excluded(self) -> "pd.DataFrame":

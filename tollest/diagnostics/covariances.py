@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 _CERTAIN = 1e-9  # variance of a log toll below which it is as good as known
 
 
-def columns(
+def covariance_columns(
     mean: Floats,
     square: Floats,
     unknowns: Mapping[str, Floats],

@@ -243,14 +243,14 @@ def identification(
     # Stretch by stretch of patterns: draws by patterns are never all held at once.
     step = max(1, _BLOCK // (2 * len(used)))
     pieces = [
-        moves.columns(
+        moves.covariance_columns(
             *_conditional_moments(posterior, used, start, min(start + step, n_patterns)),
             unknowns, scores, ess,
         )
         for start in range(0, n_patterns, step)
     ]  # fmt: skip
     log_totals = np.log1p(totals.samples.astype(np.float64))
-    of_totals = moves.columns(log_totals, log_totals**2, unknowns, scores, ess)
+    of_totals = moves.covariance_columns(log_totals, log_totals**2, unknowns, scores, ess)
     columns = {
         name: np.concatenate(
             [np.concatenate([piece[name] for piece in pieces])[posterior.patterns], of_total]

@@ -127,7 +127,7 @@ def loo(estimate: Estimate) -> Loo:
         raise ValueError("no location has a claim, so there is nothing to leave out.")
     # Locations of one pattern have the same density and weights: computed once.
     wanted, position = np.unique(patterns[spoken], return_inverse=True)
-    log_density = log_likelihoods(estimate, _taken(estimate.posterior.problem, wanted))
+    log_density = pattern_log_likelihoods(estimate, _taken(estimate.posterior.problem, wanted))
     return _left_out(
         estimate, log_density, position, claims.claims_per_location[spoken],
         "location", [claims.locations[i] for i in spoken],
@@ -178,14 +178,14 @@ def loo_by_source(estimate: Estimate) -> Loo:
     claims, problem = estimate.claims, estimate.posterior.problem
     if not claims.n_sources:
         raise ValueError("no claim may err, so there is no source to leave out.")
-    full = log_likelihoods(estimate, problem)
+    full = pattern_log_likelihoods(estimate, problem)
     log_ratio = np.empty((len(full), claims.n_sources))
     pattern_of_member = np.repeat(np.arange(problem.level.size), np.diff(problem.offsets))
     for s in range(claims.n_sources):
         theirs = np.flatnonzero(estimate.posterior.shared.source_of == s)
         said = np.isin(problem.claim_voice[problem.members], theirs)
         patterns_heard = np.unique(pattern_of_member[said])
-        rest = log_likelihoods(estimate, _without(_taken(problem, patterns_heard), theirs))
+        rest = pattern_log_likelihoods(estimate, _without(_taken(problem, patterns_heard), theirs))
         log_ratio[:, s] = (full[:, patterns_heard] - rest) @ problem.multiplicity[patterns_heard]
     n_claims = np.bincount(claims.source_index, minlength=claims.n_sources)
     return _left_out(
@@ -193,7 +193,7 @@ def loo_by_source(estimate: Estimate) -> Loo:
     )
 
 
-def log_likelihoods(estimate: Estimate, problem: tables.Claimed) -> Floats:
+def pattern_log_likelihoods(estimate: Estimate, problem: tables.Claimed) -> Floats:
     """Log marginal likelihood of each pattern at each draw of theta.
 
     Parameters

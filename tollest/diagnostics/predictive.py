@@ -20,7 +20,7 @@ _BLOCK = 64  # replicates whose tolls are drawn together
 
 
 @dataclass(frozen=True, eq=False)
-class Replicate:
+class ReplicatedClaims:
     """One state of the world, and what the sources would have said in it.
 
     Attributes
@@ -48,7 +48,7 @@ class Replicate:
 
 def replicates(
     estimate: Estimate, n: int = 1000, *, rng: int | np.random.Generator | None = None
-) -> Iterator[Replicate]:
+) -> Iterator[ReplicatedClaims]:
     r"""Draw all counts anew, given tolls and unknowns drawn from their posterior.
 
     .. math::
@@ -105,7 +105,7 @@ def _replicate(
     parameters: Parameters,
     tolls: Integers,
     rng: np.random.Generator,
-) -> Replicate:
+) -> ReplicatedClaims:
     """Draw figures, then who repeats them, then what the others count."""
     noise = estimate.model.noise
     figure_scatter = np.exp(parameters.shared[LOG_FIGURE_SCATTER])
@@ -115,9 +115,9 @@ def _replicate(
     scatter = np.exp(parameters.log_scatter)[counts.voice]
     own_counts = worlds.counts_at(centre + scatter * noise.rvs(rng, len(centre)))
     if isinstance(estimate.model.priors.logit_repeat, Never):
-        return Replicate(parameters, tolls, own_counts, centre, scatter)
+        return ReplicatedClaims(parameters, tolls, own_counts, centre, scatter)
     figures = worlds.counts_at(x + figure_scatter * noise.rvs(rng, len(x)))
     repeat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
     is_repeat = rng.random(len(own_counts)) < repeat[counts.voice]
     count = np.where(is_repeat, figures[counts.location], own_counts)
-    return Replicate(parameters, tolls, count, centre, scatter)
+    return ReplicatedClaims(parameters, tolls, count, centre, scatter)

@@ -88,7 +88,7 @@ class NestedLaplace:
             return None if draws.doubts else draws
 
         is_cheap = posterior.problem.members.size < tuning.dear_claims
-        return surrogate_sampling.run(
+        return surrogate_sampling.sample_surrogate(
             posterior, likelihood_on, LIMITS.least_ess if is_cheap else tuning.ess_where_dear,
             chains, rng, reporter, self.tuning,
         )  # fmt: skip

@@ -142,7 +142,7 @@ class NUTS:
             if is_enough or n_divergent > hopeless * len(flat) or not fits(flat):
                 break
             whitening = from_draws(working, flat, share, self.tuning.start.whitening)
-        return judged(
+        return judge_chains(
             theta, (rhat, ess), n_divergent, total, "NUTS",
             longer=f"Refit with engine=NUTS(draws={4 * theta.shape[1]})",
             calmer="Refit with engine=NUTS(target_accept=0.95)",
@@ -199,7 +199,7 @@ class NUTS:
         return theta, n_divergent, n_evaluations
 
 
-def judged(
+def judge_chains(
     theta: Floats, quality: tuple[float, float], n_divergent: int, n_evaluations: int, method: str,
     longer: str, calmer: str,
 ) -> ThetaDraws:  # fmt: skip

@@ -32,7 +32,7 @@ from tollest.support import Support
 Chains = Callable[[Support, Whitening], ThetaDraws | None]
 
 
-def run(
+def sample_surrogate(
     posterior: Posterior, likelihood_on: Callable[[Support], Likelihood], least_ess: float,
     chains: Chains | None, rng: np.random.Generator, reporter: Reporter, tuning: Tuning = DEFAULT,
 ) -> ThetaDraws | None:  # fmt: skip

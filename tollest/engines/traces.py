@@ -10,7 +10,7 @@ import numpy as np
 from tollest._arrays import Floats
 from tollest._progress import Reporter
 from tollest.engines.base import ThetaDraws
-from tollest.engines.nuts import convergence, judged
+from tollest.engines.nuts import convergence, judge_chains
 from tollest.engines.pymc import EFFECTS, held_name, natural_name, on_theta_scale, to_pymc
 from tollest.engines.settling import on_settled_support, settled
 from tollest.engines.tuning import StartTuning
@@ -117,7 +117,7 @@ def _read(posterior: Posterior, trace: "xr.DataTree", method: str, advice: str) 
     stats: Any = trace.children.get("sample_stats", {})
     n_divergent = int(stats["diverging"].sum()) if "diverging" in stats else 0
     n_steps = int(stats["n_steps"].sum()) if "n_steps" in stats else 0
-    return judged(theta, convergence(theta), n_divergent, n_steps, method, advice, advice)
+    return judge_chains(theta, convergence(theta), n_divergent, n_steps, method, advice, advice)
 
 
 def _theta_of(posterior: Posterior, trace: "xr.DataTree") -> Floats:

@@ -214,7 +214,7 @@ def is_plain(engine: AbstractEngine | None) -> bool:
     return not isinstance(engine, NestedLaplace) or is_plain(engine.otherwise)
 
 
-def load(
+def load_archive(
     path: str | Path,
 ) -> tuple[Posterior, ThetaDraws, int, int | None, AbstractEngine | None]:
     """Read what `save` wrote.

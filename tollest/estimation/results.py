@@ -808,7 +808,7 @@ class Estimate:
         ValueError
             If the file was not written by `save`.
         """
-        return cls(*archive.load(path))
+        return cls(*archive.load_archive(path))
 
     def _position(self, location: str) -> int:
         try:
@@ -834,7 +834,7 @@ class Estimate:
             _text.named(remark.of_several, remark.locations) for remark in remarks(claims, table)
         ]
         table = table.assign(verified=claims.verified)
-        return _text.answer(head, table, self.theta.summary, notes, self.doubts)
+        return _text.result_text(head, table, self.theta.summary, notes, self.doubts)
 
     def with_model(self, model: Model) -> "Estimate":
         """Tolls of the same draws of theta under another support: a check, not a refit.

@@ -184,7 +184,7 @@ class Totals:
             head = f"{_text.plural(len(self.names), 'total')} of {_text.plural(n, 'toll')}"
         open_names = [str(name) for name, o in zip(self.names, self.n_open, strict=True) if o]
         note = _text.named("The prior alone bounds a toll from above in", open_names)
-        return _text.answer(head, self.table(), self.computed_by, [note], self.doubts)
+        return _text.result_text(head, self.table(), self.computed_by, [note], self.doubts)
 
 
 def _is_missing(label: Any) -> bool:  # noqa: ANN401 - whatever stands in a user's column

@@ -192,9 +192,9 @@ class Patterns:
             claim_voice=voice_index[example],
             claim_figure=claim_figure.astype(np.int64),
             claim_edges=np.stack(
-                noise.edges(claims.lower[example], claims.upper[example], UNBOUNDED)
+                noise.interval_edges(claims.lower[example], claims.upper[example], UNBOUNDED)
             ),
-            figure_edges=np.stack(noise.edges(figures, figures, UNBOUNDED)),
+            figure_edges=np.stack(noise.interval_edges(figures, figures, UNBOUNDED)),
             offsets=offsets,
             members=members,
             group=level_index[representative],

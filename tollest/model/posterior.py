@@ -335,7 +335,7 @@ class Posterior:
     def problem(self) -> Claimed:
         """Claims and support as the compiled functions know them."""
         first, last = self.bins
-        bin_lower, bin_upper, bin_width = noise.edges(
+        bin_lower, bin_upper, bin_width = noise.interval_edges(
             first, np.append(last[:-1], UNBOUNDED), UNBOUNDED
         )
         middle = 0.5 * (bin_lower[1:-1] + bin_upper[1:-1])
@@ -347,8 +347,8 @@ class Posterior:
         is_bounded = grouped.end != UNBOUNDED
         begin = np.searchsorted(first, grouped.floor, side="right") - 1
         end = np.where(is_bounded, np.searchsorted(first, grouped.end), first.size)
-        family, df = noise.code(self.model.noise)
-        toll_family, toll_df = noise.code(self.model.toll)
+        family, df = noise.family_code(self.model.noise)
+        toll_family, toll_df = noise.family_code(self.model.toll)
         return Claimed(
             family=family, df=df, toll_family=toll_family, toll_df=toll_df,
             grid=Grid(x, bin_lower, bin_upper, bin_width),
@@ -408,7 +408,7 @@ class Posterior:
             def of_shard(shard: Claimed) -> shards.Sums:
                 return shards.run(shard, points, gradient, curvature)
 
-            sums = shards.add(threaded(of_shard, problems))
+            sums = shards.add_sums(threaded(of_shard, problems))
             return sums + nested.sums(points, gradient) if nested else sums
 
         return Likelihood(self.entries, self.layout, self.n_informing, run)

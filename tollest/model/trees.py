@@ -115,7 +115,7 @@ def bins(support: Support, breaks: Iterable[int]) -> tuple[Integers, Integers]:
 
 def _stretches(dense: int) -> tuple[Integers, Integers]:
     """First and last toll of the stretch of each point of a grid of octaves."""
-    begin, _ = convolution.edges(convolution.points(dense, MOST))
+    begin, _ = convolution.cell_edges(convolution.points(dense, MOST))
     first = np.floor(begin).astype(np.int64) + 1
     return first, np.append(first[1:] - 1, MOST)
 
@@ -164,7 +164,7 @@ class Nested:
         problem, forest = problem_of(trees, claims, grouped, frame, noise_, toll, dense)
         on_coarse = problem_of(trees, claims, grouped, frame, noise_, toll, coarse)
         fine, rough = convolution.points(dense, MOST), convolution.points(coarse, MOST)
-        begin, end = convolution.edges(rough)
+        begin, end = convolution.cell_edges(rough)
         start = np.maximum(np.searchsorted(fine, begin, side="right") - 1, 0)
         stop = np.minimum(np.searchsorted(fine, end) + 1, fine.size)
         places = np.array(sorted(trees.node), np.int64)
@@ -234,7 +234,7 @@ class Nested:
         """Do as `propagation.evaluate` within the windows, filling what is given."""
         low, high = self._windows(longer)
         return float(
-            propagation.evaluate(
+            propagation.evaluate_forest(
                 self.problem, self.forest, longer, low, high, slope is not None, slope or longer,
                 weight, _NONE if masses is None else masses,
                 _NONE if messages is None else messages,
@@ -264,7 +264,7 @@ class Nested:
         """Stretch of points outside which each node has no mass, all claims given."""
         n_nodes, n_points = self.trees.n_nodes, self.coarse_problem.grid.x.size
         masses = np.zeros((n_nodes, n_points))
-        propagation.evaluate(
+        propagation.evaluate_forest(
             self.coarse_problem, self.coarse_forest, longer, *self._possible, False, longer, 1.0,
             masses, _NONE,
         )  # fmt: skip
@@ -342,7 +342,7 @@ class Nested:
         messages = np.empty((self.trees.n_nodes, self.problem.grid.x.size))
         self._evaluate(_with_sums(point), weight=weight, masses=masses, messages=messages)
         tolls = np.empty(self.trees.n_nodes, np.int64)
-        propagation.draw(
+        propagation.draw_tolls(
             self.forest, messages, *self._stretches, self.least, self.most,
             rng.random((self.trees.n_nodes, 2)), tolls,
         )  # fmt: skip
@@ -374,7 +374,7 @@ def problem_of(
         As in `tollest._sums.convolution.points`.
     """
     numbers = convolution.points(dense, MOST)
-    begin, end = convolution.edges(numbers)
+    begin, end = convolution.cell_edges(numbers)
     lower, upper = np.log1p(np.maximum(begin, 0.0)), np.log1p(end)
     lower[0] = -np.inf
     width = np.log1p((end - begin) / (1.0 + begin))
@@ -402,8 +402,8 @@ def problem_of(
     members = [
         grouped.members[grouped.offsets[b] : grouped.offsets[b + 1]] for b in bases if b >= 0
     ]
-    family, df = noise.code(noise_)
-    toll_family, toll_df = noise.code(toll)
+    family, df = noise.family_code(noise_)
+    toll_family, toll_df = noise.family_code(toll)
     cap_edge = np.where(bases >= 0, grouped.cap_edge[bases], np.inf)
     problem = Claimed(
         family=family, df=df, toll_family=toll_family, toll_df=toll_df,

@@ -140,7 +140,7 @@ def axis(
     return float(np.expm1(max(begin, -3.0))), float(np.expm1(end)), float(per_inch)
 
 
-def draw(
+def draw_claims(
     plots: "PlotCollection", panel: str, frame: "pd.DataFrame", y: Floats, per_inch: float
 ) -> None:
     """Draw claims at heights `y`; `per_inch` is the length of an inch on the log1p axis."""

@@ -120,7 +120,7 @@ class _Shared:
 
     def in_words(self, title: str) -> str:
         """Give every pair that shares a count, or repeats, the most frequent first."""
-        names = [phrases.short(name, 60) for name in self.names]
+        names = [phrases.short_label(name, 60) for name in self.names]
         order = np.argsort(-self.same, axis=None, kind="stable")
         said = [
             f"{names[i]} and {names[j]} on {self.same[i, j]:,} of "
@@ -133,14 +133,14 @@ class _Shared:
             f"repeats {names[j]}"
             for i, j in np.argwhere(self.declared)
         ]
-        same = phrases.listed(said) if said else "none"
-        origins = phrases.listed(declared) if declared else "none"
+        same = phrases.listing(said) if said else "none"
+        origins = phrases.listing(declared) if declared else "none"
         return f"Matrix: {title}. The same count from two sources: {same}. Declared: {origins}."
 
 
 def _matrix(shared: _Shared) -> "PlotCollection":
     n = len(shared.names)
-    names = phrases.labels(shared.names, 28)
+    names = phrases.distinct_labels(shared.names, 28)
     side = max(_CELL * n, 1.2)
     plots = canvas.collection(["matrix"], (max(side + 3.3, 5.6), side + 2.6))
     target = canvas.axes(plots, "matrix")
@@ -169,7 +169,7 @@ def _matrix(shared: _Shared) -> "PlotCollection":
         target.axhline(edge, color="#dddddd", linewidth=0.6)
         target.axvline(edge, color="#dddddd", linewidth=0.6)
     tones = [(f"{100 * level:.0f} %", _tone(level)) for level in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    legend.add(
+    legend.add_legend(
         plots,
         [
             [(Sample(box={"facecolor": tone, "edgecolor": "#999999", "linewidth": 0.5}), words)]

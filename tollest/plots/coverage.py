@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tollest import _text
-from tollest.calibration.ecdf import band, ecdf, is_inside
+from tollest.calibration.ecdf import band, ecdf, stays_inside
 from tollest.calibration.simulated_ranks import Calibration
 from tollest.plots import canvas, legend, phrases
 from tollest.plots.canvas import CLAIM, FAINT, INK, POSTERIOR, SHADE
@@ -123,7 +123,7 @@ def _ranks(
     for name in names:
         values = ranks[name].to_numpy()
         heights = ecdf(values, points)
-        if not is_inside(values, (points, lower, upper)):
+        if not stays_inside(values, (points, lower, upper)):
             outside.append(str(name))
         key = str(name) if name in ("toll", "total") else "others"
         color, dash, _ = _LOOKS[key]
@@ -146,7 +146,7 @@ def _ranks(
         (Sample(points=((0.5, _look(name)),)), f"coverage: {words}")
         for name, (*_, words) in _COVERED.items()
     ]
-    legend.add(plots, [[band, *samples], covered])
+    legend.add_legend(plots, [[band, *samples], covered])
     return outside
 
 
@@ -192,8 +192,8 @@ def _in_words(coverage: "pd.DataFrame", title: str, prob: float, outside: list[s
     ]
     band = (
         f"Of the ECDFs of ranks, {len(outside)} leave the simultaneous {100 * prob:g} % band: "
-        f"{phrases.listed(outside)}."
+        f"{phrases.listing(outside)}."
         if outside
         else f"All ECDFs of ranks stay in the simultaneous {100 * prob:g} % band."
     )
-    return f"{title}. {band} Truths inside intervals: {phrases.listed(said, len(said))}."
+    return f"{title}. {band} Truths inside intervals: {phrases.listing(said, len(said))}."

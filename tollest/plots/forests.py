@@ -106,7 +106,7 @@ def forest(
             notes.append(f"Not drawn: {_text.plural(n_earlier, 'claim')} since superseded.")
         title = f"{_text.plural(len(names), 'toll')} with {levels}{'s' * (len(names) > 1)}"
         printed = [
-            phrases.toll(row, int(cap))
+            phrases.rounded_toll(row, int(cap))
             for (_, row), cap in zip(table.iterrows(), estimate.claims.cap[places], strict=True)
         ]
         said = [*notes, phrases.rounding(printed), *estimate.doubts]
@@ -182,10 +182,10 @@ def _forest(
         plots, "tolls", "median", visuals.scatter_xy, table["median"].to_numpy(), y=rows.names,
         zorder=5, **_MEDIAN,
     )  # fmt: skip
-    claim_marks.draw(plots, "tolls", claims, rows.claims, per_inch)
+    claim_marks.draw_claims(plots, "tolls", claims, rows.claims, per_inch)
     _letters(plots, claims, rows)
     canvas.name_rows(target, rows.names, _row_names(estimate, table, is_open), rows.height)
-    legend.add(plots, keys)
+    legend.add_legend(plots, keys)
     return plots
 
 
@@ -255,7 +255,7 @@ def _row_names(
     return [
         f"{label}{' (no claims)' * bool(quiet)}{' †' * bool(unbounded)}"
         for label, quiet, unbounded in zip(
-            phrases.labels(list(table.index)), silent, is_open, strict=True
+            phrases.distinct_labels(list(table.index)), silent, is_open, strict=True
         )
     ]
 
@@ -271,7 +271,7 @@ def _keys(
     named = sorted(
         (source for source, code in codes.items() if code != "·"), key=lambda source: codes[source]
     )
-    shown = phrases.labels(named, 30 if len(named) > 10 else 42)
+    shown = phrases.distinct_labels(named, 30 if len(named) > 10 else 42)
     words = [
         (Sample(), f"{codes[source]}  {label}") for source, label in zip(named, shown, strict=True)
     ]
@@ -292,7 +292,8 @@ def _forest_in_words(
     notes: list[str],
 ) -> str:
     tolls = [
-        f"{phrases.short(name, 60)} {phrases.number(toll.point)} ({phrases.interval(toll)})"
+        f"{phrases.short_label(name, 60)} {phrases.number(toll.point)} "
+        f"({phrases.interval_label(toll)})"
         f"{_OPEN * bool(unbounded)}{', no claims' * bool(n_claims == 0)}"
         for name, n_claims, toll, unbounded in zip(
             table.index, table["n_claims"], printed, is_open, strict=True
@@ -302,7 +303,7 @@ def _forest_in_words(
     head = f"Forest plot of {_text.plural(n, 'toll')} with {'its' if n == 1 else 'their'} {levels}"
     parts = [
         f"{head}{'s' * (n > 1)}, on the axis log(1 + deaths).",
-        f"Median deaths, and interval: {phrases.listed(tolls, n)}.",
+        f"Median deaths, and interval: {phrases.listing(tolls, n)}.",
         claim_marks.told(claims),
         *notes,
     ]

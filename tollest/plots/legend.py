@@ -73,7 +73,7 @@ def _point(x: float, y: float, look: Mapping[str, Any], transform: object) -> ob
     return point
 
 
-def add(plots: "PlotCollection", columns: Sequence[Sequence[tuple[Sample, str]]]) -> None:
+def add_legend(plots: "PlotCollection", columns: Sequence[Sequence[tuple[Sample, str]]]) -> None:
     """Put a legend below all panels."""
     columns = [column for column in columns if column]
     if not columns:

@@ -15,7 +15,7 @@ _JOINERS = "\u200c\u200d"  # Persian and Indic scripts need them within words
 _INVISIBLE = {"Cc", "Cf", "Cs", "Cn"}
 
 
-def short(name: object, most: int = 34) -> str:
+def short_label(name: object, most: int = 34) -> str:
     """Put a name on one line, its middle cut out where it is longer than `most` characters.
 
     Control characters, also those that turn the direction of what follows, are left out; so are
@@ -34,12 +34,12 @@ def short(name: object, most: int = 34) -> str:
     return f"{line[: most - tail - 1].rstrip()}…{line[-tail:].lstrip()}"
 
 
-def labels(names: Sequence[object], most: int = 34) -> list[str]:
+def distinct_labels(names: Sequence[object], most: int = 34) -> list[str]:
     """Shorten names, and number those that look the same then."""
     seen: dict[str, int] = {}
     out = []
     for name in names:
-        label = short(name, most)
+        label = short_label(name, most)
         seen[label] = seen.get(label, 0) + 1
         out.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
     return out
@@ -54,13 +54,13 @@ def number(n: float) -> str:
     return f"{digits} million"
 
 
-def toll(row: "pd.Series", cap: int = UNBOUNDED) -> Rounded:
+def rounded_toll(row: "pd.Series", cap: int = UNBOUNDED) -> Rounded:
     """Round the median and the interval of a row of a table of tolls or totals."""
     median, lower, upper = (int(row[name]) for name in ("median", "lower", "upper"))
     return of_toll(median, lower, upper, int(row.get("documented", 0)), cap)
 
 
-def interval(toll: Rounded) -> str:
+def interval_label(toll: Rounded) -> str:
     """Write the interval of a rounded toll: ``"970 to 2,360"``."""
     return f"{number(toll.lower)} to {number(toll.upper)}"
 
@@ -84,12 +84,12 @@ def claimed(kind: str, lower: int, upper: int) -> str:
     return f"{number(lower)} to {number(upper)}{said}"
 
 
-def days(dates: "pd.Series") -> list[str]:
+def day_labels(dates: "pd.Series") -> list[str]:
     """Write days, ``"2025-03-12"``; empty for none."""
     return [str(day) if day == day else "" for day in dates.to_numpy().astype("datetime64[D]")]
 
 
-def listed(parts: Sequence[str], most: int = 12) -> str:
+def listing(parts: Sequence[str], most: int = 12) -> str:
     """Join parts by semicolons, and say how many are left out."""
     more = [f"and {len(parts) - most:,} more"] if len(parts) > most else []
     return "; ".join([*parts[:most], *more])

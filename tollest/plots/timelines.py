@@ -81,7 +81,7 @@ def timeline(
         raise ValueError("states is empty; give what was estimated on one day or more.")
     table, doubtful = _over_time(states, label, ci_prob, ci_kind)
     levels = _text.interval(ci_prob, ci_kind)
-    subject = "Total" if label is None else phrases.short(label, 60)
+    subject = "Total" if label is None else phrases.short_label(label, 60)
     left_out = len(states) - len(table)
     notes = [f"Not known of on the first {_text.plural(left_out, 'day')}."] if left_out else []
     if doubtful:
@@ -131,7 +131,7 @@ def _timeline(table: "pd.DataFrame", levels: str) -> "PlotCollection":
         ["deaths", "known"], (6.9, 4.6), height_ratios=[2.6, 1.0], sharex=True
     )
     samples = _deaths(plots, table, x, levels)
-    legend.add(plots, [samples, _known(plots, table, x)])
+    legend.add_legend(plots, [samples, _known(plots, table, x)])
     return plots
 
 
@@ -204,9 +204,9 @@ def _upright(da: object, target: "object", x: object, **kwargs: object) -> objec
 
 
 def _in_words(table: "pd.DataFrame", subject: str, levels: str) -> str:
-    tolls = [phrases.toll(row, int(row["cap"])) for _, row in table.iterrows()]
+    tolls = [phrases.rounded_toll(row, int(row["cap"])) for _, row in table.iterrows()]
     said = [
-        f"{day} {phrases.number(toll.point)} ({phrases.interval(toll)}, from "
+        f"{day} {phrases.number(toll.point)} ({phrases.interval_label(toll)}, from "
         + _text.plural(int(row["n_claims"]), "claim")
         + (f" on {_text.plural(int(row['n_locations']), 'location')})" if "n_locations" in row
            else ")")
@@ -215,5 +215,5 @@ def _in_words(table: "pd.DataFrame", subject: str, levels: str) -> str:
     rounding = phrases.rounding(tolls)
     return (
         f"{subject} over time, as estimated from what was known by each day: median deaths and "
-        f"{levels}. {phrases.listed(said, 40)}.{f' {rounding}' if rounding else ''}"
+        f"{levels}. {phrases.listing(said, 40)}.{f' {rounding}' if rounding else ''}"
     )

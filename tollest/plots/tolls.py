@@ -74,24 +74,24 @@ def toll(
         notes.append(f"The first {len(claims)} of {n_all:,} claims are drawn.")
     with canvas.style():
         plots = _toll(estimate, location, row, claims)
-        printed = phrases.toll(row, int(estimate.claims.cap[place]))
+        printed = phrases.rounded_toll(row, int(estimate.claims.cap[place]))
         median = phrases.number(printed.point)
         notes.append(phrases.rounding([printed]))
         known = estimate.claims.verified[place] >= 0
-        interval = f"{phrases.interval(printed)} deaths, {levels}"
+        interval = f"{phrases.interval_label(printed)} deaths, {levels}"
         told = f"{median} deaths, verified" if known else interval
-        title = f"{phrases.short(location, 60)}: {told}"
+        title = f"{phrases.short_label(location, 60)}: {told}"
         said = [
-            f"{phrases.short(source, 60)}: {words}{f', {standing}' if standing else ''}"
+            f"{phrases.short_label(source, 60)}: {words}{f', {standing}' if standing else ''}"
             for source, words, standing in zip(
                 claims["source"], claim_marks.words(claims),
                 map(_standing, claims["form"], claims["reason"]), strict=True,
             )
         ]  # fmt: skip
         alt = (
-            f"Posterior mass of the toll of {phrases.short(location, 60)}: median {median}; "
+            f"Posterior mass of the toll of {phrases.short_label(location, 60)}: median {median}; "
             f"{told}. Below it, on the same axis "
-            f"log(1 + deaths): {claim_marks.told(claims)} {phrases.listed(said, _MOST)}."
+            f"log(1 + deaths): {claim_marks.told(claims)} {phrases.listing(said, _MOST)}."
         )
         alt = " ".join(part for part in [alt, *notes, *estimate.doubts] if part)
         canvas.finish(plots, title, [*notes, *canvas.doubt_notes(estimate.doubts)], alt)
@@ -100,7 +100,7 @@ def toll(
 
 def _standing(form: str, reason: str) -> str:
     """Say briefly why a claim is no evidence; empty where it is."""
-    return form if form == "superseded" else reason and phrases.short(reason, 60)
+    return form if form == "superseded" else reason and phrases.short_label(reason, 60)
 
 
 def _toll(
@@ -123,7 +123,7 @@ def _toll(
         (Sample(line=_MEDIAN), "median"),
     ]
     marks = claim_marks.key(claims["form"].unique().tolist())
-    legend.add(plots, [above, *legend.halves(marks)])
+    legend.add_legend(plots, [above, *legend.halves(marks)])
     return plots
 
 
@@ -172,17 +172,17 @@ def _claim_rows(
     if not len(claims):
         canvas.name_rows(below, [tall / 2], ["(no claims)"], tall)
         return
-    claim_marks.draw(plots, "claims", claims, y, per_inch)
-    names = [phrases.short(source, 30) for source in claims["source"]]
+    claim_marks.draw_claims(plots, "claims", claims, y, per_inch)
+    names = [phrases.short_label(source, 30) for source in claims["source"]]
     canvas.name_rows(below, y, names, tall)
     below.tick_params(axis="y", labelsize=SMALL)
     for height, words, date, form, reason in zip(
-        y, claim_marks.words(claims), phrases.days(claims["date"]), claims["form"],
+        y, claim_marks.words(claims), phrases.day_labels(claims["date"]), claims["form"],
         claims["reason"], strict=True,
     ):  # fmt: skip
         # Whom a claim repeats stands on a second line; that it is superseded its mark says.
         parts = [words, date]
-        origin = f"\n{phrases.short(reason, 30)}" if form == "declared" else ""
+        origin = f"\n{phrases.short_label(reason, 30)}" if form == "declared" else ""
         below.annotate(
             ", ".join(part for part in parts if part) + origin, (1.0, height), xytext=(5, 0),
             xycoords=("axes fraction", "data"), textcoords="offset points", va="center",

@@ -108,7 +108,7 @@ def _sources(table: "pd.DataFrame", habits: list[str]) -> "PlotCollection":
             bounds = np.append(bounds.ravel(), 1.0)
         _habit_axis(target, name, bounds)
         target.set_xlabel(_HABITS[name])
-    shown = phrases.labels(list(table.index), 30)
+    shown = phrases.distinct_labels(list(table.index), 30)
     names = [f"{name} ({n:,})" for name, n in zip(shown, table["n_claims"], strict=True)]
     first = canvas.axes(plots, habits[0])
     canvas.name_rows(first, y, names, tall + 0.05)
@@ -145,10 +145,10 @@ def _sources_in_words(table: "pd.DataFrame", habits: list[str], levels: str) -> 
             )
             for habit in habits
         ]
-        said.append(f"{phrases.short(name, 60)}, {', '.join(parts)}")
+        said.append(f"{phrases.short_label(name, 60)}, {', '.join(parts)}")
     return (
         f"Medians and {levels}s of the habits of {_text.plural(len(table), 'source')}; bias is a "
-        f"factor of the toll. {phrases.listed(said, len(said))}."
+        f"factor of the toll. {phrases.listing(said, len(said))}."
     )
 
 
@@ -210,7 +210,7 @@ def prior_posterior(estimate: Estimate) -> "PlotCollection":
             (Sample(line={"color": INK, "linestyle": "--", "linewidth": 1.2}), "prior"),
             (Sample(box={"facecolor": SHADE, "edgecolor": POSTERIOR}), "posterior"),
         ]
-        legend.add(plots, [[sample] for sample in samples])
+        legend.add_legend(plots, [[sample] for sample in samples])
         title = "Prior and posterior of what all locations and sources share"
         alt = f"Densities. {title}. Medians and 90 % equal-tailed intervals: {' '.join(said)}"
         canvas.finish(

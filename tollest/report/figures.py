@@ -20,7 +20,7 @@ _PIXELS = 106  # an inch, so that a page's width is used
 _UNTOLD = {"Creator": None, "Date": None}
 
 
-def forest(estimate: Estimate, ci_prob: float, ci_kind: str) -> Markup:
+def forest_figure(estimate: Estimate, ci_prob: float, ci_kind: str) -> Markup:
     """Draw the tolls, the largest where there are many, with every claim on them."""
     return _figure(
         "Tolls, and the claims they rest on.",
@@ -28,7 +28,7 @@ def forest(estimate: Estimate, ci_prob: float, ci_kind: str) -> Markup:
     )
 
 
-def toll(estimate: Estimate, location: str, ci_prob: float, ci_kind: str) -> Markup:
+def toll_figure(estimate: Estimate, location: str, ci_prob: float, ci_kind: str) -> Markup:
     """Draw one toll's posterior mass above the claims on it."""
     return _figure(
         "How probable each toll is, and what was claimed.",
@@ -36,7 +36,7 @@ def toll(estimate: Estimate, location: str, ci_prob: float, ci_kind: str) -> Mar
     )
 
 
-def habits(estimate: Estimate, ci_prob: float) -> Markup:
+def sources_figures(estimate: Estimate, ci_prob: float) -> Markup:
     """Draw the habits of sources, and who repeats whom where two of them count the same dead."""
     drawn = [_figure("Habits of sources.", lambda: plots.sources(estimate, ci_prob=ci_prob))]
     if Counts.of(estimate.claims).pairs()[0].size:
@@ -44,7 +44,7 @@ def habits(estimate: Estimate, ci_prob: float) -> Markup:
     return joined(*drawn)
 
 
-def unknowns(estimate: Estimate) -> Markup | None:
+def unknowns_figure(estimate: Estimate) -> Markup | None:
     """Draw prior against posterior of what locations and sources share, if all is not fixed."""
     if all(entry.member is not None for entry in estimate.posterior.entries):
         return None

@@ -55,7 +55,7 @@ def joined(*children: str | None) -> Markup:
     )
 
 
-def table(
+def html_table(
     caption: str,
     head: Sequence[str],
     rows: Sequence[Sequence[str]],

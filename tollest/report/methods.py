@@ -10,7 +10,7 @@ from tollest.diagnostics.identifiability import identification as identify
 from tollest.estimation.results import Estimate
 from tollest.report import checklists, computation, figures, formulae, provenance
 from tollest.report.labels import label
-from tollest.report.markup import Markup, element, joined, name, paragraphs, table
+from tollest.report.markup import Markup, element, html_table, joined, name, paragraphs
 from tollest.report.sections import MOST_ROWS, more
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _IDENTIFIED = 20  # locations
 
 
-def model(estimate: Estimate) -> Markup:
+def model_section(estimate: Estimate) -> Markup:
     """Write the model and its priors as formulae."""
     fitted, claims = estimate.model, estimate.claims
     lines = [
@@ -41,9 +41,9 @@ def model(estimate: Estimate) -> Markup:
             "Everything that is counted has the same kind of mass, with a location m and a scale "
             "s. b0 is the bias common to all sources, and the index in b_s is the source."
         ),
-        table("Masses", ["Of", "Formula"], lines, text_columns=everywhere),
-        table("Priors", ["Unknown", "What it is", "Prior"], priors, text_columns=everywhere),
-        table("Priors of single sources", ["Source", "Unknown", "Prior"], overrides,
+        html_table("Masses", ["Of", "Formula"], lines, text_columns=everywhere),
+        html_table("Priors", ["Unknown", "What it is", "Prior"], priors, text_columns=everywhere),
+        html_table("Priors of single sources", ["Source", "Unknown", "Prior"], overrides,
               text_columns=everywhere) if overrides else None,
         element(
             "div",
@@ -54,11 +54,11 @@ def model(estimate: Estimate) -> Markup:
             ),
             class_="notes",
         ),
-        figures.unknowns(estimate),
+        figures.unknowns_figure(estimate),
     )  # fmt: skip
 
 
-def diagnostics(estimate: Estimate) -> Markup:
+def diagnostics_section(estimate: Estimate) -> Markup:
     """Say how it was computed and whether that can be relied on."""
     verdict = "Nothing in the computation is doubtful."
     doubts = [element("p", doubt, class_="doubt", role="note") for doubt in estimate.doubts]
@@ -67,11 +67,11 @@ def diagnostics(estimate: Estimate) -> Markup:
     return joined(
         element("p", f"Computed by {estimate.theta.summary}."),
         *(doubts or [element("p", verdict)]),
-        table("Diagnostics", head, cells, text_columns=(0, 2, 3)),
+        html_table("Diagnostics", head, cells, text_columns=(0, 2, 3)),
     )
 
 
-def identification(estimate: Estimate) -> Markup:
+def identification_section(estimate: Estimate) -> Markup:
     """Say what claims alone cannot tell."""
     if estimate.claims.is_nested:
         return paragraphs(
@@ -97,13 +97,13 @@ def identification(estimate: Estimate) -> Markup:
     )
     return joined(
         paragraphs(*found.equation.splitlines()),
-        table(caption, head, cells),
+        html_table(caption, head, cells),
         more(n, "te.diagnostics.identification(estimate).table()", _IDENTIFIED),
         element("div", paragraphs(*found.notes), class_="notes") if found.notes else None,
     )
 
 
-def sensitivity(found: Sensitivity | None) -> Markup:
+def sensitivity_section(found: Sensitivity | None) -> Markup:
     """Lay the totals under other assumptions side by side."""
     if found is None:
         return element(
@@ -118,22 +118,24 @@ def sensitivity(found: Sensitivity | None) -> Markup:
     several = frame.index.get_level_values(0).nunique() > 1
     cells = []
     shown = frame.head(MOST_ROWS)
-    for (total, model), (_, row) in zip(shown.index.tolist(), shown.iterrows(), strict=True):
+    for (total, name_of_model), (_, row) in zip(
+        shown.index.tolist(), shown.iterrows(), strict=True
+    ):
         toll = rounded(int(row["median"]), int(row["lower"]), int(row["upper"]))
-        name_of_row = f"{label(str(total))}: {model}" if several else str(model)
+        name_of_row = f"{label(str(total))}: {name_of_model}" if several else str(name_of_model)
         cells.append([
             name(label(name_of_row)), f"{toll.point:,}", toll.interval, f"{row['ratio']:.2f}",
             f"{row['width']:.2f}",
         ])  # fmt: skip
     head = ["Model", "Total", level, "Ratio of medians", "Ratio of log widths"]
     return joined(
-        table("Totals under other assumptions", head, cells),
+        html_table("Totals under other assumptions", head, cells),
         more(len(frame), "sensitivity.table()"),
         *(element("p", doubt, class_="doubt", role="note") for doubt in found.doubts),
     )
 
 
-def reproduction(estimate: Estimate) -> Markup:
+def reproduction_section(estimate: Estimate) -> Markup:
     """Give seed, hash, versions and code."""
     seed = "none was kept" if estimate.seed is None else str(estimate.seed)
     facts = [
@@ -142,9 +144,9 @@ def reproduction(estimate: Estimate) -> Markup:
         *([package, number] for package, number in provenance.versions().items()),
     ]
     return joined(
-        table("Provenance; versions are those of the machine that made this page",
+        html_table("Provenance; versions are those of the machine that made this page",
               ["What", "Value"], facts, text_columns=(0, 1)),
-        element("pre", element("code", provenance.code(estimate)), tabindex=0),
+        element("pre", element("code", provenance.python_code(estimate)), tabindex=0),
     )  # fmt: skip
 
 
@@ -162,7 +164,7 @@ def checklist(caption: str, items: list[checklists.Item]) -> Markup:
         cells.append([item.number, item.asks, joined(item.answer or None, space, wants)])
     return element(
         "div",
-        table(caption, ["Item", "What it asks for", "Answer"], cells, text_columns=(0, 1, 2)),
+        html_table(caption, ["Item", "What it asks for", "Answer"], cells, text_columns=(0, 1, 2)),
         class_="words",
     )
 

@@ -79,20 +79,22 @@ def page(
     has = sensitivity is not None
     barg = checklists.barg(estimate, ci_prob, ci_kind, has_sensitivity=has)
     gather = checklists.gather(estimate, ci_prob, ci_kind, has_sensitivity=has)
-    has_covariates = bool(estimate.claims.covariate_names)
+    covariates = {}
+    if estimate.claims.covariate_names:
+        covariates = {"Covariates": sections.covariates_section(estimate, ci_prob)}
     parts = {
-        "Answer": sections.answer(estimate, ci_prob, ci_kind, verb, total=total),
-        "What the numbers mean": sections.meaning(estimate, ci_prob),
-        "Named baselines": sections.baselines(estimate, ci_prob, ci_kind),
-        "Sources": sections.sources(estimate, ci_prob),
-        **({"Covariates": sections.covariates(estimate, ci_prob)} if has_covariates else {}),
-        "Evidence": sections.evidence(estimate.claims),
-        "Audit": sections.audits(estimate, audit, ci_prob, refit=refit),
-        "Model": methods.model(estimate),
-        "Computation": methods.diagnostics(estimate),
-        "Identification": methods.identification(estimate),
-        "Sensitivity": methods.sensitivity(sensitivity),
-        "Reproduction": methods.reproduction(estimate),
+        "Answer": sections.answer_section(estimate, ci_prob, ci_kind, verb, total=total),
+        "What the numbers mean": sections.meaning_section(estimate, ci_prob),
+        "Named baselines": sections.baselines_section(estimate, ci_prob, ci_kind),
+        "Sources": sections.sources_section(estimate, ci_prob),
+        **covariates,
+        "Evidence": sections.evidence_section(estimate.claims),
+        "Audit": sections.audits_section(estimate, audit, ci_prob, refit=refit),
+        "Model": methods.model_section(estimate),
+        "Computation": methods.diagnostics_section(estimate),
+        "Identification": methods.identification_section(estimate),
+        "Sensitivity": methods.sensitivity_section(sensitivity),
+        "Reproduction": methods.reproduction_section(estimate),
         "Checklist: BARG": joined(
             _guideline("Bayesian analysis reporting guidelines", "Kruschke 2021", checklists.BARG),
             methods.checklist("BARG, item by item", barg),

@@ -91,7 +91,7 @@ def versions() -> dict[str, str]:
     return found | {"System": f"{platform.system()} {platform.machine()}"}
 
 
-def code(estimate: Estimate) -> str:
+def python_code(estimate: Estimate) -> str:
     """Python code that gives the estimate again, as far as it keeps what it was made from."""
     claims = estimate.claims
     record = claims.record

@@ -96,7 +96,7 @@ RULES = (
 )
 
 
-def table(claims: Claims) -> "pd.DataFrame":
+def coded(claims: Claims) -> "pd.DataFrame":
     """Code each location by every rule.
 
     Parameters
@@ -183,11 +183,11 @@ def baselines(estimate: Estimate, ci_prob: float = 0.9) -> "pd.DataFrame":
         If `ci_prob` is not between 0 and 1.
     """
     tolls = estimate.table(ci_prob)
-    coded = table(estimate.claims)
+    frame = coded(estimate.claims)
     for name, column in (("", "median"), ("_lower", "lower"), ("_upper", "upper")):
-        coded[f"estimate{name}"] = tolls[column]
-    coded.attrs |= tolls.attrs
-    return coded
+        frame[f"estimate{name}"] = tolls[column]
+    frame.attrs |= tolls.attrs
+    return frame
 
 
 def _named(claims: Claims, evidence: NDArray[np.bool_]) -> tuple[Integers, Integers, Integers]:

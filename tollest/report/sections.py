@@ -14,7 +14,7 @@ from tollest.diagnostics.audits import audit
 from tollest.estimation.results import Estimate
 from tollest.report import figures, rows, rules, sentences, tables
 from tollest.report.labels import label
-from tollest.report.markup import Markup, element, joined, name, paragraphs, table
+from tollest.report.markup import Markup, element, html_table, joined, name, paragraphs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,9 @@ MOST_ROWS = 200  # of any table on a page
 _AUDITED = 10  # locations
 
 
-def answer(estimate: Estimate, ci_prob: float, ci_kind: str, verb: str, *, total: bool) -> Markup:
+def answer_section(
+    estimate: Estimate, ci_prob: float, ci_kind: str, verb: str, *, total: bool
+) -> Markup:
     """Give the sentence, the table of tolls and the figures."""
     made = tables.table(estimate, ci_prob, ci_kind, total=total)
     if total or estimate.claims.n_locations == 1:
@@ -39,9 +41,9 @@ def answer(estimate: Estimate, ci_prob: float, ci_kind: str, verb: str, *, total
     else:
         said = "Tolls of single locations: they are not added up."
     if estimate.claims.n_locations == 1:
-        drawn = figures.toll(estimate, estimate.claims.locations[0], ci_prob, ci_kind)
+        drawn = figures.toll_figure(estimate, estimate.claims.locations[0], ci_prob, ci_kind)
     else:
-        drawn = figures.forest(estimate, ci_prob, ci_kind)
+        drawn = figures.forest_figure(estimate, ci_prob, ci_kind)
     return joined(
         element("p", said, class_="answer"),
         *(
@@ -53,7 +55,7 @@ def answer(estimate: Estimate, ci_prob: float, ci_kind: str, verb: str, *, total
     )
 
 
-def meaning(estimate: Estimate, ci_prob: float) -> Markup:
+def meaning_section(estimate: Estimate, ci_prob: float) -> Markup:
     """Say what the intervals mean, and what they do not."""
     silent = int(np.count_nonzero(estimate.claims.claims_per_location == 0))
     lines = [
@@ -74,11 +76,11 @@ def meaning(estimate: Estimate, ci_prob: float) -> Markup:
     return element("ul", *(element("li", line) for line in lines))
 
 
-def baselines(estimate: Estimate, ci_prob: float, ci_kind: str) -> Markup:
+def baselines_section(estimate: Estimate, ci_prob: float, ci_kind: str) -> Markup:
     """Lay what data sets' rules would code beside the estimate, with who has such rules."""
     claims = estimate.claims
     n = min(claims.n_locations, MOST_ROWS)
-    coded = rules.table(claims).head(n)
+    coded = rules.coded(claims).head(n)
     tolls = rows.of_tolls(claims, estimate.table(ci_prob, ci_kind), range(n))
     cells = []
     for toll, (_, row) in zip(tolls, coded.iterrows(), strict=True):
@@ -100,7 +102,7 @@ def baselines(estimate: Estimate, ci_prob: float, ci_kind: str) -> Markup:
             "Rules pick numbers from the claims, without a model of who errs and how. None of "
             "them is an estimate, and no stated probability lies between two of them."
         ),
-        table(caption, ["Location", "Estimate", *_RULES], cells),
+        html_table(caption, ["Location", "Estimate", *_RULES], cells),
         more(claims.n_locations, "te.report.baselines(estimate)"),
         element("dl", *listed, class_="notes"),
     )
@@ -111,7 +113,7 @@ def _coded(numbers: "pd.Series") -> str:
     return "-" if numbers.isna().any() else " / ".join(f"{n:,}" for n in numbers)
 
 
-def sources(estimate: Estimate, ci_prob: float) -> Markup:
+def sources_section(estimate: Estimate, ci_prob: float) -> Markup:
     """Tabulate bias, scatter and repeat probability of each source."""
     frame = estimate.sources(ci_prob)
     if not len(frame):
@@ -127,7 +129,7 @@ def sources(estimate: Estimate, ci_prob: float) -> Markup:
     caption = f"Habits of sources: medians with {_text.interval(ci_prob, 'eti')}s"
     head = ["Source", "Claims", "Bias, times the toll", "Scatter", "Repeat probability"]
     return joined(
-        table(caption, head, cells),
+        html_table(caption, head, cells),
         more(len(frame), "estimate.sources()"),
         element(
             "div",
@@ -139,7 +141,7 @@ def sources(estimate: Estimate, ci_prob: float) -> Markup:
             ),
             class_="notes",
         ),
-        figures.habits(estimate, ci_prob),
+        figures.sources_figures(estimate, ci_prob),
         _by_side(estimate, ci_prob),
     )
 
@@ -161,12 +163,12 @@ def _by_side(estimate: Estimate, ci_prob: float) -> Markup:
     interval = _text.interval(ci_prob, "eti")
     caption = f"Biases by whose dead are counted: medians with {interval}s"
     return joined(
-        table(caption, ["Source", "Side", "Claims", "Bias, times the toll"], cells),
+        html_table(caption, ["Source", "Side", "Claims", "Bias, times the toll"], cells),
         more(len(frame), "estimate.sources_by_side()"),
     )
 
 
-def covariates(estimate: Estimate, ci_prob: float) -> Markup:
+def covariates_section(estimate: Estimate, ci_prob: float) -> Markup:
     """Tabulate what tolls hang on beside claims."""
     frame = estimate.effects(ci_prob)
     cells = [
@@ -176,7 +178,7 @@ def covariates(estimate: Estimate, ci_prob: float) -> Markup:
     caption = f"Effects of covariates: medians with {_text.interval(ci_prob, 'eti')}s"
     head = ["Covariate", "Times the toll, for one SD more", "Mean", "SD"]
     return joined(
-        table(caption, head, cells),
+        html_table(caption, head, cells),
         more(len(frame), "estimate.effects()"),
         paragraphs(
             "Tolls of locations with like covariates inform each other. An effect is an "
@@ -189,7 +191,7 @@ def _multiplier(row: "pd.Series", column: str) -> str:
     return f"{row[column]:.2f} ({row[f'{column}_lower']:.2f} to {row[f'{column}_upper']:.2f})"
 
 
-def evidence(claims: Claims) -> Markup:
+def evidence_section(claims: Claims) -> Markup:
     """List the claims in evidence and those set aside, each with its reason."""
     kept, excluded = claims.to_frame(), claims.excluded
     told = [f"{claims!r}."]
@@ -215,7 +217,7 @@ def evidence(claims: Claims) -> Markup:
     )
 
 
-def audits(
+def audits_section(
     estimate: Estimate, locations: Sequence[str] | None, ci_prob: float, *, refit: bool
 ) -> Markup:
     """Show what each claim does to the toll of its location."""
@@ -255,7 +257,7 @@ def audits(
         parts.append(element("h3", name(label(location))))
         toll = rounded(found.median, found.lower, found.upper)
         whole = f"With all claims: {toll.point:,} ({toll.interval})."
-        made = table(caption, head, cells, text_columns=(0, 4))
+        made = html_table(caption, head, cells, text_columns=(0, 4))
         parts.append(joined(paragraphs(whole), made))
     return joined(*parts)
 
@@ -272,7 +274,7 @@ def _claims(frame: "pd.DataFrame", caption: str, more: list[str]) -> Markup:
             claim["kind"].replace("_", " "), _deaths(claim), element("span", day, class_="whole"),
             *(_dated(label(claim[column])) for column in more),
         ])  # fmt: skip
-    return table(caption, head, cells, text_columns=(1, 2, 3, 5, 6))
+    return html_table(caption, head, cells, text_columns=(1, 2, 3, 5, 6))
 
 
 def _deaths(claim: "pd.Series") -> str:

@@ -100,7 +100,7 @@ class TollTable:
         labels = [isolated(cells[0]) for cells in self.cells]
         lines = [self.head]
         lines += [[label, *cells[1:]] for label, cells in zip(labels, self.cells, strict=True)]
-        return "\n".join([f"{self.caption}.", *_text.columns(lines, width), *self.notes])
+        return "\n".join([f"{self.caption}.", *_text.aligned(lines, width), *self.notes])
 
     def markdown(self) -> str:
         """Write a table in GitHub's Markdown."""
@@ -242,7 +242,7 @@ class TollTable:
     def to_markup(self) -> markup.Markup:
         """Make the table as plain, accessible HTML, its notes below it."""
         cells = [[markup.name(cells[0]), *cells[1:]] for cells in self.cells]
-        made = markup.table(self.caption, self.head, cells)
+        made = markup.html_table(self.caption, self.head, cells)
         notes = markup.element("div", markup.paragraphs(*self.notes), class_="notes")
         return markup.joined(made, notes)
 

@@ -120,7 +120,7 @@ class Audit:
         notes += [
             f"Row {row}: {claim['note']}." for row, claim in used.iterrows() if claim["note"]
         ]
-        lines = [head, *_text.columns(rows), *notes, f"Computed by {self.computed_by}."]
+        lines = [head, *_text.aligned(rows), *notes, f"Computed by {self.computed_by}."]
         lines += [f"DOUBTFUL: {doubt}" for doubt in self.doubts]
         return "\n".join(lines)
 
