@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import noise, priors
+from tollest._arrays import Integers
 from tollest.claims.periods import Span, ToDate
 from tollest.claims.rows import Rows
 from tollest.claims.table import KINDS, Claims
@@ -21,8 +22,6 @@ from tollest.support import Support
 if TYPE_CHECKING:
     import xarray as xr
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _FORMAT = "tollest estimate 3"
 _KINDS_OF_FILE = {".nc": "netCDF", ".parquet": "Parquet", ".csv": "CSV", ".html": "HTML"}
@@ -90,9 +89,9 @@ def to_datatree(posterior: Posterior, theta: ThetaDraws, tolls: Integers) -> "xr
         columns.setdefault(entry.name, []).append(j)
         if entry.member is not None:
             members.setdefault(entry.name, []).append(entry.member)
-    for name, where in columns.items():
+    for name, entries in columns.items():
         natural, transform = _NATURAL[name]
-        values = theta.theta[:, :, where]
+        values = theta.theta[:, :, entries]
         data[natural] = transform(values) if transform else values
         if name not in members:
             data[natural] = data[natural][:, :, 0]
