@@ -14,6 +14,7 @@ from tollest.claims.table import ClaimsError
 from tollest.engines import AbstractEngine, FromTrace, ThetaDraws
 from tollest.engines._base import MOST_K
 from tollest.estimation.masses import check_interval
+from tollest.estimation.streams import stream
 from tollest.model.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Refits:
 
     def without(self, evidence: Evidence, row: int) -> ThetaDraws:
         """Draw theta given all claims but one."""
-        rng = np.random.default_rng((self.entropy, row, 1))
+        rng = stream(self.entropy, "refits", row)
         return self.engine.run(evidence.without(row), rng, self.reporter)
 
 
