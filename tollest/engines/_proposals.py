@@ -113,7 +113,7 @@ def tails(posterior: Posterior, whitening: Whitening) -> list[Proposal]:
     gradient = _whitening.Gradient(posterior, coordinates)
 
     def value(centre: Floats) -> float:
-        return float(posterior.log_densities_u(coordinates, centre[None])[0])
+        return float(posterior.log_densities(centre[None], coordinates)[0])
 
     log_size = float(np.linalg.slogdet(whitening.root)[1])
     least = value(whitening.centre) + log_size + math.log(_NEGLIGIBLE)

@@ -1,6 +1,6 @@
 r"""Coordinates in which the posterior of theta is close to a standard normal.
 
-First the partially centred coordinates of `tollest.model.transforms`, with weights taken from the
+First the partially centred coordinates of `tollest.model.coordinates`, with weights taken from the
 claims' curvature at the mode or from the spread of draws; then an affine map by the mode and
 the inverse root of the Hessian, or by the mean and covariance of draws.
 """
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from tollest._sums import marginal, shards
 from tollest._sums.tables import Parameters
 from tollest._sums.threads import threaded
-from tollest.model.posterior import Entry, Posterior
-from tollest.model.transforms import Coordinates, Layout
+from tollest.model.coordinates import Coordinates
+from tollest.model.layout import Entry, ThetaLayout
+from tollest.model.posterior import Posterior
 from tollest.support import Support
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Density(Protocol):
         """Entries of theta."""
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> ThetaLayout:
         """Theta as the compiled functions know it."""
 
     @property
@@ -61,10 +61,10 @@ class Density(Protocol):
     def log_likelihood_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
         """Log likelihood at `theta` and its gradient, shape (n_theta,)."""
 
-    def log_density_and_gradient_u(
-        self, coordinates: Coordinates, u: Floats
+    def log_density_and_gradient(
+        self, point: Floats, coordinates: Coordinates
     ) -> tuple[float, Floats]:
-        """Log density in the coordinates `u` and its gradient, shape (n_theta,)."""
+        """Log density at `point` in the coordinates, and its gradient, shape (n_theta,)."""
 
     def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
         """Images of `u`, shape (n_draws, n_theta)."""
@@ -124,15 +124,9 @@ def settled_for_tolls(posterior: Posterior, theta: Floats) -> Posterior:
     parameters = posterior.parameters(theta)
     smallest = smallest_scatter(parameters)
 
-    def logs(on: Posterior) -> Floats:
-        part = shards.chosen(on.problem, chosen)
-        out = np.empty(chosen.size)
-        if chosen.size:
-            marginal.log_likelihoods(part, parameters, out)
-        return np.append(out, on.nested.sums([parameters], False).values) if on.nested else out
+    def logs(current: Posterior) -> Floats:
+        return np.concatenate([part.logs(parameters, _SPEAK) for part in current.parts])
 
-    size = posterior.problem.group.size
-    chosen = np.unique(np.linspace(0, size - 1, min(size, _SPEAK)).astype(np.int64))
     current, values = posterior, logs(posterior)
     while not current.model.support.is_finest:
         finer = replace_support(posterior, current.model.support.doubled())
@@ -173,14 +167,14 @@ def find_mode(
     found = _climbed(posterior, coordinates, start, held)
     if held is not None:
         return found
-    value, gradient = posterior.log_density_and_gradient_u(coordinates, found)
+    value, gradient = posterior.log_density_and_gradient(found, coordinates)
     if np.abs(gradient[np.abs(found) < _FAR]).max(initial=0.0) < _STEEP:
         return found
     # A slope as steep is no mode's: where tolls are nearly all the same number, say, a spread that
     # became tiny too soon lies on a ridge too thin to follow.
     wider = np.where(posterior.layout.half, 0.0, found)
     again = _climbed(posterior, coordinates, wider, None)
-    is_better = posterior.log_density_and_gradient_u(coordinates, again)[0] > value
+    is_better = posterior.log_density_and_gradient(again, coordinates)[0] > value
     return again if is_better else found
 
 
@@ -188,14 +182,14 @@ def _climbed(
     posterior: Density, coordinates: Coordinates, start: Floats, held: int | None
 ) -> Floats:
     """Where a search upwards from `start` ends."""
-    value, gradient = posterior.log_density_and_gradient_u(coordinates, start.clip(-_FAR, _FAR))
+    value, gradient = posterior.log_density_and_gradient(start.clip(-_FAR, _FAR), coordinates)
     # The first step is minus the gradient: in these units it moves no entry by more than 1.
     unit = max(1.0, float(np.abs(gradient).max()))
     worst = -value / unit
 
     def objective(u: Floats) -> tuple[float, Floats]:
         nonlocal worst
-        value, gradient = posterior.log_density_and_gradient_u(coordinates, u)
+        value, gradient = posterior.log_density_and_gradient(u, coordinates)
         if not math.isfinite(value):
             # A wall too high would throw the search's interpolation back to where it started.
             return worst + 10.0 / unit, np.zeros_like(u)
@@ -246,7 +240,7 @@ class Gradient:
     def __call__(self, x: Floats) -> Floats:
         """Gradient at `x`, shape (n_theta,)."""
         if self._coordinates is not None:
-            return self._posterior.log_density_and_gradient_u(self._coordinates, x)[1]
+            return self._posterior.log_density_and_gradient(x, self._coordinates)[1]
         return self._posterior.log_likelihood_and_gradient(x)[1]
 
 

@@ -19,8 +19,9 @@ from tollest.engines._base import LEAST_ESS, MOST_K, AbstractEngine, ThetaDraws
 from tollest.engines._proposals import Proposal
 from tollest.engines._whitening import Whitening
 from tollest.engines.nuts import NUTS
-from tollest.model.posterior import Likelihood, Posterior
-from tollest.model.transforms import Coordinates
+from tollest.model.coordinates import Coordinates
+from tollest.model.likelihood import Likelihood
+from tollest.model.posterior import Posterior
 from tollest.support import Support
 
 Floats = NDArray[np.float64]
@@ -97,7 +98,7 @@ class NestedLaplace:
         """Draw theta; see `tollest.engines.AbstractEngine`."""
         draws = None
         # Outer products of gradients are by every prior's centre.
-        if _is_large(posterior) and posterior.shared.level_group.size <= _MANY_LEVELS:
+        if _is_large(posterior) and posterior.names.n_levels <= _MANY_LEVELS:
             draws = self._by_quadratic(posterior, rng, reporter)
         draws = draws or _variational.on_settled_support(
             posterior, lambda working, normal: self._weigh(working, normal, rng, reporter), rng,
@@ -215,7 +216,7 @@ class _Sample:
         self._from = np.pad(self._from, (0, len(proposals) - self._from.size)) + sizes
         u = np.concatenate([p.draw(rng, n) for p, n in zip(proposals, sizes, strict=True)])
         self.draws = np.concatenate([self.draws, u])
-        values = self._working.log_densities_u(self._coordinates, u)
+        values = self._working.log_densities(u, self._coordinates)
         self._targets = np.concatenate([self._targets, values])
         densities = [p.log_density(self.draws) for p in proposals]
         log_shares = np.log(self._from / self._from.sum())
@@ -237,12 +238,10 @@ class _Sample:
 def _is_large(posterior: Posterior) -> bool:
     """Whether there are so many locations that the likelihood is nearly quadratic."""
     n_locations = int(posterior.problem.multiplicity.sum())
-    return n_locations >= _MANY_LOCATIONS and posterior.nested is None
+    return n_locations >= _MANY_LOCATIONS and posterior.is_separable
 
 
 def round_size(posterior: Posterior) -> int:
     """Draws that cost about the same whatever the number of claims: 4,000 down to 1,000."""
-    n_terms = posterior.problem.members.size
-    if posterior.nested:
-        n_terms += posterior.nested.n_terms
+    n_terms = sum(part.n_terms for part in posterior.parts)
     return int(np.clip(400_000 // (100 + n_terms), 1000, 4000))

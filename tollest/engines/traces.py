@@ -13,7 +13,8 @@ from tollest.engines import _variational, _whitening
 from tollest.engines._base import ThetaDraws
 from tollest.engines.nuts import convergence, judged
 from tollest.engines.pymc import EFFECTS, held_name, natural_name, on_theta_scale, to_pymc
-from tollest.model.posterior import Entry, Posterior
+from tollest.model.layout import Entry
+from tollest.model.posterior import Posterior
 
 if TYPE_CHECKING:
     import xarray as xr

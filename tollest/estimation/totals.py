@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._arrays import Integers
 from tollest.estimation import archive
 from tollest.estimation.masses import check_interval, several_quantiles, whole
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-Integers = NDArray[np.int64]
 
 ALL = "total"
 
@@ -36,7 +36,7 @@ class Totals:
         certain.
     n_open : ndarray of int, shape (n_totals,)
         Locations whose toll nothing but the prior bounds from above.
-    how : str
+    method : str
         How it was computed.
     doubts : tuple of str
         Why the computation should not be relied on.
@@ -49,7 +49,7 @@ class Totals:
     n_claims: Integers
     documented: Integers
     n_open: Integers
-    how: str
+    method: str
     doubts: tuple[str, ...]
 
     def _series(self, values: NDArray[np.generic]) -> "pd.Series":
@@ -83,7 +83,7 @@ class Totals:
         Raises
         ------
         ValueError
-            If `ci_prob` or `ci_kind` is none.
+            If `ci_prob` or `ci_kind` is not a valid level or kind.
         """
         import pandas as pd
 
@@ -184,7 +184,7 @@ class Totals:
             head = f"{_text.plural(len(self.names), 'total')} of {_text.plural(n, 'toll')}"
         open_names = [str(name) for name, o in zip(self.names, self.n_open, strict=True) if o]
         note = _text.named("The prior alone bounds a toll from above in", open_names)
-        return _text.answer(head, self.table(), self.how, [note], self.doubts)
+        return _text.answer(head, self.table(), self.method, [note], self.doubts)
 
 
 def _is_missing(label: Any) -> bool:  # noqa: ANN401 - whatever stands in a user's column
