@@ -3,6 +3,7 @@
 import numpy as np
 
 from benchmarks.common import problem
+from tollest.model.layout import At
 from tollest.model.posterior import Model
 
 
@@ -15,10 +16,12 @@ class LogDensity:
     def setup(self, n_locations, n_sources):
         """Build the problem; compile outside the timed call."""
         self.posterior = Model().given(problem(n_locations, n_sources))
-        self.theta = np.array([-1.0 if e.half else e.mean for e in self.posterior.entries])
+        self.theta = np.array(
+            [-1.0 if e.half else getattr(e.mean, "value", 0.0) for e in self.posterior.entries]
+        )
         for j, entry in enumerate(self.posterior.entries):
-            if isinstance(entry.mean, int):
-                self.theta[j] = self.theta[entry.mean]
+            if isinstance(entry.mean, At):
+                self.theta[j] = self.theta[entry.mean.index]
         self.posterior.log_density_and_gradient(self.theta)
 
     def time_value(self, n_locations, n_sources):

@@ -132,15 +132,15 @@ def worth(theta: ThetaDraws) -> float | None:
 
 def chosen(posterior: Posterior) -> np.ndarray:
     """Locations whose tolls are compared: evenly over all, or over those on trees."""
-    nested = posterior.nested
-    all_there_are = nested.places if nested else np.arange(posterior.claims.n_locations)
-    n = min(all_there_are.size, MOST_LOCATIONS if nested is None else MOST_NESTED)
+    part = posterior.parts[-1]
+    all_there_are = part.locations
+    n = min(all_there_are.size, MOST_LOCATIONS if posterior.is_separable else MOST_NESTED)
     return all_there_are[np.unique(np.linspace(0, all_there_are.size - 1, n).astype(int))]
 
 
 def conditionals(posterior: Posterior, theta: np.ndarray, locations) -> Iterable[TollMasses]:
     """Mass functions of locations' tolls, each given each row of `theta`, (n_draws, n_theta)."""
-    if posterior.nested is not None:
+    if not posterior.is_separable:
         return nested_conditionals(posterior, theta, locations)
     return (single_conditionals(posterior, theta, location) for location in locations)
 
@@ -149,7 +149,7 @@ def single_conditionals(posterior: Posterior, theta: np.ndarray, location: int) 
     """Mass function of one location's toll; see `conditionals`."""
     pattern = int(posterior.patterns[location])
     part = marginal.shard(posterior.problem, pattern, pattern + 1)
-    masses = np.zeros((len(theta), part.x.size))
+    masses = np.zeros((len(theta), part.grid.x.size))
     for i, row in enumerate(theta):
         marginal.add_toll_masses(part, posterior.parameters(row), 1.0, masses[i : i + 1])
     return TollMasses(*posterior.bins, masses)
@@ -157,15 +157,14 @@ def single_conditionals(posterior: Posterior, theta: np.ndarray, location: int) 
 
 def nested_conditionals(posterior: Posterior, theta: np.ndarray, locations) -> list[TollMasses]:
     """Mass functions of tolls on trees, whose evaluation gives all at once; see `conditionals`."""
-    nested = posterior.nested
-    places = nested.places.tolist()
-    some = replace(nested, nodes=nested.nodes[[places.index(i) for i in locations]])
-    shape = (nested.trees.n_nodes, nested.problem.grid.x.size)
+    trees = posterior.parts[-1]
+    places = trees.locations.tolist()
+    some = replace(trees, nodes=trees.nodes[[places.index(i) for i in locations]])
     out = np.empty((len(locations), len(theta), posterior.bins[0].size))
     for i, row in enumerate(theta):
-        masses = np.zeros(shape)
-        nested.add_masses(posterior.parameters(row), 1.0, masses)
-        out[:, i] = some.on_bins(masses, *posterior.bins)
+        masses = trees.new_masses()
+        trees.add_masses(posterior.parameters(row), 1.0, masses)
+        out[:, i] = some.on_bins(masses)
     return [TollMasses(*posterior.bins, masses) for masses in out]
 
 

@@ -75,7 +75,7 @@ def measured(family, n, seed):
         posterior.log_density_and_gradient(theta)
         times.append(time.perf_counter() - start)
     return {
-        "n_nodes": posterior.nested.trees.n_nodes, "n_claims": claims.n_claims, "read": read,
+        "n_nodes": posterior.parts[1].layout.n_nodes, "n_claims": claims.n_claims, "read": read,
         "gradient": min(times), "is_finite": bool(np.isfinite(value)), "before": before,
         "peak": peak_mib(),
     }  # fmt: skip

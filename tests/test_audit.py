@@ -54,7 +54,7 @@ def estimate():
 
 def weighed(estimate, place, reff=1.0):
     evidence = Evidence(estimate.posterior, estimate.claims.locations.index(place))
-    return evidence, Weighed(evidence, estimate._used, reff)
+    return evidence, Weighed(evidence, estimate.theta_used, reff)
 
 
 def cdfs(posterior, problem, pattern, thetas, k):
@@ -87,8 +87,8 @@ def test_leaving_a_claim_out_agrees_with_a_refit(estimate, place, source):
     for end in ("median", "lower", "upper"):
         k = int(left_out[f"{end}_without"])
         w = weights.weights[:, case]
-        ours = cdfs(evidence.posterior, evidence.problem, case, estimate._used, k)
-        theirs = cdfs(refit.posterior, refit.posterior.problem, pattern, refit._used, k)
+        ours = cdfs(evidence.posterior, evidence.problem, case, estimate.theta_used, k)
+        theirs = cdfs(refit.posterior, refit.posterior.problem, pattern, refit.theta_used, k)
         error = math.hypot(
             np.sqrt(np.square(w * (ours - w @ ours)).sum() * len(w) / estimate.theta.ess),
             theirs.std() / math.sqrt(refit.theta.ess),

@@ -21,10 +21,10 @@ def estimate():
 @pytest.fixture
 def both(estimate, monkeypatch):
     posterior, thetas = estimate.posterior, estimate.theta.flat[:40]
-    dense = averages.of_patterns(posterior, thetas)
+    dense = averages.of_posterior(posterior, thetas)
     monkeypatch.setattr(averages, "_MOST_CELLS", 0)
     monkeypatch.setattr(averages, "_SHARD", 17)
-    stored = averages.of_patterns(posterior, thetas)
+    stored = averages.of_posterior(posterior, thetas)
     assert isinstance(dense, TollMasses)
     assert isinstance(stored, StoredMasses)
     return dense, stored
@@ -140,11 +140,11 @@ def test_where_stand_ins_disagree_all_draws_are_taken(monkeypatch):
     thetas = np.tile(marginal_prior(posterior.entries)[0], (300, 1))
     moves = [name.startswith("log_scatter[") for name in posterior.theta_names]
     thetas[:, moves] = np.log(0.15) + 0.05 * np.random.default_rng(3).normal(size=(300, 2))
-    whole = averages.of_patterns(posterior, thetas).masses
+    whole = averages.of_posterior(posterior, thetas).masses
     monkeypatch.setattr(averages, "_DEAR", 0)
     assert np.all(levels(posterior, thetas) == 0)
 
-    found = averages.of_patterns(posterior, thetas).masses
+    found = averages.of_posterior(posterior, thetas).masses
 
     assert_allclose(found, whole, atol=1e-12)
 
@@ -160,9 +160,9 @@ def test_habits_that_are_fixed_have_one_node(monkeypatch):
     thetas = np.tile(marginal_prior(posterior.entries)[0], (1000, 1))
     monkeypatch.setattr(averages, "_DEAR", 0)
 
-    masses = averages.of_patterns(posterior, thetas).masses
+    masses = averages.of_posterior(posterior, thetas).masses
 
-    assert_allclose(masses, averages.of_patterns(posterior, thetas[:3]).masses, atol=1e-12)
+    assert_allclose(masses, averages.of_posterior(posterior, thetas[:3]).masses, atol=1e-12)
 
 
 def test_a_quadrature_has_the_first_moments():

@@ -139,9 +139,9 @@ def test_gradients_are_those_of_differences(posterior):
     _, gradient = posterior.log_density_and_gradient(theta)
     _, of_likelihood = posterior.log_likelihood_and_gradient(theta)
     prior = np.zeros_like(theta)
-    from tollest.model import transforms
+    from tollest.model.theta import log_prior
 
-    transforms.log_prior(posterior.layout, theta, prior)
+    log_prior(posterior.layout, theta, prior)
     assert_allclose(gradient, (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-6)
     assert_allclose(of_likelihood + prior, gradient, rtol=1e-9, atol=1e-9)
 
@@ -221,9 +221,8 @@ def test_wholes_and_parts_have_covariates():
     assert_allclose(gradient, (ahead - behind) / 2e-5, rtol=1e-4, atol=1e-5)
     assert np.abs(gradient[posterior.theta_names.index("effect[log(n)]")]) > 1e-3
     # The remainder is a toll like any other of the whole's covariates.
-    nested = posterior.nested
-    assert nested is not None
-    leaves = nested.trees.group[nested.trees.left < 0]
+    layout = posterior.parts[1].layout
+    leaves = layout.level[layout.left < 0]
     assert sorted(leaves.tolist()) == [0, 1, 2]
 
 

@@ -32,7 +32,7 @@ from tollest.engines.psis import smoothed, systematic
 from tollest.engines.tuning import DEFAULT, MoveTuning, SurrogateTuning, Tuning
 from tollest.engines.whitening import Whitening, from_draws, from_laplace, from_prior
 from tollest.estimation.results import DoubtfulEstimate, estimate
-from tollest.model import transforms
+from tollest.model import quadratic as kernels
 from tollest.model.posterior import Model
 from tollest.simulation.worlds import simulate
 from tollest.support import Support
@@ -271,7 +271,7 @@ def test_where_spreads_may_vanish_proposals_reach_into_their_tails():
     body = Proposal(whitening.centre, whitening.root)
 
     def log_weight(proposals, u):
-        target = working.log_density_and_gradient_u(whitening.coordinates, u)[0]
+        target = working.log_density_and_gradient(u, whitening.coordinates)[0]
         densities = [proposal.log_density(u[None])[0] for proposal in proposals]
         return target - np.logaddexp.reduce(densities) + np.log(len(proposals))
 
@@ -308,7 +308,7 @@ def test_importance_draws_spread_as_far_as_those_of_nuts():
 class HeavyTails:
     """Thirty independent Student t of 5 degrees of freedom, nothing of the first below -4."""
 
-    def log_densities_and_gradients_u(self, coordinates, u):
+    def evaluate(self, u, coordinates, *, gradient):
         values = np.where(u[:, 0] > -4.0, stats.t.logpdf(u, 5).sum(axis=1), -np.inf)
         return values, -6.0 * u / (5.0 + u**2)
 
@@ -400,7 +400,7 @@ def test_along_log_odds_the_quadratic_is_of_repeats(n_repeats, n):
     # What it has to do with the other entry is nothing.
     other = np.diag([curvature, 4.0]), np.array([slope, 0.0])
 
-    values = transforms.quadratics(centre, other[1], other[0], np.array([0]), thetas)
+    values = kernels.quadratics(centre, other[1], other[0], np.array([0]), thetas)
 
     assert_allclose(values, likelihood(at) - likelihood(-1.0), atol=1e-7 * n)
 
@@ -412,15 +412,15 @@ def test_the_quadratic_of_repeats_has_the_gradient_of_its_differences_and_only_f
     odds, gradient, unused = np.array([1, 2]), np.empty(4), np.empty(4)
 
     for theta in centre + np.array([[0.0] * 4, [1e-7] * 4, *3.0 * rng.standard_normal((5, 4))]):
-        transforms.quadratic(centre, slope, curvature, odds, theta, gradient)
+        kernels.quadratic(centre, slope, curvature, odds, theta, gradient)
         for j, step in enumerate(1e-5 * np.eye(4)):
             up, down = (
-                transforms.quadratic(centre, slope, curvature, odds, theta + sign * step, unused)
+                kernels.quadratic(centre, slope, curvature, odds, theta + sign * step, unused)
                 for sign in (1, -1)
             )
             assert_allclose(gradient[j], (up - down) / 2e-5, atol=1e-4)
     far = centre + 40.0 * rng.standard_normal((50, 4))
-    assert (transforms.quadratics(centre, slope, curvature, odds, far) < 0.0).all()
+    assert (kernels.quadratics(centre, slope, curvature, odds, far) < 0.0).all()
 
 
 def test_chains_leave_a_support_that_does_not_fit():
@@ -478,8 +478,8 @@ def test_a_search_that_is_stuck_starts_again_from_wider_spreads():
 
     start[posterior.theta_names.index("log_tau")] = -1.0
     known = find_mode(posterior, prior, start)
-    expected, _ = posterior.log_density_and_gradient_u(prior, known)
-    value, slope = posterior.log_density_and_gradient_u(prior, mode)
+    expected, _ = posterior.log_density_and_gradient(known, prior)
+    value, slope = posterior.log_density_and_gradient(mode, prior)
     assert np.abs(slope).max() < 1.0
     assert value > expected - 0.1
 

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import tollest as te
 from tests.conftest import claims_of
 from tollest.engines import NUTS
+from tollest.estimation.streams import stream
 from tollest.estimation.totals import labelled
 from tollest.support import Support
 
@@ -390,9 +391,20 @@ def test_draws_are_the_same_whether_made_with_the_masses_or_later(monkeypatch):
     together = te.estimate(claims, rng=1, progress=False)
     drawn = together.draws()
 
-    monkeypatch.setattr("tollest.estimation.results._FEW", 0)
+    monkeypatch.setattr("tollest.model.patterns._FEW", 0)
     apart = te.Estimate(together.posterior, together.theta, together.entropy)
 
     assert_array_equal(apart.draws(), drawn)
     assert_array_equal(apart.draws(5), drawn[:5])
-    assert_allclose(apart._masses.masses, together._masses.masses, atol=1e-14)
+    assert_allclose(apart.masses.masses, together.masses.masses, atol=1e-14)
+
+
+def test_streams_of_different_purposes_share_no_numbers():
+    first = [
+        stream(entropy=7, purpose=purpose, i=i).random()
+        for purpose in ("patterns", "trees", "refits")
+        for i in range(4)
+    ]
+
+    assert len(set(first)) == len(first)
+    assert stream(7, "trees", 3).random() == stream(7, "trees", 3).random()

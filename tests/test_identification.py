@@ -77,7 +77,7 @@ def moments_of(posterior, thetas):
 
 @pytest.fixture(scope="module")
 def moments(alone):
-    return moments_of(alone.posterior, alone._used)
+    return moments_of(alone.posterior, alone.theta_used)
 
 
 def linear_tolls(rng, n, slope=-0.8):
@@ -122,7 +122,7 @@ def test_standard_errors_are_the_spread_over_repetitions():
 
 def test_derivatives_by_a_prior_are_those_of_the_same_draws_weighted_anew(report, alone, moments):
     mean, square = moments
-    used, names = alone._used, alone.posterior.theta_names
+    used, names = alone.theta_used, alone.posterior.theta_names
     b = used[:, names.index("common_bias")]
     spread = np.exp(used[:, names.index("log_bias_sd")])
     table = report.table().loc["location"]
@@ -270,7 +270,7 @@ def test_blocks_of_patterns_change_nothing(report, alone, monkeypatch):
 def test_the_sd_is_that_of_the_mass_functions(report, alone):
     sd = report.table().loc["location", "sd"]
 
-    expected = np.sqrt(alone._masses.log_variance()[alone.posterior.patterns])
+    expected = np.sqrt(alone.masses.log_variance()[alone.posterior.patterns])
     assert_allclose(sd, expected, rtol=1e-6)
 
 
@@ -328,7 +328,7 @@ def test_a_fixed_spread_of_source_biases_is_moved_itself():
     rows = ROWS[6:]
     spread = 0.3
     result = estimate_of(rows, bias=Pooled(Normal(0.0, 0.1), Fixed(spread)))
-    names, used = result.posterior.theta_names, result._used
+    names, used = result.posterior.theta_names, result.theta_used
     bias = used[:, [i for i, name in enumerate(names) if name.startswith("bias[")]]
     centre = used[:, [names.index("bias_mean")]]
 

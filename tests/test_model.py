@@ -16,8 +16,8 @@ from tollest import noise
 from tollest._sums import marginal
 from tollest._sums.tables import COMMON_BIAS, LOG_TAU
 from tollest.claims.table import Claims
+from tollest.model.coordinates import Coordinates
 from tollest.model.posterior import Model
-from tollest.model.transforms import Coordinates
 from tollest.noise import Logistic, StudentT
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.support import Support
@@ -316,7 +316,7 @@ def test_density_in_coordinates_has_the_jacobian(posterior, rng):
     )
     jacobian = (8 * near - far) / (12 * step)
 
-    actual = posterior.log_densities_u(coordinates, u[None])[0]
+    actual = posterior.log_densities(u[None], coordinates)[0]
 
     expected = posterior.log_density(theta) + np.linalg.slogdet(jacobian)[1]
     assert_allclose(actual, expected, rtol=0, atol=1e-8)
@@ -327,11 +327,11 @@ def test_gradient_in_coordinates_matches_differences(posterior, rng):
     coordinates = coordinates_of(posterior, rng)
     u = posterior.to_u(coordinates, a_theta(posterior, rng)[None])[0]
 
-    value, gradient = posterior.log_density_and_gradient_u(coordinates, u)
+    value, gradient = posterior.log_density_and_gradient(u, coordinates)
 
-    assert value == posterior.log_densities_u(coordinates, u[None])[0]
+    assert value == posterior.log_densities(u[None], coordinates)[0]
     check_gradient(
-        lambda at: posterior.log_densities_u(coordinates, at[None])[0], u, gradient, scale=0.1
+        lambda at: posterior.log_densities(at[None], coordinates)[0], u, gradient, scale=0.1
     )
 
 

@@ -15,12 +15,13 @@ from tests.contracts import check_gradient
 from tollest._sums import propagation
 from tollest._sums.tables import Parameters
 from tollest.claims.table import Claims
+from tollest.estimation.certainties import is_top
 from tollest.estimation.masses import TollMasses
-from tollest.estimation.results import _is_top
 from tollest.model import trees
-from tollest.model.patterns import Frame, Patterns
+from tollest.model.names import Names
+from tollest.model.patterns import PatternLayout
 from tollest.model.posterior import Posterior
-from tollest.model.trees import Trees
+from tollest.model.trees import TreeLayout
 from tollest.noise import Logistic, Normal
 from tollest.simulation import worlds
 
@@ -96,11 +97,11 @@ def world(seed, n_places=5, n_terms=5):
 
 
 def compiled(claims, dense=DENSE, toll=None):
-    those = Trees.of(claims)
-    frame = Frame.of(claims)
-    grouped = Patterns.of(claims, frame, repeats=True)
+    those = TreeLayout.of(claims)
+    names = Names.of(claims)
+    patterns = PatternLayout.of(claims, names, repeats=True)
     problem, forest = trees.problem_of(
-        those, claims, grouped, frame, Logistic(), toll or Normal(), dense
+        those, claims, patterns, names, Logistic(), toll or Normal(), dense
     )
     return those, problem, forest
 
@@ -395,12 +396,12 @@ def test_threads_change_nothing(monkeypatch):
 
 def test_windows_leave_nothing_out(claims):
     posterior = te.Model().given(claims)
-    nested = posterior.nested
+    nested = posterior.parts[1]
     longer = trees._with_sums(posterior.parameters(np.zeros(posterior.n_theta)))
     low, high = nested._windows(longer)
 
     value, gradients, masses = evaluate(nested.problem, nested.forest, longer)
-    windowed = nested.sums([posterior.parameters(np.zeros(posterior.n_theta))], gradient=True)
+    windowed = nested.sums([posterior.parameters(np.zeros(posterior.n_theta))], True, False)
 
     assert np.any(high - low < nested.problem.grid.x.size)
     assert windowed.values[0] == pytest.approx(value, rel=1e-12)
@@ -456,10 +457,10 @@ def ranks():
         point = posterior.parameters(
             np.array([known.get(name, 0.0) for name in posterior.theta_names])
         )
-        nested = posterior.nested
-        masses = np.zeros((nested.trees.n_nodes, nested.problem.grid.x.size))
-        draw = nested.draw(point, rng, 1.0, masses)
-        tolls = TollMasses(*posterior.bins, nested.on_bins(masses, *posterior.bins))
+        nested = posterior.parts[1]
+        masses = nested.new_masses()
+        draw = nested.draw(point, rng, 1.0, masses).number
+        tolls = TollMasses(*posterior.bins, nested.on_bins(masses))
         for said, where in ((world.tolls, out), (draw, drawn)):
             above, beyond = tolls.at_least(said), tolls.at_least(said + 1)
             where.append(1.0 - above + rng.random(said.size) * (above - beyond))
@@ -642,10 +643,10 @@ def test_what_is_certain_of_parts_is_certain_of_their_whole():
     ]  # fmt: skip
     claims = claims_of(rows, PARTS, complete=["W"])
     posterior = te.Model().given(claims)
-    nested = posterior.nested
+    nested = posterior.parts[1]
     masses = nested.averaged([posterior.parameters(np.zeros(posterior.n_theta))])
-    tolls = TollMasses(*posterior.bins, nested.on_bins(masses, *posterior.bins))
-    at = dict(zip((claims.locations[i] for i in nested.places), range(5), strict=True))
+    tolls = TollMasses(*posterior.bins, masses)
+    at = dict(zip((claims.locations[i] for i in nested.locations), range(5), strict=True))
 
     assert tolls.interval(0.9, "eti")[0][at["W"]] == tolls.quantile(0.95)[at["W"]] == 2514
     assert tolls.mean()[at["W"]] == pytest.approx(2514.0)
@@ -656,7 +657,7 @@ def test_a_part_of_a_part_is_added_once():
     # Labels of the coast and of a town in one of its governorates, which has another label.
     parent, label = np.array([-1, 0, 1, -1]), np.array([0, 1, 0, 1])
 
-    assert_array_equal(_is_top(parent, label), [True, True, False, True])
+    assert_array_equal(is_top(parent, label), [True, True, False, True])
 
 
 def test_groups_of_a_part_of_all_claims_are_those_of_all():
@@ -665,9 +666,9 @@ def test_groups_of_a_part_of_all_claims_are_those_of_all():
     )
     claims = Claims.from_table(some)
     other = Claims.from_table(some.assign(group="x", parent=None))
-    frame = Frame.joined([Frame.of(claims), Frame.of(other)])
+    names = Names.joined([Names.of(claims), Names.of(other)])
 
-    problem = Posterior(te.Model(), claims, frame).nested.problem
+    problem = Posterior(te.Model(), claims, names).parts[1].problem
 
     assert sorted(set(problem.level.tolist())) == [1, 2]  # group "y", and sums
 

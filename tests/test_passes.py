@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tollest._sums import marginal, shards
 from tollest._sums.tables import Parameters
 from tollest._sums.threads import threaded
-from tollest.model.patterns import Frame
+from tollest.model.names import Names
 from tollest.model.posterior import Model, Posterior
 from tollest.simulation.worlds import simulate
 
@@ -100,7 +100,7 @@ def test_threads_do_not_change_a_digit(posterior, thetas, monkeypatch):
 
 def test_many_patterns_have_the_density_of_few(posterior, thetas):
     sharded = Posterior(posterior.model, posterior.claims)
-    vars(sharded)["_shards"] = shards.shards(sharded.problem, 50)
+    vars(sharded.parts[0])["shards"] = shards.shards(sharded.problem, 50)
 
     value, gradient = sharded.log_density_and_gradient(thetas[1])
 
@@ -115,14 +115,14 @@ def test_parts_of_claims_that_share_a_frame_add_up(posterior, thetas):
     table = claims.to_frame()
     first = table["location"].isin(claims.locations[:150])
     own = [type(claims).from_table(table[which]) for which in (first, ~first)]
-    frame = Frame.joined([Frame.of(part) for part in own])
+    names = Names.joined([Names.of(part) for part in own])
 
-    parts = [Posterior(posterior.model, part, frame) for part in own]
+    parts = [Posterior(posterior.model, part, names) for part in own]
 
-    assert frame.sources == claims.sources
+    assert names.sources == claims.sources
     assert parts[0].theta_names == posterior.theta_names
-    total = sum(part.log_likelihoods(thetas)[0] for part in parts)
-    assert_allclose(total, posterior.log_likelihoods(thetas)[0], rtol=1e-12)
+    total = sum(part.likelihood.log_likelihoods(thetas)[0] for part in parts)
+    assert_allclose(total, posterior.likelihood.log_likelihoods(thetas)[0], rtol=1e-12)
     assert_array_equal(parts[1].n_informing, posterior.n_informing)
 
 

@@ -80,7 +80,7 @@ def test_without_sides_there_is_nothing_new():
     bare = Model().given(te.Claims.from_table(TABLE.drop(columns="side")))
 
     assert not any("side" in name for name in bare.theta_names)
-    assert bare.shared.sources == tuple(source for source, _ in bare.shared.voices)
+    assert bare.names.sources == tuple(source for source, _ in bare.names.voices)
 
 
 def test_claims_count_as_those_of_as_many_sources_as_there_are_voices(posterior):
@@ -91,7 +91,7 @@ def test_claims_count_as_those_of_as_many_sources_as_there_are_voices(posterior)
     theta = 0.5 * rng.standard_normal(posterior.n_theta)
     own = dict(zip(posterior.theta_names, theta, strict=True))
     given = {}
-    for source, side in posterior.shared.voices:
+    for source, side in posterior.names.voices:
         name = f"{source}|{side}"
         on_side = own.get(f"bias_on_side[{source}, {side}]")
         given[f"bias[{name}]"] = own[f"bias[{source}]"] if on_side is None else on_side
@@ -122,11 +122,11 @@ def test_biases_by_side_are_normal_around_their_source(posterior):
 def test_gradients_are_those_of_differences(posterior):
     whitening = from_laplace(posterior, share=1.0)
     u = whitening.centre + 0.3 * np.random.default_rng(2).standard_normal(posterior.n_theta)
-    _, gradient = posterior.log_density_and_gradient_u(whitening.coordinates, u)
+    _, gradient = posterior.log_density_and_gradient(u, whitening.coordinates)
     step = 1e-5 * np.eye(len(u))
 
-    ahead = posterior.log_densities_u(whitening.coordinates, u + step)
-    behind = posterior.log_densities_u(whitening.coordinates, u - step)
+    ahead = posterior.log_densities(u + step, whitening.coordinates)
+    behind = posterior.log_densities(u - step, whitening.coordinates)
 
     assert_allclose(gradient, (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-6)
     theta = posterior.to_theta(whitening.coordinates, u[None])
@@ -140,11 +140,11 @@ def test_gradients_in_coordinates_are_those_of_differences():
     coordinates = whitening.coordinates
     assert (coordinates.shift > 0.1).sum() > 4
     u = whitening.centre + 0.5 * np.random.default_rng(2).standard_normal(posterior.n_theta)
-    _, gradient = posterior.log_density_and_gradient_u(coordinates, u)
+    _, gradient = posterior.log_density_and_gradient(u, coordinates)
     step = 1e-5 * np.eye(len(u))
 
-    ahead = posterior.log_densities_u(coordinates, u + step)
-    behind = posterior.log_densities_u(coordinates, u - step)
+    ahead = posterior.log_densities(u + step, coordinates)
+    behind = posterior.log_densities(u - step, coordinates)
 
     assert_allclose(gradient, (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-5)
 
@@ -162,7 +162,9 @@ def test_gradients_of_the_likelihood_add_up_over_sides(posterior):
 
     ahead, behind = np.array(values).reshape(-1, 2).T
     assert_allclose(slope, (ahead - behind) / 2e-5, rtol=1e-5, atol=1e-6)
-    _, _, curvature = posterior.log_likelihoods(theta[None], gradient=True, curvature=True)
+    _, _, curvature = posterior.likelihood.log_likelihoods(
+        theta[None], gradient=True, curvature=True
+    )
     assert curvature.shape == (posterior.n_theta, posterior.n_theta)
     assert_allclose(np.trace(curvature), _squares(posterior, theta), rtol=1e-10)
 
@@ -248,9 +250,9 @@ def test_pymc_has_the_density_of_the_kernels(posterior):
         for entry in posterior.entries
     ])  # fmt: skip
     assert_allclose(claims, posterior.log_likelihood_and_gradient(theta)[0], rtol=1e-10)
-    own = on_scale["bias"][posterior.shared.source_of]
+    own = on_scale["bias"][posterior.names.source_of]
     scale = np.exp(on_scale["log_side_sd"])
-    has_side = np.array([bool(side) for _, side in posterior.shared.voices])
+    has_side = np.array([bool(side) for _, side in posterior.names.voices])
     expected = own.copy()
     expected[has_side] += scale * offsets
     assert_allclose(on_scale["bias_on_side"], expected)

@@ -13,7 +13,7 @@ from tollest.engines.whitening import Whitening, share_of_common
 def plain(log_density_and_gradient):
     """Give a function of `u` as a density whose coordinates mean nothing."""
     return SimpleNamespace(
-        log_density_and_gradient_u=lambda coordinates, u: log_density_and_gradient(u)
+        log_density_and_gradient=lambda u, coordinates: log_density_and_gradient(u)
     )
 
 

@@ -25,11 +25,12 @@ from tollest.claims.table import Claims, ClaimsError
 from tollest.engines import ThetaDraws, surrogate_sampling
 from tollest.engines.settling import settled_for_tolls
 from tollest.engines.tuning import DEFAULT
-from tollest.estimation import habits
+from tollest.estimation import sources
 from tollest.estimation.results import Estimate
 from tollest.estimation.totals import Totals
-from tollest.model.patterns import Frame
-from tollest.model.posterior import Likelihood, Model, Posterior
+from tollest.model.likelihood import Likelihood
+from tollest.model.names import Names
+from tollest.model.posterior import Model, Posterior
 from tollest.priors import Never
 from tollest.support import Support
 
@@ -92,11 +93,11 @@ def estimate_files(
     engine_rng, draws_rng = np.random.default_rng(rng).spawn(2)
     with Reporter(progress) as reporter:
         reporter.update("Reading", 0.0)
-        frame = shards.frame()
-        first = shards.first(model, frame)
+        names = shards.names()
+        first = shards.first(model, names)
 
         def likelihood_on(support: Support) -> Likelihood:
-            return shards.likelihood(replace(model, support=support), frame, first)
+            return shards.likelihood(replace(model, support=support), names, first)
 
         least_ess = DEFAULT.surrogate.ess_where_dear
         theta = surrogate_sampling.sample_surrogate(
@@ -104,11 +105,11 @@ def estimate_files(
         )
         if theta is None:
             raise ValueError(
-                f"{int(frame.n_claims.sum()):,} claims are too few for this way of drawing theta; "
+                f"{int(names.n_claims.sum()):,} claims are too few for this way of drawing theta; "
                 "read all files together, and use tollest.estimate."
             )
         fine = settled_for_tolls(first, np.median(theta.flat, axis=0))
-    return ShardedEstimate(shards, fine.model, frame, theta, int(draws_rng.integers(2**63)))
+    return ShardedEstimate(shards, fine.model, names, theta, int(draws_rng.integers(2**63)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +122,7 @@ class ShardedEstimate:
         The files, and who computes.
     model : Model
         The assumptions, with the support that sums over tolls run on.
-    frame : Frame
+    names : Names
         Names of all sources and groups.
     theta : ThetaDraws
         Draws of the continuous unknowns, and how they were made.
@@ -131,20 +132,20 @@ class ShardedEstimate:
 
     shards: "Shards"
     model: Model
-    frame: Frame
+    names: Names
     theta: ThetaDraws
     entropy: int
 
     @cached_property
     def _habits(self) -> dict[str, Floats]:
-        layout = self.shards.first(self.model, self.frame).layout_of_sources
+        layout = self.shards.first(self.model, self.names).layout_of_sources
         never = isinstance(self.model.priors.logit_repeat, Never)
-        return habits.natural(layout, self.theta.flat, never=never)
+        return sources.natural(layout, self.theta.flat, never=never)
 
     def sources(self, ci_prob: float = 0.9) -> "pd.DataFrame":
         """Habits of every source; see `tollest.Estimate.sources`."""
-        return habits.table(
-            self.frame.sources, self.frame.n_claims_by_source, self._habits, ci_prob
+        return sources.table(
+            self.names.sources, self.names.n_claims_by_source, self._habits, ci_prob
         )
 
     def write(
@@ -190,13 +191,13 @@ class ShardedEstimate:
         # A stream a file: no two locations share their numbers.
         entropy = int(np.random.default_rng((self.entropy, i)).integers(2**63))
         shards = self.shards
-        return shards.paths[i], shards.columns, self.model, self.frame, self.theta, entropy
+        return shards.paths[i], shards.columns, self.model, self.names, self.theta, entropy
 
     def __repr__(self) -> str:
         """Say what was estimated and how."""
         return (
-            f"Estimate from {int(self.frame.n_claims.sum()):,} claims by "
-            f"{len(self.frame.sources):,} sources in {len(self.shards.paths)} files.\n"
+            f"Estimate from {int(self.names.n_claims.sum()):,} claims by "
+            f"{len(self.names.sources):,} sources in {len(self.shards.paths)} files.\n"
             f"Computed by {self.theta.summary}."
         )
 
@@ -204,8 +205,8 @@ class ShardedEstimate:
 class _Seen(NamedTuple):
     """What one file holds."""
 
-    frame: Frame
-    names: NDArray[np.uint64]  # of locations, hashed
+    names: Names
+    locations: NDArray[np.uint64]  # hashes of their names
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +234,7 @@ class Shards:
         futures = [self.client.submit(function, *job, pure=False) for job in jobs]
         return list(self.client.gather(futures))
 
-    def frame(self) -> Frame:
+    def names(self) -> Names:
         """Look through all files once.
 
         Raises
@@ -242,7 +243,7 @@ class Shards:
             If a location is in more than one.
         """
         seen: list[_Seen] = self.map(_look, [(path, self.columns) for path in self.paths])
-        names, counts = np.unique(np.concatenate([s.names for s in seen]), return_counts=True)
+        names, counts = np.unique(np.concatenate([s.locations for s in seen]), return_counts=True)
         if np.any(counts > 1):
             twice = names[counts > 1]
             found = self.map(_named, [(path, self.columns, twice) for path in self.paths])
@@ -259,15 +260,15 @@ class Shards:
                     )
                     for name, held in list(shared.items())[:_MOST_NAMED]
                 ])  # fmt: skip
-        return Frame.joined([s.frame for s in seen])
+        return Names.joined([s.names for s in seen])
 
-    def first(self, model: Model, frame: Frame) -> Posterior:
+    def first(self, model: Model, names: Names) -> Posterior:
         """Posterior of the first file, in this process."""
-        return _posterior(self.paths[0], self.columns, model, frame)
+        return _posterior(self.paths[0], self.columns, model, names)
 
-    def likelihood(self, model: Model, frame: Frame, like: Posterior) -> Likelihood:
+    def likelihood(self, model: Model, names: Names, like: Posterior) -> Likelihood:
         """Likelihood of all files, on the support of `model`; names are those of `like`."""
-        jobs = [(path, self.columns, model, frame) for path in self.paths]
+        jobs = [(path, self.columns, model, names) for path in self.paths]
         if self.client is None:
             problems = [_problems(*job) for job in jobs]
 
@@ -331,8 +332,8 @@ def _paths(files: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
 # What workers do.
 
 
-def _posterior(path: str, columns: dict[str, str], model: Model, frame: Frame) -> Posterior:
-    return Posterior(model, Claims.read(path, columns=columns), frame)
+def _posterior(path: str, columns: dict[str, str], model: Model, names: Names) -> Posterior:
+    return Posterior(model, Claims.read(path, columns=columns), names)
 
 
 def _look(path: str, columns: dict[str, str]) -> _Seen:
@@ -342,7 +343,7 @@ def _look(path: str, columns: dict[str, str]) -> _Seen:
             f"{path} has a column of parents, and wholes and parts are not estimated in shards; "
             "read all claims together and give them to tollest.estimate, or drop the column."
         )
-    return _Seen(Frame.of(claims), _hashed(claims.locations))
+    return _Seen(Names.of(claims), _hashed(claims.locations))
 
 
 def _hashed(names: tuple[str, ...]) -> NDArray[np.uint64]:
@@ -357,8 +358,8 @@ def _named(path: str, columns: dict[str, str], hashes: NDArray[np.uint64]) -> li
     return [locations[i] for i in np.flatnonzero(is_named)]
 
 
-def _problems(path: str, columns: dict[str, str], model: Model, frame: Frame) -> list[Claimed]:
-    return shards.shards(_posterior(path, columns, model, frame).problem)
+def _problems(path: str, columns: dict[str, str], model: Model, names: Names) -> list[Claimed]:
+    return shards.shards(_posterior(path, columns, model, names).problem)
 
 
 def _run(
@@ -375,9 +376,9 @@ def _added(parts: list[shards.Sums]) -> shards.Sums:
 
 
 def _part(
-    path: str, columns: dict[str, str], model: Model, frame: Frame, theta: ThetaDraws, entropy: int
+    path: str, columns: dict[str, str], model: Model, names: Names, theta: ThetaDraws, entropy: int
 ) -> Estimate:
-    return Estimate(_posterior(path, columns, model, frame), theta, entropy)
+    return Estimate(_posterior(path, columns, model, names), theta, entropy)
 
 
 def _write(*job: Any) -> None:  # noqa: ANN401 - as `_part`, and where to write

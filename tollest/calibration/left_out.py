@@ -14,11 +14,11 @@ from tollest._progress import Reporter
 from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, Parameters
 from tollest.claims.table import KINDS, Claims
 from tollest.engines import AbstractEngine
-from tollest.estimation import habits
+from tollest.estimation import sources
 from tollest.estimation.masses import whole
 from tollest.estimation.results import DoubtfulEstimate, Estimate, estimate
 from tollest.model.circulation import Figure, Speakers, log_mass, log_mass_up_to
-from tollest.model.patterns import positions
+from tollest.model.names import positions
 from tollest.model.posterior import Model
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Source
 
@@ -298,17 +298,17 @@ class _Speaker:
     def of(
         cls, estimate: Estimate, source: str, override: Source, rng: np.random.Generator
     ) -> "_Speaker":
-        n_draws = min(_DRAWS, len(estimate._used))
+        n_draws = min(_DRAWS, len(estimate.theta_used))
         # Spread over all draws, so that every chain has its share.
-        spread = np.linspace(0, len(estimate._used) - 1, n_draws).astype(np.int64)
-        thetas = estimate._used[spread]
-        tolls = estimate._draws_given(thetas)
+        spread = np.linspace(0, len(estimate.theta_used) - 1, n_draws).astype(np.int64)
+        thetas = estimate.theta_used[spread]
+        tolls = estimate.toll_draws(thetas)
         names = estimate.posterior.theta_names
         if source in estimate.claims.sources:
             position = estimate.claims.sources.index(source)
             layout = estimate.posterior.layout_of_sources
             habits_of_source = {
-                name: habits.values(layout, thetas, name)[:, position] for name in _EFFECTS
+                name: sources.values(layout, thetas, name)[:, position] for name in _EFFECTS
             }
             if isinstance(estimate.model.priors.logit_repeat, Never):
                 habits_of_source["logit_repeat"] = np.full(n_draws, -np.inf)
@@ -346,7 +346,7 @@ class _Speaker:
         x = np.log1p(self.tolls[:, place]) + shared[:, COMMON_BIAS]
         members = np.arange(claims.offsets[place], claims.offsets[place + 1])
         members = members[claims.kind[members] == KINDS.index("count")]
-        voices = positions(claims.voices, self.estimate.posterior.shared.voices)[
+        voices = positions(claims.voices, self.estimate.posterior.names.voices)[
             claims.voice_index[members]
         ]
         logit = np.array([p.logit_repeat[voices] for p in points])
@@ -389,11 +389,11 @@ def _on_sides(
     out = np.repeat(bias[:, None], 1 + len(claims.sides), axis=1)
     if isinstance(override.bias, Fixed):
         return out
-    known = habits.values(posterior.layout, thetas, "bias")
+    known = sources.values(posterior.layout, thetas, "bias")
     prior = estimate.model.priors.side_sd
     for j, side in enumerate(claims.sides, start=1):
-        if (source, side) in posterior.shared.voices:
-            out[:, j] = known[:, posterior.shared.voices.index((source, side))]
+        if (source, side) in posterior.names.voices:
+            out[:, j] = known[:, posterior.names.voices.index((source, side))]
             continue
         sd = _spread(posterior.theta_names, thetas, "log_side_sd", prior, rng)
         out[:, j] += sd * rng.standard_normal(len(bias))

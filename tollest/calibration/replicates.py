@@ -151,7 +151,7 @@ def replicate(
         name: _rank(flat[:, j], unknowns[name], spread[j])
         for j, name in enumerate(result.posterior.theta_names)
     }
-    of_locations = result._masses.rows(result.posterior.patterns)
+    of_locations = result.masses.rows(result.posterior.patterns)
     above, beyond = of_locations.at_least(truth), of_locations.at_least(truth + 1)
     toll_ranks = 1.0 - above + spread[-len(truth) :] * (above - beyond)
     ranks["toll"] = float(toll_ranks[0])

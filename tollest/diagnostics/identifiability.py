@@ -234,8 +234,8 @@ def identification(
         If `by` leaves locations without a label, or has another length; or if some locations are
         parts of others.
     """
-    posterior, theta, used = estimate.posterior, estimate.theta, estimate._used
-    posterior.refuse_nested("the identification report")
+    posterior, theta, used = estimate.posterior, estimate.theta, estimate.theta_used
+    posterior.separable("the identification report")
     totals = estimate.total(by)
     unknowns, scores, notes = _drivers(posterior, used)
     ess = min(theta.ess, float(len(used)))

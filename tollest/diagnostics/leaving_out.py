@@ -120,14 +120,14 @@ def loo(estimate: Estimate) -> Loo:
     >>> result.table["n_claims"].to_dict()
     {'Arden': 2, 'Brook': 1}
     """
-    estimate.posterior.refuse_nested("leaving out by weights")
+    problem = estimate.posterior.separable("leaving out by weights")
     claims, patterns = estimate.claims, estimate.posterior.patterns
     spoken = np.flatnonzero(claims.claims_per_location > 0)
     if not spoken.size:
         raise ValueError("no location has a claim, so there is nothing to leave out.")
     # Locations of one pattern have the same density and weights: computed once.
     wanted, position = np.unique(patterns[spoken], return_inverse=True)
-    log_density = pattern_log_likelihoods(estimate, _taken(estimate.posterior.problem, wanted))
+    log_density = pattern_log_likelihoods(estimate, _taken(problem, wanted))
     return _left_out(
         estimate, log_density, position, claims.claims_per_location[spoken],
         "location", [claims.locations[i] for i in spoken],
@@ -174,15 +174,14 @@ def loo_by_source(estimate: Estimate) -> Loo:
     >>> result.table["n_claims"].to_dict()
     {'clinic': 1, 'press': 2}
     """
-    estimate.posterior.refuse_nested("leaving out by weights")
-    claims, problem = estimate.claims, estimate.posterior.problem
+    claims, problem = estimate.claims, estimate.posterior.separable("leaving out by weights")
     if not claims.n_sources:
         raise ValueError("no claim may err, so there is no source to leave out.")
     full = pattern_log_likelihoods(estimate, problem)
     log_ratio = np.empty((len(full), claims.n_sources))
     pattern_of_member = np.repeat(np.arange(problem.level.size), np.diff(problem.offsets))
     for s in range(claims.n_sources):
-        theirs = np.flatnonzero(estimate.posterior.shared.source_of == s)
+        theirs = np.flatnonzero(estimate.posterior.names.source_of == s)
         said = np.isin(problem.claim_voice[problem.members], theirs)
         patterns_heard = np.unique(pattern_of_member[said])
         rest = pattern_log_likelihoods(estimate, _without(_taken(problem, patterns_heard), theirs))

@@ -95,7 +95,7 @@ def replicates(
     # A block at a time, so that draws of all tolls are never held.
     for start in range(0, n, _BLOCK):
         block = thetas[start : start + _BLOCK]
-        for theta, tolls in zip(block, estimate._draws_given(block, start), strict=True):
+        for theta, tolls in zip(block, estimate.toll_draws(block, start), strict=True):
             yield _replicate(estimate, counts, estimate.posterior.parameters(theta), tolls, rng)
 
 

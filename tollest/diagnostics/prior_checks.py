@@ -10,7 +10,7 @@ from scipy.special import erf, erfc, log_ndtr, ndtri, ndtri_exp
 
 from tollest.estimation.results import Estimate
 from tollest.estimation.totals import labelled
-from tollest.model.posterior import Entry
+from tollest.model.layout import Entry, constant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,7 +197,7 @@ def _log_priors(estimate: Estimate) -> dict[str, Floats]:
     flat, out = estimate.theta.flat, {}
     for j, entry in _top_level(estimate):
         theta = np.exp(flat[:, j]) if entry.half else flat[:, j]
-        out[_label(entry)] = -0.5 * ((theta - entry.mean) / entry.sd) ** 2
+        out[_label(entry)] = -0.5 * ((theta - constant(entry.mean)) / constant(entry.sd)) ** 2
     return out
 
 
@@ -214,18 +214,14 @@ def _top_level(estimate: Estimate) -> list[tuple[int, Entry]]:
     What is believed of single sources is left out: it is a prior like any other, but there
     may be one a source.
     """
-    return [
-        (j, entry)
-        for j, entry in enumerate(estimate.posterior.entries)
-        if entry.member is None and not (type(entry.mean) is int or type(entry.sd) is int)
-    ]
+    return [(j, entry) for j, entry in enumerate(estimate.posterior.entries) if entry.is_top_level]
 
 
 def _on_normal_axis(entry: Entry, theta: Floats) -> Floats:
     """Image of draws of an entry on the axis on which its prior is standard normal."""
     if not entry.half:
-        return (theta - entry.mean) / entry.sd
-    scale = np.exp(theta) / entry.sd
+        return (theta - constant(entry.mean)) / constant(entry.sd)
+    scale = np.exp(theta) / constant(entry.sd)
     # P(|Z| <= s) below the middle, its complement above: neither end loses its digits.
     lower, upper = ndtri(erf(scale / math.sqrt(2))), -ndtri_exp(math.log(2) + log_ndtr(-scale))
     return np.asarray(np.where(scale < 0.5, lower, upper), np.float64)
@@ -238,5 +234,5 @@ def _label(entry: Entry) -> str:
 
 def _in_words(entry: Entry) -> str:
     if entry.half:
-        return f"HalfNormal({entry.sd:g})"
-    return f"Normal({entry.mean:g}, {entry.sd:g})"
+        return f"HalfNormal({constant(entry.sd):g})"
+    return f"Normal({constant(entry.mean):g}, {constant(entry.sd):g})"

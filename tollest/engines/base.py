@@ -8,8 +8,9 @@ import numpy as np
 from tollest._arrays import Floats, Integers
 from tollest._progress import Reporter
 from tollest.engines.tuning import LIMITS
-from tollest.model.posterior import Entry, Posterior
-from tollest.model.transforms import Coordinates, Layout
+from tollest.model.coordinates import Coordinates
+from tollest.model.layout import Entry, ThetaLayout
+from tollest.model.posterior import Posterior
 
 
 def most_rhat(n_entries: int) -> float:
@@ -82,7 +83,7 @@ class Density(Protocol):
         """Entries of theta."""
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> ThetaLayout:
         """Theta as the compiled functions know it."""
 
     @property
@@ -96,10 +97,10 @@ class Density(Protocol):
     def log_likelihood_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
         """Log likelihood at `theta` and its gradient, shape (n_theta,)."""
 
-    def log_density_and_gradient_u(
-        self, coordinates: Coordinates, u: Floats
+    def log_density_and_gradient(
+        self, point: Floats, coordinates: Coordinates
     ) -> tuple[float, Floats]:
-        """Log density in the coordinates `u` and its gradient, shape (n_theta,)."""
+        """Log density at `point` in the coordinates, and its gradient, shape (n_theta,)."""
 
     def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
         """Theta at each row of `u`, shape (n_draws, n_theta)."""

@@ -18,15 +18,13 @@ from tollest.engines.base import ThetaDraws
 from tollest.engines.proposals import Proposal
 from tollest.engines.tuning import DEFAULT, LIMITS, RoundTuning, SurrogateTuning, Tuning
 from tollest.engines.whitening import Whitening
+from tollest.model.coordinates import Coordinates
 from tollest.model.posterior import Posterior
-from tollest.model.transforms import Coordinates
 
 
 def round_size(posterior: Posterior, tuning: RoundTuning = DEFAULT.rounds) -> int:
     """Draws that cost about the same whatever the number of claims: 4,000 down to 1,000."""
-    n_terms = posterior.problem.members.size
-    if posterior.nested:
-        n_terms += posterior.nested.n_terms
+    n_terms = sum(part.n_terms for part in posterior.parts)
     n_draws = tuning.budget // (tuning.overhead + n_terms)
     return int(np.clip(n_draws, tuning.fewest_draws, tuning.most_draws))
 
@@ -34,7 +32,7 @@ def round_size(posterior: Posterior, tuning: RoundTuning = DEFAULT.rounds) -> in
 def is_nearly_quadratic(posterior: Posterior, tuning: SurrogateTuning = DEFAULT.surrogate) -> bool:
     """Whether there are so many locations that the log likelihood is nearly quadratic."""
     n_locations = int(posterior.problem.multiplicity.sum())
-    return n_locations >= tuning.many_locations and posterior.nested is None
+    return n_locations >= tuning.many_locations and posterior.is_separable
 
 
 class WeightedDraws:
@@ -86,7 +84,7 @@ class WeightedDraws:
         self._counts = np.pad(self._counts, (0, len(mixture) - self._counts.size)) + sizes
         u = np.concatenate([p.draw(rng, n) for p, n in zip(mixture, sizes, strict=True)])
         self.draws = np.concatenate([self.draws, u])
-        values = self._density.log_densities_u(self._coordinates, u)
+        values = self._density.log_densities(u, self._coordinates)
         self._targets = np.concatenate([self._targets, values])
         densities = [p.log_density(self.draws) for p in mixture]
         log_shares = np.log(self._counts / self._counts.sum())

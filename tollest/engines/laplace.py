@@ -12,7 +12,8 @@ from tollest.engines.nuts import NUTS
 from tollest.engines.settling import on_settled_support
 from tollest.engines.tuning import LIMITS, Tuning
 from tollest.engines.whitening import Whitening
-from tollest.model.posterior import Likelihood, Posterior
+from tollest.model.likelihood import Likelihood
+from tollest.model.posterior import Posterior
 from tollest.support import Support
 
 
@@ -75,7 +76,7 @@ class NestedLaplace:
         """
         tuning = self.tuning.surrogate
         is_many = is_nearly_quadratic(posterior, tuning)
-        if not is_many or posterior.shared.level_group.size > tuning.most_levels:
+        if not is_many or posterior.names.n_levels > tuning.most_levels:
             return None
 
         def likelihood_on(support: Support) -> Likelihood:

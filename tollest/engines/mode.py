@@ -10,7 +10,7 @@ from tollest._arrays import Floats
 from tollest._sums.threads import threaded
 from tollest.engines.base import Density
 from tollest.engines.tuning import DEFAULT, ModeTuning
-from tollest.model.transforms import Coordinates
+from tollest.model.coordinates import Coordinates
 
 
 def find_mode(
@@ -38,7 +38,7 @@ def find_mode(
     found = _climb(density, coordinates, start, held, tuning)
     if held is not None:
         return found
-    value, gradient = density.log_density_and_gradient_u(coordinates, found)
+    value, gradient = density.log_density_and_gradient(found, coordinates)
     is_inside = np.abs(found) < tuning.bound
     if np.abs(gradient[is_inside]).max(initial=0.0) < tuning.steepest:
         return found
@@ -46,7 +46,7 @@ def find_mode(
     # became tiny too soon lies on a ridge too thin to follow.
     wider = np.where(density.layout.half, 0.0, found)
     again = _climb(density, coordinates, wider, None, tuning)
-    is_better = density.log_density_and_gradient_u(coordinates, again)[0] > value
+    is_better = density.log_density_and_gradient(again, coordinates)[0] > value
     return again if is_better else found
 
 
@@ -59,14 +59,14 @@ def _climb(
 ) -> Floats:
     """Where L-BFGS ends that climbs from `start`."""
     bound = tuning.bound
-    value, gradient = density.log_density_and_gradient_u(coordinates, start.clip(-bound, bound))
+    value, gradient = density.log_density_and_gradient(start.clip(-bound, bound), coordinates)
     # The first step is minus the gradient: in these units it moves no entry by more than 1.
     unit = max(1.0, float(np.abs(gradient).max()))
     worst = -value / unit
 
     def objective(u: Floats) -> tuple[float, Floats]:
         nonlocal worst
-        value, gradient = density.log_density_and_gradient_u(coordinates, u)
+        value, gradient = density.log_density_and_gradient(u, coordinates)
         if not math.isfinite(value):
             # A wall too high would throw the search's interpolation back to where it started.
             return worst + 10.0 / unit, np.zeros_like(u)
@@ -93,7 +93,7 @@ def _climb(
 
 def gradient_in(density: Density, coordinates: Coordinates) -> Callable[[Floats], Floats]:
     """Gradient of the log density as a function of `u`, for `hessian`."""
-    return lambda u: density.log_density_and_gradient_u(coordinates, u)[1]
+    return lambda u: density.log_density_and_gradient(u, coordinates)[1]
 
 
 def hessian(

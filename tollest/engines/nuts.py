@@ -161,8 +161,8 @@ class NUTS:
 
         def make_density() -> Callable[[Floats], tuple[float, Floats]]:
             def density(w: Floats) -> tuple[float, Floats]:
-                value, gradient = posterior.log_density_and_gradient_u(
-                    coordinates, centre + root @ w
+                value, gradient = posterior.log_density_and_gradient(
+                    centre + root @ w, coordinates
                 )
                 if not np.isfinite(value):
                     raise _Outside

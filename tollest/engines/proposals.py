@@ -136,7 +136,7 @@ def tails(posterior: Posterior, whitening: Whitening, tuning: Tuning = DEFAULT) 
     coordinates, tail = whitening.coordinates, tuning.tails
 
     def value(centre: Floats) -> float:
-        return float(posterior.log_densities_u(coordinates, centre[None])[0])
+        return float(posterior.log_densities(centre[None], coordinates)[0])
 
     log_size = float(np.linalg.slogdet(whitening.root)[1])
     least = value(whitening.centre) + log_size + math.log(tail.negligible)

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tollest.model.posterior import Entry, Posterior
+from tollest.model.layout import Entry, constant
+from tollest.model.posterior import Posterior
 
 if TYPE_CHECKING:
     import pymc
@@ -186,10 +187,10 @@ def _single(model: "pymc.Model", entry: Entry) -> Any:  # noqa: ANN401 - a PyTen
     held = held_name(entry.name, model.named_vars)
     if held is None and entry.half:
         held = _LOGS[entry.name]
-        pm.HalfNormal(held, entry.sd)
+        pm.HalfNormal(held, constant(entry.sd))
     elif held is None:
         held = entry.name
-        value = pm.Normal(held, entry.mean, entry.sd)
+        value = pm.Normal(held, constant(entry.mean), constant(entry.sd))
         if held in _LOGS:
             pm.Deterministic(_LOGS[held], pt.exp(value))
     return pt.atleast_1d(on_theta_scale(entry.name, held, model[held], pt.log))
@@ -208,7 +209,7 @@ def _effects(posterior: Posterior, model: "pymc.Model", name: str, entries: list
             raise ValueError(f"{held!r} of the model has another shape; give it dims={dim!r}.")
         return on_theta_scale(name, held, model[held], pt.log)[index]
     if name == "bias_on_side":  # that of the source where the side adds nothing
-        effects = model["bias"][posterior.shared.source_of]
+        effects = model["bias"][posterior.names.source_of]
     elif name in ("mu_group", "effect"):
         effects = pt.zeros(len(labels))
     else:
@@ -259,15 +260,17 @@ def _drawn(
     dims = f"{name}_{form}_{dim}"
     model.add_coord(dims, [entry.member for entry in entries])
     if form == "known":
-        means, sds = [entry.mean for entry in entries], [entry.sd for entry in entries]
+        means = [constant(entry.mean) for entry in entries]
+        sds = [constant(entry.sd) for entry in entries]
         return pm.Normal(f"{name}_known", means, sds, dims=dims)
     # Populations come before their effects, so that one that is not held is a constant.
     centre, spread = _POPULATIONS.get(name, (f"{name}_mean", f"log_{name}_sd"))
-    mean = model[centre] if centre in model.named_vars else entries[0].mean
     if name == "bias_on_side":
         mean = around
+    else:
+        mean = model[centre] if centre in model.named_vars else constant(entries[0].mean)
     held = held_name(spread, model.named_vars)
-    sd = entries[0].sd if held is None else model[held]
+    sd = constant(entries[0].sd) if held is None else model[held]
     if held == spread:
         sd = pt.exp(sd)
     if form == "centred":

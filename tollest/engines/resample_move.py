@@ -50,8 +50,8 @@ def moved(
     centre, root = whitening.centre, whitening.root
 
     def density(w: Floats) -> tuple[Floats, Floats]:
-        values, gradients = posterior.log_densities_and_gradients_u(
-            whitening.coordinates, centre + w @ root.T
+        values, gradients = posterior.evaluate(
+            centre + w @ root.T, whitening.coordinates, gradient=True
         )
         # Where the density is zero a draw coasts, and is refused if it ends there.
         return values, np.where(np.isfinite(values)[:, None], gradients, 0.0) @ root

@@ -7,7 +7,6 @@ import numpy as np
 
 from tollest._arrays import Floats
 from tollest._progress import Reporter
-from tollest._sums import marginal, shards
 from tollest._sums.tables import LOG_FIGURE_SCATTER, Parameters
 from tollest.engines.base import ThetaDraws
 from tollest.engines.tuning import DEFAULT, StartTuning, SupportTuning
@@ -60,17 +59,9 @@ def settled_for_tolls(
     Of very many patterns a part stands for all.
     """
     parameters = posterior.parameters(theta)
-    size = posterior.problem.level.size
-    chosen = np.unique(np.linspace(0, size - 1, min(size, tuning.n_judging)).astype(np.int64))
 
     def log_likelihoods(refined: Posterior) -> Floats:
-        part = shards.chosen(refined.problem, chosen)
-        out = np.empty(chosen.size)
-        if chosen.size:
-            marginal.log_likelihoods(part, parameters, out)
-        if refined.nested is None:
-            return out
-        return np.append(out, refined.nested.sums([parameters], False).values)
+        return np.concatenate([part.logs(parameters, tuning.n_judging) for part in refined.parts])
 
     return _refined(posterior, theta, log_likelihoods, tuning)
 

@@ -21,9 +21,10 @@ from tollest._arrays import Floats, Integers
 from tollest._progress import Reporter
 from tollest.engines.tuning import DEFAULT, StartTuning, SurrogateTuning
 from tollest.engines.whitening import Whitening, from_laplace
-from tollest.model import transforms
-from tollest.model.posterior import Entry, Likelihood
-from tollest.model.transforms import Coordinates, Layout
+from tollest.model import quadratic as kernels
+from tollest.model.coordinates import Coordinates, to_thetas, to_us
+from tollest.model.layout import At, Entry, ThetaLayout, constant
+from tollest.model.likelihood import Likelihood
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class QuadraticSurrogate:
     """
 
     entries: tuple[Entry, ...]
-    layout: Layout
+    layout: ThetaLayout
     n_informing: Integers
     centre: Floats
     value: float
@@ -77,36 +78,36 @@ class QuadraticSurrogate:
     def log_likelihood(self, theta: Floats) -> Floats:
         """Value at each row of `theta`, shape (n_points,)."""
         thetas = np.ascontiguousarray(theta)
-        return self.value + transforms.quadratics(
+        return self.value + kernels.quadratics(
             self.centre, self.slope, self.curvature, self.odds, thetas
         )
 
     def log_likelihood_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
         """Value at `theta`, shape (n_theta,), and its gradient."""
         gradient = np.empty_like(theta)
-        value = transforms.quadratic(
+        value = kernels.quadratic(
             self.centre, self.slope, self.curvature, self.odds, theta, gradient
         )
         return self.value + value, gradient
 
-    def log_density_and_gradient_u(
-        self, coordinates: Coordinates, u: Floats
+    def log_density_and_gradient(
+        self, point: Floats, coordinates: Coordinates
     ) -> tuple[float, Floats]:
-        """Log density in the coordinates `u` and its gradient, shape (n_theta,)."""
-        out = np.empty(u.size)
-        value = transforms.quadratic_density(
-            self.layout, coordinates, np.ascontiguousarray(u), self.centre, self.slope,
+        """Log density at `point` in the coordinates, and its gradient, shape (n_theta,)."""
+        out = np.empty(point.size)
+        value = kernels.quadratic_density(
+            self.layout, coordinates, np.ascontiguousarray(point), self.centre, self.slope,
             self.curvature, self.odds, out,
         )  # fmt: skip
         return value, out
 
     def to_theta(self, coordinates: Coordinates, u: Floats) -> Floats:
         """Images of `u`, shape (n_draws, n_theta)."""
-        return transforms.to_thetas(self.layout, coordinates, u)
+        return to_thetas(self.layout, coordinates, u)
 
     def to_u(self, coordinates: Coordinates, theta: Floats) -> Floats:
         """Coordinates of `theta`, shape (n_draws, n_theta)."""
-        return transforms.to_us(self.layout, coordinates, theta)
+        return to_us(self.layout, coordinates, theta)
 
 
 def touching(
@@ -133,15 +134,19 @@ def marginal_prior(entries: tuple[Entry, ...]) -> tuple[Floats, Floats]:
     """Centre and precision of each entry's own prior, as a normal; shape (n_theta,) each."""
     mean, variance = np.zeros(len(entries)), np.zeros(len(entries))
     for j, entry in enumerate(entries):
-        # An int is the place of an entry, and those come first.
+        # Entries that others depend on come before these.
         if entry.half:
-            mean[j], variance[j] = np.log(0.5 * entry.sd), 1.0
+            mean[j], variance[j] = np.log(0.5 * constant(entry.sd)), 1.0
             continue
-        pooled = type(entry.sd) is int
-        mean[j] = mean[entry.mean] if type(entry.mean) is int else entry.mean
-        variance[j] = np.exp(2.0 * mean[int(entry.sd)]) if pooled else entry.sd**2
-        if type(entry.mean) is int:
-            variance[j] += variance[entry.mean]
+        if isinstance(entry.sd, At):
+            variance[j] = np.exp(2.0 * mean[entry.sd.index])
+        else:
+            variance[j] = entry.sd.value**2
+        if isinstance(entry.mean, At):
+            mean[j] = mean[entry.mean.index]
+            variance[j] += variance[entry.mean.index]
+        else:
+            mean[j] = entry.mean.value
     return mean, 1.0 / variance
 
 

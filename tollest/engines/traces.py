@@ -14,7 +14,8 @@ from tollest.engines.nuts import convergence, judge_chains
 from tollest.engines.pymc import EFFECTS, held_name, natural_name, on_theta_scale, to_pymc
 from tollest.engines.settling import on_settled_support, settled
 from tollest.engines.tuning import StartTuning
-from tollest.model.posterior import Entry, Posterior
+from tollest.model.layout import Entry
+from tollest.model.posterior import Posterior
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -77,8 +77,8 @@ def _expectations(
         """Sum and difference of the gradients at a pair; nothing where the density is zero."""
         found = []
         for side in (z, -z):
-            value, gradient = density.log_density_and_gradient_u(
-                normal.coordinates, normal.centre + normal.root @ side
+            value, gradient = density.log_density_and_gradient(
+                normal.centre + normal.root @ side, normal.coordinates
             )
             if not np.isfinite(value):
                 return np.full(n, np.nan), np.full(n, np.nan)

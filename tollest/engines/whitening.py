@@ -1,6 +1,6 @@
 r"""Coordinates in which the posterior of theta is close to a standard normal.
 
-First the partially centred coordinates of `tollest.model.transforms`, with weights taken from the
+First the partially centred coordinates of `tollest.model.coordinates`, with weights taken from the
 claims' curvature at the mode or from the spread of draws; then an affine map by the mode and
 the inverse root of the Hessian, or by the mean and covariance of draws.
 """
@@ -14,7 +14,7 @@ from tollest._arrays import Flags, Floats
 from tollest.engines.base import Density
 from tollest.engines.mode import find_mode, gradient_in, hessian
 from tollest.engines.tuning import DEFAULT, StartTuning, WhiteningTuning
-from tollest.model.transforms import Coordinates
+from tollest.model.coordinates import Coordinates
 
 
 @dataclass(frozen=True, eq=False)

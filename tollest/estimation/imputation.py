@@ -30,15 +30,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
+from tollest._arrays import Floats
 from tollest.estimation.masses import check_interval
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,13 +208,13 @@ def pool(
         raise ValueError("names of estimates and of variances differ, or their order does.")
     q, u = np.asarray(estimates, np.float64), np.asarray(variances, np.float64)
     _check(q, u, df_complete)
-    within, between = u.mean(axis=0), q.var(axis=0, ddof=1)
-    if df_complete is not None and np.any((within == 0) & (between > 0)):
+    sampling, between = u.mean(axis=0), q.var(axis=0, ddof=1)
+    if df_complete is not None and np.any((sampling == 0) & (between > 0)):
         raise ValueError("a variance of 0 is no sample's, so it has no df_complete; leave it out.")
     if names is None:
         names = tuple(str(i) for i in range(q[0].size))
     complete = np.inf if df_complete is None else float(df_complete)
-    return PooledEstimate(names, q.mean(axis=0), within, between, len(q), complete)
+    return PooledEstimate(names, q.mean(axis=0), sampling, between, len(q), complete)
 
 
 def _check(q: Floats, u: Floats, df_complete: float | None) -> None:
@@ -229,11 +228,11 @@ def _check(q: Floats, u: Floats, df_complete: float | None) -> None:
         raise ValueError(f"there are {len(q)} imputations; pooling takes two or more.")
     for name, values in (("estimates", q), ("variances", u)):
         if not np.isfinite(values).all():
-            at = tuple(np.argwhere(~np.isfinite(values))[0].tolist())
-            raise ValueError(f"{name} are not all finite: that of imputation {at[0]} is not.")
+            first = np.argwhere(~np.isfinite(values))[0].tolist()
+            raise ValueError(f"{name} are not all finite: that of imputation {first[0]} is not.")
     if (u < 0).any():
-        at = tuple(np.argwhere(u < 0)[0].tolist())
-        raise ValueError(f"the variance of imputation {at[0]} is {u[at]}; it is 0 or more.")
+        first = tuple(np.argwhere(u < 0)[0].tolist())
+        raise ValueError(f"the variance of imputation {first[0]} is {u[first]}; it is 0 or more.")
     if df_complete is not None and not df_complete > 0:
         raise ValueError(f"df_complete is {df_complete}; degrees of freedom are positive.")
 

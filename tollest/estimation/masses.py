@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.threads import threaded
 from tollest.estimation import packed
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 # Mass below which a whole number counts as impossible; sums over the support leave as much out.
 _NOTHING = 1e-12
@@ -46,7 +43,7 @@ class TollMasses:
 
     def _slopes(self, rows: Integers, k: Integers) -> Floats:
         """Relative slope of the density inside bin `k` of each row: 0 is flat, 1 steepest."""
-        return _slopes(self.first, self.last, lambda at: self.masses[rows, at], k)
+        return _slopes(self.first, self.last, lambda bins: self.masses[rows, bins], k)
 
     def quantile(self, q: float | Floats) -> Integers:
         """Smallest whole number with at least mass `q` at or below it.
@@ -73,9 +70,9 @@ class TollMasses:
         inside = np.clip(np.ceil(t * width).astype(np.int64) - 1, 0, width - 1)
         return np.asarray(self.first[k] + inside, np.int64)
 
-    def place(self, rows: Integers, index: Integers, within: Floats) -> Integers:
-        """Whole numbers at the share `within` of the mass of bins `index`; all of one shape."""
-        return _placed(self.first, self.last, self._slopes(rows, index), index, within)
+    def place(self, rows: Integers, bins: Integers, shares: Floats) -> Integers:
+        """Whole numbers below which the bins have these shares of their mass; all of one shape."""
+        return _placed(self.first, self.last, self._slopes(rows, bins), bins, shares)
 
     def at_least(self, k: int | Integers) -> Floats:
         """Probability of `k` or more, shape (n_tolls,).
@@ -169,10 +166,10 @@ class StoredMasses:
         packed.unpack(self.flat, self.start[part], low - a, high - a, out)
         return TollMasses(self.first[a:b], self.last[a:b], out)
 
-    def _in_blocks[Answer](self, of: Callable[[TollMasses, slice], Answer]) -> list[Answer]:
+    def _in_blocks[Answer](self, answer: Callable[[TollMasses, slice], Answer]) -> list[Answer]:
         n = len(self.low)
         slices = [slice(a, min(a + _BLOCK, n)) for a in range(0, n, _BLOCK)]
-        return list(threaded(lambda part: of(self._closely(part), part), slices))
+        return list(threaded(lambda part: answer(self._closely(part), part), slices))
 
     def quantile(self, q: float | Floats) -> Integers:
         """See `TollMasses.quantile`."""
@@ -201,16 +198,16 @@ class StoredMasses:
         lower, upper = np.concatenate(ends, axis=1)
         return lower, upper
 
-    def place(self, rows: Integers, index: Integers, within: Floats) -> Integers:
+    def place(self, rows: Integers, bins: Integers, shares: Floats) -> Integers:
         """See `TollMasses.place`."""
         low, high, start = self.low[rows], self.high[rows], self.start[rows]
 
-        def cells(at: Integers) -> Floats:
-            inside = (low <= at) & (at < high)
-            return np.where(inside, self.flat[np.where(inside, start + at - low, 0)], 0.0)
+        def cells(k: Integers) -> Floats:
+            inside = (low <= k) & (k < high)
+            return np.where(inside, self.flat[np.where(inside, start + k - low, 0)], 0.0)
 
-        slopes = _slopes(self.first, self.last, cells, index)
-        return _placed(self.first, self.last, slopes, index, within)
+        slopes = _slopes(self.first, self.last, cells, bins)
+        return _placed(self.first, self.last, slopes, bins, shares)
 
 
 type Masses = TollMasses | StoredMasses
@@ -227,19 +224,19 @@ def _slopes(
     rise = (above / width[right] - below / width[left]) / np.maximum(
         middle[right] - middle[left], 1.0
     )
-    here = np.maximum(cells(k) / width[k], 1e-300)
+    density = np.maximum(cells(k) / width[k], 1e-300)
     # Next to a bin without mass, past a floor or a cap, there is no slope to take.
     edge = (below == 0) | (above == 0)
-    return np.where(edge, 0.0, np.clip(0.5 * rise * width[k] / here, -1.0, 1.0))
+    return np.where(edge, 0.0, np.clip(0.5 * rise * width[k] / density, -1.0, 1.0))
 
 
 def _placed(
-    first: Integers, last: Integers, slopes: Floats, index: Integers, within: Floats
+    first: Integers, last: Integers, slopes: Floats, bins: Integers, shares: Floats
 ) -> Integers:
-    t = _position(within, slopes)
-    width = last[index] - first[index] + 1
+    t = _position(shares, slopes)
+    width = last[bins] - first[bins] + 1
     inside = np.minimum((t * width).astype(np.int64), width - 1)
-    return np.asarray(first[index] + inside, np.int64)
+    return np.asarray(first[bins] + inside, np.int64)
 
 
 def _position(share: Floats, slope: Floats) -> Floats:
@@ -257,7 +254,7 @@ def check_interval(ci_prob: float, ci_kind: str) -> None:
     ValueError
         If `ci_prob` is not strictly between 0 and 1, or `ci_kind` is not known.
     TypeError
-        If `ci_prob` is no number.
+        If `ci_prob` is not a number.
     """
     if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float | np.number):
         raise TypeError(f"ci_prob is {ci_prob!r}; it is a number between 0 and 1, as 0.9.")
@@ -270,7 +267,7 @@ def check_interval(ci_prob: float, ci_kind: str) -> None:
 
 
 def several_quantiles(
-    q: float | Sequence[float], of: "Callable[[float], pd.Series]"
+    q: float | Sequence[float], quantile: "Callable[[float], pd.Series]"
 ) -> "pd.Series | pd.DataFrame":
     """One quantile as a Series, or several as a DataFrame with a column for each.
 
@@ -279,7 +276,7 @@ def several_quantiles(
     ValueError
         If a `q` is not between 0 and 1.
     TypeError
-        If a `q` is no number.
+        If a `q` is not a number.
     """
     import pandas as pd
 
@@ -289,8 +286,8 @@ def several_quantiles(
     if not np.all((several >= 0.0) & (several <= 1.0)):
         raise ValueError(f"q is {q}; a quantile's probability lies between 0 and 1.")
     if np.ndim(q) == 0:
-        return of(float(several[0])).rename(float(several[0]))
-    return pd.DataFrame({float(p): of(float(p)) for p in several})
+        return quantile(float(several[0])).rename(float(several[0]))
+    return pd.DataFrame({float(p): quantile(float(p)) for p in several})
 
 
 def whole(value: int, least: int = 0) -> int:
@@ -301,7 +298,7 @@ def whole(value: int, least: int = 0) -> int:
     ValueError
         If it is not one, or below `least`.
     TypeError
-        If it is no number.
+        If it is not a number.
     """
     if not isinstance(value, int | float | np.number):
         raise TypeError(f"{value!r} is no whole number of {least} or more.")

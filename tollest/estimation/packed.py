@@ -1,24 +1,25 @@
-"""Mass functions on the stretch of support where they have mass, and on all of it again."""
+"""Mass functions packed one after the other, each on the range of bins in which it has mass.
+
+`trim` finds the range of each row of a dense array, `pack` stores the rows in one vector, and
+`unpack` spreads them out again.
+"""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.compiled import kernel
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @kernel(nogil=True)
 def trim(masses: Floats, left_out: float, low: Integers, high: Integers) -> None:
-    """Find the stretch outside which a row has no more than `left_out` at either end.
+    """Find the range outside which a row has no more mass than `left_out` at either end.
 
     Parameters
     ----------
     masses : ndarray of float, shape (n_tolls, n_support)
         Mass functions.
     left_out : float
-        Mass.
+        Most mass below, and most above, the range.
     low, high : ndarray of int, shape (n_tolls,)
         Overwritten with the first bin and one past the last.
     """
@@ -35,29 +36,29 @@ def trim(masses: Floats, left_out: float, low: Integers, high: Integers) -> None
 
 @kernel(nogil=True)
 def pack(masses: Floats, low: Integers, high: Integers, flat: Floats) -> None:
-    """Put the stretches of all rows one after the other."""
-    at = 0
+    """Store the ranges of all rows one after the other."""
+    cell = 0
     for i in range(low.size):
         for k in range(low[i], high[i]):
-            flat[at] = masses[i, k]
-            at += 1
+            flat[cell] = masses[i, k]
+            cell += 1
 
 
 @kernel(nogil=True)
 def unpack(flat: Floats, start: Integers, low: Integers, high: Integers, out: Floats) -> None:
-    """Put each row's stretch, of `flat` from `start` on, into a row of zeros."""
+    """Copy each row's range, which begins at `start` in `flat`, into a row of zeros."""
     for i in range(low.size):
         for k in range(low[i], high[i]):
             out[i, k] = flat[start[i] + k - low[i]]
 
 
 def join(masses: Floats, others: Floats) -> Floats:
-    """Put the mean of two mass functions into the first, row by row.
+    """Overwrite mass functions by the mean of them and of others, row by row.
 
     Returns
     -------
     ndarray of float, shape (n_tolls,)
-        By how much their probabilities of at most as many were apart, at most.
+        Largest difference between the two cumulative distributions.
     """
     out = np.empty(len(masses))
     _join(masses, others, out)

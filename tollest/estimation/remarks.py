@@ -48,9 +48,9 @@ def remarks(claims: Claims, table: "pd.DataFrame") -> tuple[Remark, ...]:
     """
     names = np.array(claims.locations, dtype=object)
     return tuple(
-        Remark(of_one, of_several, tuple(names[where].tolist()))
-        for of_one, of_several, where in _marked(claims, table)
-        if where.any()
+        Remark(of_one, of_several, tuple(names[marked].tolist()))
+        for of_one, of_several, marked in _marked(claims, table)
+        if marked.any()
     )
 
 
@@ -58,8 +58,8 @@ def _marked(claims: Claims, table: "pd.DataFrame") -> Iterator[tuple[str, str, N
     """Give every remark with the locations it is on, shape (n_locations,)."""
     location = claims.location_index
 
-    def any_of(which: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return np.bincount(location[which], minlength=claims.n_locations) > 0
+    def any_of(claimed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.bincount(location[claimed], minlength=claims.n_locations) > 0
 
     verified = claims.verified >= 0
     is_open = np.isinf(table["mean"].to_numpy())

@@ -1,15 +1,16 @@
-r"""A few points of theta that stand in for all draws, where tolls of many patterns are wanted.
+r"""Quadrature nodes and a few draws of theta that stand in for all draws.
 
-Where claims are many, sources are known but for what all get wrong alike, which no claim tells.
-Let :math:`b` be that, the mean of what is wrong over all claims. What an average owes to it is
-summed at the nodes of a Gauss quadrature of its draws [1]_. What it owes to the rest, by how much
-a draw strays from its regression on :math:`b`, is taken from draws near each node, shifted so that
-their mean is that of all; or left out where it is little. With :math:`r` that much, in units of a
-scatter, it is about :math:`0.3 r^2` of a probability, and over M draws that over
-:math:`\sqrt M`.
+They approximate posterior averages of each pattern's mass function where there are many patterns.
+With many claims the sources are well known but for what they all get wrong alike, of which claims
+say nothing. Let :math:`b` be the mean error over all claims at a draw. An average over draws is
+taken at the nodes of a Gauss quadrature for the draws of :math:`b` [1]_, with theta on its
+regression on :math:`b`. The residuals of the regression are a control variate: they come from
+draws near each node, shifted so that their mean is that of all draws, or are left out where they
+are small. With a residual of :math:`r` scatters a probability is off by about :math:`0.3 r^2`, and
+with M draws of residuals by that over :math:`\sqrt M`.
 
-Which patterns need how many is a guess, so there are always two sets that share neither nodes nor
-draws: where they disagree, neither is good enough.
+How many nodes and draws a pattern needs is a guess. So each average is taken over two sets, which
+share neither nodes nor draws: where the two disagree, all draws are used.
 
 References
 ----------
@@ -22,12 +23,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, LOG_TAU, Claimed, Parameters
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 # Most that a probability should be off by.
 OFF = 0.0015
@@ -35,7 +33,7 @@ _SAME = 1e-12  # of the largest, what is no difference
 
 
 class Level(NamedTuple):
-    """How many points stand in for all draws."""
+    """Numbers of quadrature nodes and of draws that stand in for all draws."""
 
     n_nodes: int  # of one set; of the other there is one more
     n_draws: int  # of both together, or 0: one set at the means, the other at a draw a node
@@ -46,8 +44,8 @@ class Level(NamedTuple):
         return max(self.n_draws, 2 * self.n_nodes + 1)
 
 
-# By what sources get wrong alike, up to so much of what a pattern's toll is known to; and by what
-# is left of each, up to so many draws.
+# Nodes by the standard deviation of the common error, in units of what is known of a toll, up to
+# each bound; and numbers of draws for the residuals.
 _ALIKE = ((1.5, 8), (3.0, 16))
 _DRAWS = (0, 32, 128)
 LEVELS = tuple(Level(nodes, n) for _, nodes in _ALIKE for n in _DRAWS)
@@ -58,7 +56,7 @@ type Weighted = tuple[list[Parameters], Floats]
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Draws of theta of the same weight, as what kernels take.
+    """Draws of theta of the same weight, as parameters of the kernels.
 
     Parameters
     ----------
@@ -78,7 +76,7 @@ class Draws:
 
     @cached_property
     def _alike(self) -> Floats:
-        """What claims get wrong on average, less its mean; shape (n_draws,)."""
+        """Mean error over all claims at each draw, less its mean over draws; shape (n_draws,)."""
         problem, draws = self.problem, self._stacked
         n_claims = np.bincount(problem.claim_voice[problem.members], minlength=draws.bias.shape[1])
         shares = n_claims / max(problem.members.size, 1)
@@ -88,13 +86,13 @@ class Draws:
         return np.zeros(shift.size) if none else np.asarray(deviation, np.float64)
 
     def _slope(self, columns: Floats) -> Floats:
-        """Slope of each column by what is wrong alike."""
+        """Slope of the regression of each column on the mean error."""
         alike = self._alike
         centred = columns - columns.mean(axis=0)
         return np.asarray(alike @ centred / max(float(alike @ alike), 1e-300), np.float64)
 
     def _apart(self, columns: Floats) -> Floats:
-        """Spread of each column about its regression on what is wrong alike."""
+        """Residual standard deviation of each column, regressed on the mean error."""
         rest = columns - np.outer(self._alike, self._slope(columns))
         return np.asarray(rest.std(axis=0), np.float64)
 
@@ -127,19 +125,19 @@ class Draws:
                 # At least the draw there is at the node.
                 near = order[min(start, alike.size - 1) : max(end, start + 1)]
                 n = min(max(round(n_draws * weights[k]), 1), near.size)
-                at = (np.arange(n) + offset) * near.size / n
-                chosen.append(near[at.astype(np.int64)])
+                spaced = (np.arange(n) + offset) * near.size / n
+                chosen.append(near[spaced.astype(np.int64)])
                 of_node.append(np.full(n, k))
                 start = end
-            which, node = np.concatenate(chosen), np.concatenate(of_node)
+            draw, node = np.concatenate(chosen), np.concatenate(of_node)
             weights = weights[node] / np.bincount(node)[node]
-            rest = rows[which] - mean - np.outer(alike[which], slope)
+            rest = rows[draw] - mean - np.outer(alike[draw], slope)
             out = out[node] + rest - weights @ rest
         ends = np.cumsum([array.size for array in self.points[0]])[:-1]
         return [Parameters(*np.split(row, ends)) for row in out], weights
 
     def levels(self) -> Integers:
-        """Place in `LEVELS` of what each pattern needs, one past the last for all draws.
+        """Position in `LEVELS` of what each pattern needs, one past the last for all draws.
 
         Shape (n_patterns,).
         """
@@ -220,7 +218,7 @@ def quadrature(values: Floats, n_nodes: int) -> tuple[Floats, Floats]:
         return np.zeros(1), np.ones(1)
     basis = [np.full(values.size, values.size**-0.5)]
     diagonal: list[float] = []
-    beside: list[float] = []
+    off_diagonal: list[float] = []
     while True:
         rest = values / scale * basis[-1]
         diagonal.append(float(rest @ basis[-1]))
@@ -230,7 +228,9 @@ def quadrature(values: Floats, n_nodes: int) -> tuple[Floats, Floats]:
         length = float(np.linalg.norm(rest))
         if len(diagonal) == n_nodes or length < 1e-8:
             break
-        beside.append(length)
+        off_diagonal.append(length)
         basis.append(rest / length)
-    nodes, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
+    nodes, vectors = np.linalg.eigh(
+        np.diag(diagonal) + np.diag(off_diagonal, 1) + np.diag(off_diagonal, -1)
+    )
     return scale * nodes, vectors[0] ** 2

@@ -12,24 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._arrays import Flags, Floats, Integers
 from tollest._progress import Reporter
-from tollest._sums import marginal
-from tollest._sums.threads import threaded
-from tollest.claims.hierarchy import upwards
-from tollest.claims.table import UNBOUNDED, Claims
+from tollest.claims.table import Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
 from tollest.engines.importance import round_size
 from tollest.engines.settling import settled_for_tolls
-from tollest.estimation import archive, averages, habits
+from tollest.estimation import archive, certainties, sources
+from tollest.estimation.draws import TollDraws
 from tollest.estimation.masses import (
     Masses,
-    TollMasses,
     several_quantiles,
     whole,
 )
 from tollest.estimation.remarks import remarks
 from tollest.estimation.totals import Totals, labelled
-from tollest.model.patterns import levels
 from tollest.model.posterior import Model, Posterior
 from tollest.priors import Never
 
@@ -37,13 +34,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from narwhals.typing import IntoDataFrame
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-_SHARDS = 32  # stretches of patterns, or of draws, that threads take one by one
-_FEW = 256  # patterns
-_MOST_DRAWS = 4_000_000  # tolls drawn in the same pass as their masses
 
 
 class DoubtfulEstimate(UserWarning):
@@ -109,7 +99,7 @@ def estimate(
         posterior = settled_for_tolls(posterior, centre)
         seed = int(rng) if isinstance(rng, int | np.integer) else None
         result = Estimate(posterior, theta, int(draws_rng.integers(2**63)), seed, engine)
-        result._masses  # noqa: B018 - computed while progress is shown
+        result.masses  # noqa: B018 - computed while progress is shown
     if theta.doubts:
         warnings.warn(" ".join(theta.doubts), DoubtfulEstimate, stacklevel=2)
     return result
@@ -177,77 +167,27 @@ class Estimate:
         return self.theta.doubts
 
     @cached_property
-    def _used(self) -> Floats:
+    def theta_used(self) -> Floats:
         """Draws of theta that tolls are averaged over, shape (n_used, n_theta)."""
         flat = self.theta.flat
         n_used = min(len(flat), round_size(self.posterior))
         return flat[np.linspace(0, len(flat) - 1, n_used).astype(np.int64)]
 
-    @cached_property
-    def _masses(self) -> Masses:
-        """Posterior mass function of each pattern's toll."""
-        return self._averaged[0]
+    @property
+    def masses(self) -> Masses:
+        """Posterior mass functions; ``posterior.patterns`` is the row of each location's."""
+        return self._tolls.masses
 
     @cached_property
-    def _averaged(self) -> tuple[Masses, Integers | None]:
-        """Mass functions, and with few patterns a joint draw for each theta in the same pass."""
-        posterior = self.posterior
-        problem, n_locations = posterior.problem, self.claims.n_locations
-        nested, apart = posterior.nested, posterior.apart
-        n_patterns, n_support, n_used = problem.level.size, problem.grid.x.size, len(self._used)
-        # Threads hold the masses of all nodes, each its own.
-        is_wide = (
-            nested is not None and nested.problem.grid.x.size * nested.trees.n_nodes > _MOST_DRAWS
-        )
-        if n_patterns > _FEW or n_used * n_locations > _MOST_DRAWS or is_wide:
-            return averages.of_patterns(posterior, self._used), None
-        # Tables are made anew for every shard and draw, so few patterns are one shard, and
-        # threads share the draws instead.
-        points = [posterior.parameters(theta) for theta in self._used]
-        out = np.zeros((n_patterns, n_support))
-        of_nodes = np.zeros(
-            (nested.trees.n_nodes, nested.problem.grid.x.size) if nested else (0, 0)
-        )
-        index, within = np.zeros((n_used, n_locations), np.int64), np.zeros((n_used, n_locations))
-        # Patterns come before wholes and parts.
-        order = np.argsort(posterior.patterns, kind="stable")[: apart.size]
-        nested_draws = np.empty((n_used, n_locations - apart.size), np.int64)
+    def _tolls(self) -> TollDraws:
+        return TollDraws(self.posterior, self.theta_used, self.entropy)
 
-        def masses(first: int) -> tuple[Floats, Floats]:
-            part, nodes = np.zeros_like(out), np.zeros_like(of_nodes)
-            for i in range(first, n_used, _SHARDS):
-                if apart.size:
-                    marginal.tolls(
-                        problem, points[i], 1.0 / n_used, part, posterior.patterns, order,
-                        self._uniform(i), index[i], within[i], np.empty(0),
-                    )  # fmt: skip
-                if nested:
-                    stream = self._stream_of_trees(i)
-                    nested_draws[i] = nested.draw(points[i], stream, 1.0 / n_used, nodes)
-            return part, nodes
+    def toll_draws(self, thetas: Floats, start: int = 0) -> Integers:
+        """One joint draw of all tolls for each theta, shape (n_draws, n_locations).
 
-        for part, nodes in threaded(masses, list(range(_SHARDS))):
-            out += part
-            of_nodes += nodes
-        if nested:
-            out = np.concatenate([out, nested.on_bins(of_nodes, *posterior.bins)])
-        averaged = TollMasses(*posterior.bins, out)
-        rows = np.tile(posterior.patterns, n_used)
-        drawn = averaged.place(rows, index.ravel(), within.ravel()).reshape(n_used, n_locations)
-        if nested:
-            drawn[:, nested.places] = nested_draws
-        return averaged, drawn
-
-    def _uniform(self, i: int) -> Floats:
-        """Numbers that draw ``i`` is made of, one a location.
-
-        A stream a draw, read off by location: neither threads nor shards can matter.
+        They are the draws numbered from `start`, each with random numbers of its own.
         """
-        return np.random.default_rng((self.entropy, i)).random(self.claims.n_locations)
-
-    def _stream_of_trees(self, i: int) -> np.random.Generator:
-        """Numbers that draw ``i`` of wholes and parts is made of."""
-        return np.random.default_rng((self.entropy, i, 1))
+        return self._tolls.given(thetas, start)
 
     def _of_locations(self, per_pattern: NDArray[np.generic]) -> "pd.Series":
         import pandas as pd
@@ -288,7 +228,7 @@ class Estimate:
         Raises
         ------
         ValueError
-            If `ci_prob` or `ci_kind` is none.
+            If `ci_prob` or `ci_kind` is not a valid level or kind.
         """
         asked = (ci_prob, ci_kind)
         if asked not in self._last_table:
@@ -305,15 +245,15 @@ class Estimate:
     def _tabulated(self, ci_prob: float, ci_kind: str) -> "pd.DataFrame":
         import pandas as pd
 
-        masses, patterns = self._masses, self.posterior.patterns
+        masses, patterns = self.masses, self.posterior.patterns
         lower, upper = masses.interval(ci_prob, ci_kind)
         variance = masses.log_variance()[patterns]
         verified = self.claims.verified >= 0
         common = self._values("common_bias").var()
-        mean = np.where(self._is_open, np.inf, masses.mean()[patterns])
+        mean = np.where(self.is_open, np.inf, masses.mean()[patterns])
         mean = np.where(verified, self.claims.verified, mean)  # without the rounding of a sum
         with np.errstate(divide="ignore", invalid="ignore"):
-            prior_share = np.clip(variance / self._prior_variance, 0.0, 1.0)
+            prior_share = np.clip(variance / self._tolls.prior_variance, 0.0, 1.0)
             common_share = np.clip(common / variance, 0.0, 1.0)
         table = pd.DataFrame(
             {
@@ -323,7 +263,7 @@ class Estimate:
                 "mean": mean,
                 "n_claims": self.claims.claims_per_location,
                 "n_figures": self.claims.n_figures,
-                "documented": self._documented,
+                "documented": certainties.documented(self.claims),
                 "prior_share": np.where(verified, 0.0, prior_share),
                 "common_bias_share": np.where(verified, 0.0, common_share),
             },
@@ -347,7 +287,8 @@ class Estimate:
         FileNotFoundError
             If there is no such folder.
         ValueError
-            If the name does not end in ``.parquet``, or `ci_prob` or `ci_kind` is none.
+            If the name does not end in ``.parquet``, or `ci_prob` or
+            `ci_kind` is not a valid level or kind.
         """
         import pyarrow as pa
         from pyarrow import parquet
@@ -380,8 +321,8 @@ class Estimate:
         """
         import pandas as pd
 
-        pattern = self.posterior.patterns[self._position(location)]
-        masses = self._masses.rows(np.array([pattern]))
+        pattern = self.posterior.patterns[self.position(location)]
+        masses = self.masses.rows(np.array([pattern]))
         probability = masses.masses[0]
         keep = probability > 0
         first, last = masses.first[keep], masses.last[keep]
@@ -400,11 +341,11 @@ class Estimate:
         ValueError
             If a `q` is not between 0 and 1.
         """
-        return several_quantiles(q, lambda p: self._of_locations(self._masses.quantile(p)))
+        return several_quantiles(q, lambda p: self._of_locations(self.masses.quantile(p)))
 
     def probability(self, *, at_least: int) -> "pd.Series":
         """Probability that each toll is `at_least` or more, indexed by location."""
-        return self._of_locations(self._masses.at_least(whole(at_least)))
+        return self._of_locations(self.masses.at_least(whole(at_least)))
 
     def sources(self, ci_prob: float = 0.9) -> "pd.DataFrame":
         """Habits of every source, each with its equal-tailed credible interval.
@@ -431,7 +372,7 @@ class Estimate:
             If `ci_prob` is not between 0 and 1.
         """
         n_claims = np.bincount(self.claims.source_index, minlength=self.claims.n_sources)
-        return habits.table(self.claims.sources, n_claims, self._habits(), ci_prob)
+        return sources.table(self.claims.sources, n_claims, self._habits(), ci_prob)
 
     def effects(self, ci_prob: float = 0.9) -> "pd.DataFrame":
         """Tell what tolls hang on: each covariate's effect, with its equal-tailed interval.
@@ -461,7 +402,7 @@ class Estimate:
             raise ValueError("the claims have no covariates; see tollest.Claims.with_covariates.")
         effect = np.exp(self.theta.flat[:, self.posterior.layout.effect_index])
         index = pd.Index(names, name="covariate")
-        frame = habits.intervals(index, {"effect": effect}, ci_prob)
+        frame = sources.intervals(index, {"effect": effect}, ci_prob)
         frame["mean"], frame["sd"] = self.claims.record.rows.design.covariate_units
         return frame
 
@@ -491,62 +432,22 @@ class Estimate:
                 "columns={'side': ...} for whatever a source's bias may depend on."
             )
         bias = {"bias": np.exp(self._values("bias"))}
-        n_claims = self.posterior.shared.n_claims
-        return habits.table(self.claims.voices, n_claims, bias, ci_prob)
+        n_claims = self.posterior.names.n_claims
+        return sources.table(self.claims.voices, n_claims, bias, ci_prob)
 
     def _habits(self) -> dict[str, Floats]:
         """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources)."""
         never = isinstance(self.model.priors.logit_repeat, Never)
-        return habits.natural(self.posterior.layout_of_sources, self.theta.flat, never=never)
+        return sources.natural(self.posterior.layout_of_sources, self.theta.flat, never=never)
 
     def _values(self, name: str) -> Floats:
         """Draws of one of the kernels' parameters, shape (n_draws, size) or (n_draws,)."""
-        return habits.values(self.posterior.layout, self.theta.flat, name)
+        return sources.values(self.posterior.layout, self.theta.flat, name)
 
     @cached_property
-    def _prior_variance(self) -> Floats:
-        """Variance of the log toll before any claim on the location, shape (n_locations,)."""
-        used, problem = self._used[:: max(1, len(self._used) // 200)], self.posterior.problem
-        nested, bins = self.posterior.nested, self.posterior.bins
-        n_groups = self.posterior.shared.level_group.size
-        # One silent pattern a group; caps are left aside, as knowledge, not prior.
-        silent = problem._replace(
-            offsets=np.zeros(n_groups + 1, np.int64), members=np.zeros(0, np.int64),
-            level=np.arange(n_groups), first=np.zeros(n_groups, np.int64),
-            last=np.full(n_groups, problem.grid.x.size), cap_edge=np.full(n_groups, np.inf),
-            multiplicity=np.ones(n_groups),
-        )  # fmt: skip
-        out = np.zeros((n_groups, problem.grid.x.size))
-        for theta in used:
-            marginal.add_toll_masses(silent, self.posterior.parameters(theta), 1 / len(used), out)
-        variance = TollMasses(*bins, out).log_variance()[
-            levels(self.claims, self.posterior.shared)
-        ]
-        if nested:
-            # Of wholes and parts: before any claim on the tree, so that sums count as such.
-            points = [self.posterior.parameters(theta) for theta in used]
-            silent_masses = nested.silent.on_bins(nested.silent.averaged(points), *bins)
-            variance[nested.places] = TollMasses(*bins, silent_masses).log_variance()
-        return variance
-
-    @cached_property
-    def _is_open(self) -> NDArray[np.bool_]:
+    def is_open(self) -> Flags:
         """Whether nothing but the prior bounds a toll from above, shape (n_locations,)."""
-        claims = self.claims
-        location = claims.location_index
-        bounded = (
-            np.bincount(location[claims.upper != UNBOUNDED], minlength=claims.n_locations) > 0
-        )
-        bounded |= (claims.cap != UNBOUNDED) | (claims.verified >= 0)
-        if not claims.is_nested:
-            return np.asarray(~bounded)
-        order, parts = upwards(claims.parent)
-        for place in order:
-            if place in parts and claims.complete[place]:
-                bounded[place] |= bounded[parts[place]].all()
-        for place in reversed(order):
-            bounded[parts.get(place, [])] |= bounded[place]
-        return np.asarray(~bounded)
+        return certainties.is_open(self.claims)
 
     def draws(self, n: int | None = None) -> Integers:
         """Joint draws of all tolls: each row one state of the world.
@@ -568,15 +469,8 @@ class Estimate:
         ValueError
             If `n` is not a positive whole number.
         """
-        n = len(self._used) if n is None else whole(n, least=1)
-        return self._draws_between(0, n)
-
-    def _draws_between(self, start: int, stop: int) -> Integers:
-        """Give the joint draws numbered from `start` to before `stop`."""
-        drawn = self._averaged[1]
-        if drawn is not None and stop <= len(drawn):
-            return drawn[start:stop].copy()
-        return self._draws_given(self._used[np.arange(start, stop) % len(self._used)], start)
+        n = len(self.theta_used) if n is None else whole(n, least=1)
+        return self._tolls.between(0, n)
 
     def draws_by_chain(self) -> Integers:
         """One joint draw of all tolls for every draw of theta.
@@ -585,32 +479,7 @@ class Estimate:
         -------
         ndarray of int, shape (n_chains, n_draws, n_locations)
         """
-        return self._draws_given(self.theta.flat).reshape(*self.theta.theta.shape[:2], -1)
-
-    def _draws_given(self, thetas: Floats, start: int = 0) -> Integers:
-        """One joint draw of all tolls for each theta, shape (n_draws, n_locations).
-
-        They are the draws numbered from `start`, each with a stream of its own.
-        """
-        problem, nested, masses = self.posterior.problem, self.posterior.nested, self._masses
-        # Without trees a view, not a copy for each draw.
-        apart = self.posterior.apart if nested else slice(None)
-        patterns = self.posterior.patterns[apart]
-        out = np.empty((len(thetas), self.claims.n_locations), np.int64)
-
-        def fill(i: int) -> None:
-            point = self.posterior.parameters(thetas[i])
-            if patterns.size:
-                uniform = self._uniform(start + i)[apart]
-                out[i, apart] = masses.place(
-                    patterns, *marginal.draw_bins(problem, point, patterns, uniform)
-                )
-            if nested:
-                out[i, nested.places] = nested.draw(point, self._stream_of_trees(start + i))
-
-        for _ in threaded(fill, list(range(len(thetas)))):
-            pass
-        return out
+        return self.toll_draws(self.theta.flat).reshape(*self.theta.theta.shape[:2], -1)
 
     def total(self, by: Mapping[str, Hashable] | Sequence[Hashable] | None = None) -> "Totals":
         """Tolls added up over locations, from joint draws; never by adding bounds.
@@ -642,54 +511,28 @@ class Estimate:
     def _added_up(self, by: Mapping[str, Hashable] | Sequence[Hashable] | None) -> Totals:
         names, index = labelled(self.claims.locations, by)
         claims = self.claims
-        floors = np.where(claims.verified >= 0, claims.verified, claims.documented)
-        tops: slice | Integers = slice(None)
-        if claims.is_nested:
-            # Parts are in their wholes already, or in what these are parts of.
-            tops = np.flatnonzero(_is_top(claims.parent, index))
-            floors = self._certain
+        # Parts are in their wholes already, or in what these are parts of.
+        tops = np.flatnonzero(certainties.is_top(claims.parent, index))
 
-        def added(values: NDArray[np.bool_] | Integers, of: slice | Integers = tops) -> Integers:
+        def added(values: Flags | Integers, rows: slice | Integers = tops) -> Integers:
             # Sums of whole numbers below 2^53 are exact in floats.
-            sums = np.bincount(index[of], weights=values[of], minlength=len(names))
+            sums = np.bincount(index[rows], weights=values[rows], minlength=len(names))
             return sums.astype(np.int64)
 
-        draws = np.empty((len(self._used), len(names)), np.int64)
-        # A few draws at a time, so that draws of all tolls are never held where these are many.
-        block = max(1, _MOST_DRAWS // max(claims.n_locations, 1))
-        for start in range(0, len(draws), block):
-            part = self._draws_between(start, min(start + block, len(draws)))
-            for total, tolls in zip(draws[start:], part, strict=False):
-                total[:] = added(tolls)
+        samples = np.empty((len(self.theta_used), len(names)), np.int64)
+        for block, draws in self._tolls.blocks():
+            samples[block] = [added(tolls) for tolls in draws]
         return Totals(
             names=names,
-            samples=draws,
+            samples=samples,
             n_locations=np.bincount(index[tops], minlength=len(names)),
             n_silent=added(claims.claims_per_location == 0),
             n_claims=added(claims.claims_per_location, slice(None)),
-            documented=added(floors),
-            n_open=added(self._is_open),
+            documented=added(certainties.certain(claims)),
+            n_open=added(self.is_open),
             computed_by=self.theta.summary,
             doubts=self.doubts,
         )
-
-    @cached_property
-    def _documented(self) -> Integers:
-        """Deaths that are certain; of wholes at least those in their parts."""
-        claims = self.claims
-        if not claims.is_nested:
-            return claims.documented
-        has_parts = np.isin(np.arange(claims.n_locations), claims.parent)
-        return np.where(has_parts & (claims.verified < 0), self._certain, claims.documented)
-
-    @cached_property
-    def _certain(self) -> Integers:
-        """Deaths that are certain at each location, those at its parts included."""
-        claims, (order, parts) = self.claims, upwards(self.claims.parent)
-        out = np.where(claims.verified >= 0, claims.verified, claims.documented)
-        for place in order:
-            out[place] = max(out[place], out[parts.get(place, [])].sum())
-        return out
 
     def imputations(self, m: int = 20) -> "pd.DataFrame":
         """Joint draws of all tolls as multiple imputations, for `pool`.
@@ -723,9 +566,9 @@ class Estimate:
         """
         import pandas as pd
 
-        m, n_draws = whole(m, least=2), len(self._used)
-        at = np.arange(m) if m > n_draws else np.arange(m) * n_draws // m
-        draws = np.concatenate([self._draws_between(i, i + 1) for i in at.tolist()])
+        m, n_draws = whole(m, least=2), len(self.theta_used)
+        chosen = np.arange(m) if m > n_draws else np.arange(m) * n_draws // m
+        draws = np.concatenate([self._tolls.between(i, i + 1) for i in chosen.tolist()])
         index = pd.Index(self.claims.locations, name="location")
         return pd.DataFrame(draws.T, index=index, columns=pd.RangeIndex(m, name="imputation"))
 
@@ -810,7 +653,14 @@ class Estimate:
         """
         return cls(*archive.load_archive(path))
 
-    def _position(self, location: str) -> int:
+    def position(self, location: str) -> int:
+        """Position of a location among those of the claims.
+
+        Raises
+        ------
+        KeyError
+            If there is no such location.
+        """
         try:
             return self.claims.locations.index(location)
         except ValueError:
@@ -846,14 +696,4 @@ class Estimate:
         """
         if replace(model, support=self.model.support) != self.model:
             raise ValueError("model differs in more than its support; estimate anew instead.")
-        return replace(self, posterior=replace(self.posterior, model=model))
-
-
-def _is_top(parent: Integers, label: Integers) -> NDArray[np.bool_]:
-    """Whether nothing that a location is a part of has its label, shape (n_locations,)."""
-    out = np.ones(parent.size, dtype=bool)
-    above = parent.copy()
-    while (above >= 0).any():
-        out &= (above < 0) | (label[above] != label)
-        above = np.where(above >= 0, parent[above], -1)
-    return out
+        return replace(self, posterior=self.posterior.on(model.support))

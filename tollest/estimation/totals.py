@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._arrays import Integers
 from tollest.estimation import archive
 from tollest.estimation.masses import check_interval, several_quantiles, whole
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-Integers = NDArray[np.int64]
 
 ALL = "total"
 
@@ -83,7 +83,7 @@ class Totals:
         Raises
         ------
         ValueError
-            If `ci_prob` or `ci_kind` is none.
+            If `ci_prob` or `ci_kind` is not a valid level or kind.
         """
         import pandas as pd
 

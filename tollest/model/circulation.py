@@ -15,12 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest.noise import Family
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 def log_mass_up_to(family: Family, k: Integers | int, m: Floats, s: Floats) -> Floats:
@@ -89,8 +86,7 @@ class Figure:
     @cached_property
     def log_own(self) -> Floats:
         """Log probability of each claim that does not repeat, shape (n_draws, n_claims)."""
-        of = self.speakers
-        return log_mass(self.family, self.counts, of.centre, of.scatter)
+        return log_mass(self.family, self.counts, self.speakers.centre, self.speakers.scatter)
 
     @cached_property
     def _log_free(self) -> Floats:

@@ -1,130 +1,32 @@
-"""Distinct multisets of claims: what is summed once, however many locations share it."""
+"""Patterns of claims: a distinct multiset of claims is summed once for all its locations."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest import noise
+from tollest._arrays import Floats, Integers
+from tollest._sums import marginal
+from tollest._sums import shards as passes
+from tollest._sums.shards import Sums
+from tollest._sums.tables import Claimed, Grid, Parameters
+from tollest._sums.threads import threaded
 from tollest.claims.table import KINDS, UNBOUNDED, Claims
+from tollest.model.names import Names, positions
 from tollest.model.ranks import ranks, ranks_of_runs, take_runs
+from tollest.noise import Family
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+type Bins = tuple[Integers, Integers]  # first and last toll of each point of the support
 
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """What all claims have in common, where they are in parts: names, and numbers in them.
-
-    Attributes
-    ----------
-    sources, groups : tuple of str
-        Sorted, over all parts.
-    covariate_names : tuple of str
-        Terms that tolls may depend on.
-    level_group, level_exposure, level_covariates : ndarray
-        Position in `groups`, log exposure and covariates of each prior that tolls have, of
-        shapes (n_levels,), (n_levels,) and (n_levels, n_covariates): each of those of the
-        locations. Sorted; as many as there are groups where there are no covariates.
-    voices : tuple of (str, str)
-        Sources by the side whose dead they speak of, sorted; the side is ``""`` where there is
-        none.
-    n_claims : ndarray of int, shape (n_voices,)
-        Claims in evidence of each voice.
-    n_locations : ndarray of int, shape (n_groups,)
-        Locations of each group.
-    largest : int
-        Largest number that a claim mentions.
-    breaks : tuple of int
-        Numbers at which a bin of the support must begin; sorted.
-    """
-
-    sources: tuple[str, ...]
-    covariate_names: tuple[str, ...]
-    level_group: Integers
-    level_exposure: Floats
-    level_covariates: Floats
-    voices: tuple[tuple[str, str], ...]
-    groups: tuple[str, ...]
-    n_claims: Integers
-    n_locations: Integers
-    largest: int
-    breaks: tuple[int, ...]
-
-    @classmethod
-    def of(cls, claims: Claims) -> "Frame":
-        """Frame of claims that are all there are."""
-        numbers = [claims.lower, claims.upper[claims.upper != UNBOUNDED], claims.documented]
-        capped = claims.cap[claims.cap != UNBOUNDED]
-        verified = claims.verified[claims.verified >= 0]
-        breaks = np.concatenate([claims.documented, capped + 1, verified, verified + 1])
-        return cls(
-            claims.sources,
-            claims.covariate_names,
-            claims.group_index[claims.level_location],
-            claims.log_exposure[claims.level_location],
-            claims.covariates[claims.level_location],
-            claims.voices,
-            claims.groups,
-            np.bincount(claims.voice_index, minlength=len(claims.voices)),
-            np.bincount(claims.group_index, minlength=len(claims.groups))[: len(claims.groups)],
-            max((int(n.max()) for n in (*numbers, verified) if n.size), default=0),
-            tuple(np.unique(breaks).tolist()),
-        )
-
-    @cached_property
-    def n_claims_by_source(self) -> Integers:
-        """Claims in evidence of each source, of whichever side, shape (n_sources,)."""
-        out = np.zeros(len(self.sources), np.int64)
-        np.add.at(out, self.source_of, self.n_claims)
-        return out
-
-    @cached_property
-    def source_of(self) -> Integers:
-        """Position of each voice's source, shape (n_voices,)."""
-        return positions(tuple(source for source, _ in self.voices), self.sources)
-
-    @classmethod
-    def joined(cls, parts: "Sequence[Frame]") -> "Frame":
-        """Frame of all parts together."""
-        voices, n_claims = _added([(part.voices, part.n_claims) for part in parts])
-        sources = tuple(sorted({source for source, _ in voices}))
-        groups, n_locations = _added([(part.groups, part.n_locations) for part in parts])
-        breaks = sorted(set().union(*(part.breaks for part in parts)))
-        largest = max(part.largest for part in parts)
-        level_group, nothing = np.arange(max(len(groups), 1)), np.zeros((max(len(groups), 1), 0))
-        return cls(
-            sources,
-            (),
-            level_group,
-            np.zeros(level_group.size),
-            nothing,
-            voices,
-            groups,
-            n_claims,
-            n_locations,
-            largest,
-            tuple(breaks),
-        )
-
-
-def _added[N: (str, tuple[str, str])](
-    parts: list[tuple[tuple[N, ...], Integers]],
-) -> tuple[tuple[N, ...], Integers]:
-    """Names over all parts, sorted, and the sum of each one's numbers."""
-    names = tuple(sorted(set().union(*(names for names, _ in parts))))
-    numbers = np.zeros(len(names), np.int64)
-    position = {name: i for i, name in enumerate(names)}
-    for own, counts in parts:
-        numbers[[position[name] for name in own]] += counts[: len(own)]
-    return names, numbers
+_FEW = 256  # patterns whose mass functions every thread can hold
 
 
 @dataclass(frozen=True, eq=False)
-class Patterns:
+class PatternLayout:
     """Locations grouped by what is claimed on them, before any support is chosen.
 
     Attributes
@@ -134,8 +36,8 @@ class Patterns:
     multiplicity : ndarray of float, shape (n_patterns,)
         Locations of each pattern.
     claim_voice, claim_figure : ndarray of int, shape (n_distinct,)
-        Source of each distinct claim, by the side it speaks of, and position of the figure that
-        it may repeat, or -1.
+        Voice of each distinct claim (its source, by side), and position of the figure that it
+        may repeat, or -1.
     claim_edges : ndarray of float, shape (3, n_distinct)
         Lower edge, upper edge and width on the log1p axis.
     figure_edges : ndarray of float, shape (3, n_figures)
@@ -145,8 +47,8 @@ class Patterns:
         figure side by side.
     members : ndarray of int
         Distinct claims.
-    group : ndarray of int, shape (n_patterns,)
-        Which prior the toll has, of those of the frame.
+    level : ndarray of int, shape (n_patterns,)
+        Which prior the toll has, by its position among the levels of `Names`.
     floor, end : ndarray of int, shape (n_patterns,)
         The least that a toll can be, and the number after the most, or `UNBOUNDED`.
     cap_edge : ndarray of float, shape (n_patterns,)
@@ -161,16 +63,16 @@ class Patterns:
     figure_edges: Floats
     offsets: Integers
     members: Integers
-    group: Integers
+    level: Integers
     floor: Integers
     end: Integers
     cap_edge: Floats
 
     @classmethod
-    def of(cls, claims: Claims, frame: Frame, *, repeats: bool) -> "Patterns":
+    def of(cls, claims: Claims, names: Names, *, repeats: bool) -> "PatternLayout":
         """Group the locations of `claims`; `repeats` says whether counts can repeat a figure."""
-        voice_index = positions(claims.voices, frame.voices)[claims.voice_index]
-        level_index = levels(claims, frame)
+        voice_index = positions(claims.voices, names.voices)[claims.voice_index]
+        level_index = names.levels(claims)
         can_repeat = (claims.kind == KINDS.index("count")) & repeats
         number = np.where(can_repeat, claims.lower, -1)
         bounded = claims.upper != UNBOUNDED
@@ -197,40 +99,201 @@ class Patterns:
             figure_edges=np.stack(noise.interval_edges(figures, figures, UNBOUNDED)),
             offsets=offsets,
             members=members,
-            group=level_index[representative],
+            level=level_index[representative],
             floor=np.where(known, verified, claims.documented[representative]),
             end=np.where(known | is_capped, end, UNBOUNDED),
             cap_edge=np.where(is_capped, np.log1p(np.where(is_capped, cap, 0) + 0.5), np.inf),
         )
 
-
-def positions[N: (str, tuple[str, str])](names: tuple[N, ...], among: tuple[N, ...]) -> Integers:
-    """Position of each of some sorted names among all of them, sorted too."""
-    position = {name: i for i, name in enumerate(among)}
-    return np.array([position[name] for name in names], np.int64)
-
-
-def levels(claims: Claims, frame: Frame) -> Integers:
-    """Which prior of the frame's each location's toll has, shape (n_locations,)."""
-    own, example = claims.level_index, claims.level_location
-    group = np.zeros(1, np.int64)
-    if claims.groups:
-        group = positions(claims.groups, frame.groups)
-    if not claims.covariate_names:
-        return group[own]
-    at = {
-        (g, e, x.tobytes()): i
-        for i, (g, e, x) in enumerate(
-            zip(
-                frame.level_group.tolist(), frame.level_exposure.tolist(), frame.level_covariates,
-                strict=True,
-            )
+    def silent(self, n_levels: int) -> "PatternLayout":
+        """Make one pattern of each level, without claims, floors, caps or verified tolls."""
+        return replace(
+            self,
+            pattern=self.level[self.pattern],
+            multiplicity=np.ones(n_levels),
+            offsets=np.zeros(n_levels + 1, np.int64),
+            members=np.zeros(0, np.int64),
+            level=np.arange(n_levels),
+            floor=np.zeros(n_levels, np.int64),
+            end=np.full(n_levels, UNBOUNDED),
+            cap_edge=np.full(n_levels, np.inf),
         )
-    }  # fmt: skip
-    group_of = group[claims.group_index[example]].tolist()
-    exposure, rows = claims.log_exposure[example].tolist(), claims.covariates[example]
-    there = [at[g, e, x.tobytes()] for g, e, x in zip(group_of, exposure, rows, strict=True)]
-    return np.array(there, np.int64)[own]
+
+
+class Drawn(NamedTuple):
+    """One joint draw of the tolls of a part's locations.
+
+    Attributes
+    ----------
+    number : ndarray of int, shape (n,)
+        The tolls; or where there is a `share` their bins.
+    share : ndarray of float, shape (n,), or None
+        Share of its bin's mass below each toll; mass functions turn bin and share into a toll.
+    """
+
+    number: Integers
+    share: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Patterns:
+    """Locations apart from others, which are independent given theta; see `Part`.
+
+    Parameters
+    ----------
+    layout : PatternLayout
+        Their patterns.
+    locations : ndarray of int, shape (n,)
+        Their positions among all locations.
+    n_all : int
+        Number of all locations.
+    n_levels : int
+        Number of distinct priors of tolls.
+    bins : tuple of ndarray of int
+        First and last toll of each point of the support.
+    noise, toll : Family
+        Those of the model.
+    """
+
+    layout: PatternLayout
+    locations: Integers
+    n_all: int
+    n_levels: int
+    bins: Bins
+    noise: Family
+    toll: Family
+
+    name = "patterns"
+
+    @property
+    def rows(self) -> Integers:
+        """Pattern of each location."""
+        return self.layout.pattern
+
+    @property
+    def n_rows(self) -> int:
+        """Number of patterns."""
+        return self.layout.level.size
+
+    @property
+    def n_terms(self) -> int:
+        """Claims of all patterns."""
+        return self.layout.members.size
+
+    @property
+    def is_small(self) -> bool:
+        """Whether every thread can hold all mass functions."""
+        return self.n_rows <= _FEW
+
+    @property
+    def separable(self) -> Claimed:
+        """The patterns, which are independent given theta."""
+        return self.problem
+
+    @cached_property
+    def problem(self) -> Claimed:
+        """Claims and support as the compiled functions know them."""
+        first, last = self.bins
+        bin_lower, bin_upper, bin_width = noise.interval_edges(
+            first, np.append(last[:-1], UNBOUNDED), UNBOUNDED
+        )
+        middle = 0.5 * (bin_lower[1:-1] + bin_upper[1:-1])
+        single = first[1:-1] == last[1:-1]
+        x = np.concatenate([
+            [0.0], np.where(single, np.log1p(first[1:-1]), middle), [math.log1p(first[-1])]
+        ])  # fmt: skip
+        layout = self.layout
+        is_bounded = layout.end != UNBOUNDED
+        begin = np.searchsorted(first, layout.floor, side="right") - 1
+        end = np.where(is_bounded, np.searchsorted(first, layout.end), first.size)
+        family, df = noise.family_code(self.noise)
+        toll_family, toll_df = noise.family_code(self.toll)
+        return Claimed(
+            family=family, df=df, toll_family=toll_family, toll_df=toll_df,
+            grid=Grid(x, bin_lower, bin_upper, bin_width),
+            claim_voice=layout.claim_voice, claim_lower=layout.claim_edges[0],
+            claim_upper=layout.claim_edges[1], claim_width=layout.claim_edges[2],
+            claim_figure=layout.claim_figure, figure_lower=layout.figure_edges[0],
+            figure_upper=layout.figure_edges[1], figure_width=layout.figure_edges[2],
+            offsets=layout.offsets, members=layout.members, level=layout.level,
+            first=begin.astype(np.int64), last=end.astype(np.int64),
+            cap_edge=layout.cap_edge, multiplicity=layout.multiplicity,
+        )  # fmt: skip
+
+    @cached_property
+    def shards(self) -> list[Claimed]:
+        """Patterns in stretches, each with its own claims, that threads take one by one."""
+        return passes.shards(self.problem)
+
+    def some(self, most: int) -> Claimed:
+        """At most so many of the patterns, spread evenly over all, with their claims."""
+        size = self.n_rows
+        chosen = np.unique(np.linspace(0, size - 1, min(most, size)).astype(np.int64))
+        return passes.chosen(self.problem, chosen)
+
+    def sums(self, points: list[Parameters], gradient: bool, curvature: bool) -> Sums:
+        """Log marginal likelihoods and derivatives, as `tollest._sums.shards.run`."""
+
+        def of_shard(shard: Claimed) -> Sums:
+            return passes.run(shard, points, gradient, curvature)
+
+        return passes.add_sums(threaded(of_shard, self.shards))
+
+    def logs(self, point: Parameters, most: int) -> Floats:
+        """Log marginal likelihoods of at most so many patterns."""
+        some = self.some(most)
+        out = np.empty(some.multiplicity.size)
+        if out.size:
+            marginal.log_likelihoods(some, point, out)
+        return out
+
+    def new_masses(self) -> Floats:
+        """Zeros that `draw` can add mass functions to, shape (n_patterns, n_support)."""
+        return np.zeros((self.n_rows, self.bins[0].size))
+
+    def on_bins(self, masses: Floats) -> Floats:
+        """Mass functions on the posterior's bins, which are theirs."""
+        return masses
+
+    def averaged(self, points: list[Parameters]) -> Floats:
+        """Mass functions averaged over points, shape (n_patterns, n_support)."""
+        return average(self.problem, points, np.full(len(points), 1.0 / len(points)))
+
+    @cached_property
+    def _order(self) -> Integers:
+        """Locations by pattern, shape (n,)."""
+        return np.argsort(self.layout.pattern, kind="stable")
+
+    def draw(
+        self, point: Parameters, rng: np.random.Generator, weight: float = 0.0,
+        masses: Floats | None = None,
+    ) -> Drawn:  # fmt: skip
+        """One joint draw of the tolls; `weight` times the mass functions go to `masses`.
+
+        One number of the stream for each of all locations, read off by location: which part a
+        location is in does not matter.
+        """
+        uniform = rng.random(self.n_all)
+        if self.locations.size < self.n_all:
+            uniform = uniform[self.locations]
+        bins, shares = np.empty(uniform.size, np.int64), np.empty(uniform.size)
+        marginal.tolls(
+            self.problem, point, weight, np.empty((0, 0)) if masses is None else masses,
+            self.layout.pattern, self._order, uniform, bins, shares, np.empty(0),
+        )  # fmt: skip
+        return Drawn(bins, shares)
+
+    def silent(self) -> "Patterns":
+        """Take away all claims, floors, caps and verified tolls."""
+        return replace(self, layout=self.layout.silent(self.n_levels))
+
+
+def average(problem: Claimed, points: Iterable[Parameters], weights: Floats) -> Floats:
+    """Weighted masses of each pattern's toll, shape (n_patterns, n_support)."""
+    out = np.zeros((problem.multiplicity.size, problem.grid.x.size))
+    for point, weight in zip(points, weights, strict=True):
+        marginal.add_toll_masses(problem, point, float(weight), out)
+    return out
 
 
 def _grouped(
@@ -238,9 +301,9 @@ def _grouped(
 ) -> tuple[Integers, Integers, Integers, Integers]:
     """Pattern of each location, a location of each pattern, and the patterns' distinct claims.
 
-    Patterns are ordered by what they hold, not by where they stand in the table, so that
-    the order of the rows cannot change a sum's rounding; and first by group, then by distinct
-    claims, so that neighbours share rows of the tables.
+    Patterns are ordered by what they hold, not by their rows in the table, so that the order of
+    the rows cannot change a sum's rounding; and first by level, then by distinct claims, so that
+    neighbours share rows of the tables.
     """
     # Distinct claims are ordered by figure, so sorting puts those of one side by side.
     location = claims.location_index * n_distinct

@@ -5,9 +5,8 @@ values alone, so the order in which rows stand in a table cannot show.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Integers = NDArray[np.int64]
+from tollest._arrays import Integers
 
 _SPARSE = 4  # a table of all values between the least and the largest beats sorting up to here
 
@@ -70,9 +69,9 @@ def ranks_of_runs(values: Integers, offsets: Integers) -> Integers:
     reach = len(sizes) - np.cumsum(np.bincount(sizes))
     # Rank of what follows in the run, 0 for nothing; from the last position to the first.
     rest = np.zeros(len(sizes), dtype=np.int64)
-    for at in reversed(range(len(reach))):
-        n = reach[at]
-        rest[:n] = ranks(values[starts[:n] + at], rest[:n])[0] + 1
+    for i in reversed(range(len(reach))):
+        n = reach[i]
+        rest[:n] = ranks(values[starts[:n] + i], rest[:n])[0] + 1
     rank = np.empty_like(rest)
     rank[order] = rest
     return _dense(rank)[0]
@@ -101,8 +100,8 @@ def take_runs(offsets: Integers, chosen: Integers) -> tuple[Integers, Integers]:
     (array([3, 4, 0]), array([0, 2, 3]))
     """
     sizes = np.diff(offsets)[chosen]
-    own = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return np.arange(own[-1]) + np.repeat(offsets[:-1][chosen] - own[:-1], sizes), own
+    ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return np.arange(ends[-1]) + np.repeat(offsets[:-1][chosen] - ends[:-1], sizes), ends
 
 
 def _dense(values: Integers) -> tuple[Integers, int]:
@@ -112,11 +111,11 @@ def _dense(values: Integers) -> tuple[Integers, int]:
     least = int(values.min())
     span = int(values.max()) - least + 1
     if span <= _SPARSE * values.size:
-        there = np.zeros(span, dtype=bool)
-        at = values - least
-        there[at] = True
-        rank = np.cumsum(there) - 1
-        return rank[at], int(rank[-1]) + 1
+        occurs = np.zeros(span, dtype=bool)
+        difference = values - least
+        occurs[difference] = True
+        rank = np.cumsum(occurs) - 1
+        return rank[difference], int(rank[-1]) + 1
     order = np.argsort(values)
     ordered = values[order]
     rank = np.concatenate([[0], np.cumsum(ordered[1:] != ordered[:-1])])

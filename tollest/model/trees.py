@@ -1,39 +1,39 @@
-"""Wholes and their parts: trees of locations, and what is claimed on each node of them."""
+"""Trees of locations, wholes and their parts, and what is claimed on each of their nodes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest import noise
+from tollest._arrays import Floats, Integers
 from tollest._sums import convolution, propagation, shards
 from tollest._sums.propagation import Forest
 from tollest._sums.tables import Claimed, Grid, Parameters
 from tollest._sums.threads import threaded
 from tollest.claims.hierarchy import parts_first, parts_of
 from tollest.claims.table import UNBOUNDED, Claims
-from tollest.model.patterns import Frame, Patterns, levels
+from tollest.model.names import Names
+from tollest.model.patterns import Bins, Drawn, PatternLayout
+from tollest.noise import Family
 from tollest.support import MOST, Support, padded
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 # Posterior mass of a point, on a grid of an eighth, below which it is left out: claims with small
 # scatters weigh its points unevenly.
 _NOTHING = 1e-20
 _NONE = np.empty((0, 0))  # masses, messages or curvature that nobody asks for
 _SHARES = 8  # that draws of theta are averaged in, whatever the number of threads
+_FEW_CELLS = 4_000_000  # masses of all nodes that every thread can hold
 
 
 @dataclass(frozen=True, eq=False)
-class Trees:
-    """The trees that claims speak of, as nodes in an order in which parts come before wholes.
+class TreeLayout:
+    """Trees of wholes and parts, as nodes in an order in which parts come before wholes.
 
     A whole is the sum of its parts and, where these are not declared complete, of a remainder
-    that no claim speaks of, a toll like any other of the whole's group. Sums of many parts are
-    made in pairs, pairs of pairs and so on, by nodes that are no location.
+    that no claim speaks of, a toll with the whole's prior. Sums of many parts are made in pairs,
+    pairs of pairs and so on, by nodes that are no location.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Trees:
         Nodes that a node is the sum of; -1 for a leaf.
     location : ndarray of int, shape (n_nodes,)
         The location that a node is; -1 for remainders and for sums on the way.
-    group : ndarray of int, shape (n_nodes,)
+    level : ndarray of int, shape (n_nodes,)
         Which prior a leaf has, of those of the claims; -1 for a sum.
     """
 
@@ -51,37 +51,37 @@ class Trees:
     left: Integers
     right: Integers
     location: Integers
-    group: Integers
+    level: Integers
 
     @classmethod
-    def of(cls, claims: Claims) -> "Trees":
+    def of(cls, claims: Claims) -> "TreeLayout":
         """Trees of all locations that have a whole or parts."""
         parts, prior = parts_of(claims.parent), claims.level_index.tolist()
         nodes: list[tuple[int, int, int, int]] = []
         offsets = [0]
 
-        def add(left: int, right: int, location: int, group: int) -> int:
-            nodes.append((left, right, location, group))
+        def add(left: int, right: int, location: int, level: int) -> int:
+            nodes.append((left, right, location, level))
             return len(nodes) - 1
 
         node_of: dict[int, int] = {}
         for root in np.flatnonzero(claims.parent < 0).tolist():
             if root not in parts:
                 continue
-            for place in parts_first([root], parts):
-                group = prior[place]
-                if place not in parts:
-                    node_of[place] = add(-1, -1, place, group)
+            for location in parts_first([root], parts):
+                level = prior[location]
+                if location not in parts:
+                    node_of[location] = add(-1, -1, location, level)
                     continue
-                level = [node_of[part] for part in parts[place]]
-                if not claims.complete[place]:
-                    level.append(add(-1, -1, -1, group))
-                if len(level) == 1:
-                    level.append(add(-1, -1, -1, -1))  # a whole of one part: nothing is beside it
-                while len(level) > 2:
-                    pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-                    level = [p[0] if len(p) == 1 else add(p[0], p[1], -1, -1) for p in pairs]
-                node_of[place] = add(level[0], level[1], place, -1)
+                terms = [node_of[part] for part in parts[location]]
+                if not claims.complete[location]:
+                    terms.append(add(-1, -1, -1, level))
+                if len(terms) == 1:
+                    terms.append(add(-1, -1, -1, -1))  # a whole of one part: the rest is 0
+                while len(terms) > 2:
+                    pairs = [terms[i : i + 2] for i in range(0, len(terms), 2)]
+                    terms = [p[0] if len(p) == 1 else add(p[0], p[1], -1, -1) for p in pairs]
+                node_of[location] = add(terms[0], terms[1], location, -1)
             offsets.append(len(nodes))
         columns = np.array(nodes, np.int64).reshape(-1, 4).T.copy()
         return cls(np.array(offsets), *columns)
@@ -94,7 +94,7 @@ class Trees:
     @cached_property
     def node(self) -> dict[int, int]:
         """Node of each location that is on a tree."""
-        return {place: v for v, place in enumerate(self.location.tolist()) if place >= 0}
+        return {location: v for v, location in enumerate(self.location.tolist()) if location >= 0}
 
 
 def octaves(support: Support) -> int:
@@ -102,11 +102,11 @@ def octaves(support: Support) -> int:
     return max(1 << int(np.ceil(np.log2(2.0 / support.width))), 8)
 
 
-def bins(support: Support, breaks: Iterable[int]) -> tuple[Integers, Integers]:
+def bins_on(support: Support, breaks: Iterable[int]) -> Bins:
     """First and last toll of each point that tolls are told on, both of shape (n_support,).
 
     They are the stretches of the grid of octaves, cut at `breaks`, so that masses on that grid
-    are masses on these bins.
+    can be shared out over these bins.
     """
     first = np.append(_stretches(octaves(support))[0], np.fromiter(breaks, np.int64))
     first = padded(np.unique(first))
@@ -121,17 +121,19 @@ def _stretches(dense: int) -> tuple[Integers, Integers]:
 
 
 @dataclass(frozen=True, eq=False)
-class Nested:
-    """Claims on wholes and parts, on one grid: likelihood, mass functions and joint draws.
+class Trees:
+    """Wholes and parts on one grid: likelihood, mass functions and joint draws; see `Part`.
 
     Attributes
     ----------
-    trees : Trees
+    layout : TreeLayout
         The trees.
+    bins : tuple of ndarray of int
+        First and last toll of each point that tolls are told on.
     problem, forest : Claimed, Forest
         What is claimed on them, for the compiled functions.
-    places, nodes : ndarray of int, shape (n_places,)
-        Locations that are on trees, in their order, and the node of each.
+    locations, nodes : ndarray of int, shape (n,)
+        Positions of the locations that are on trees, and the node of each.
     least, most : ndarray of int, shape (n_nodes,)
         What a node's toll can be, as far as floors, caps and verified tolls on its tree tell.
     coarse_problem, coarse_forest : Claimed, Forest
@@ -140,10 +142,11 @@ class Nested:
         Points of the grid that begin and end what each point of that one stands for.
     """
 
-    trees: Trees
+    layout: TreeLayout
+    bins: Bins
     problem: Claimed
     forest: Forest
-    places: Integers
+    locations: Integers
     nodes: Integers
     least: Integers
     most: Integers
@@ -152,44 +155,51 @@ class Nested:
     start: Integers
     stop: Integers
 
+    name = "trees"
+
     @classmethod
     def of(
-        cls, claims: Claims, grouped: Patterns, frame: Frame, noise_: noise.Family,
-        toll: noise.Family, support: Support,
-    ) -> "Nested":  # fmt: skip
-        """Lay out the trees of `claims`; arguments as of `problem_of`."""
-        trees = Trees.of(claims)
+        cls, claims: Claims, patterns: PatternLayout, names: Names, noise_: Family, toll: Family,
+        support: Support, breaks: tuple[int, ...],
+    ) -> "Trees":  # fmt: skip
+        """Lay out the trees of `claims`, with bins that begin at `breaks`; see `problem_of`."""
+        layout = TreeLayout.of(claims)
         dense = octaves(support)
         coarse = max(dense // 8, 8)
-        problem, forest = problem_of(trees, claims, grouped, frame, noise_, toll, dense)
-        on_coarse = problem_of(trees, claims, grouped, frame, noise_, toll, coarse)
+        problem, forest = problem_of(layout, claims, patterns, names, noise_, toll, dense)
+        on_coarse = problem_of(layout, claims, patterns, names, noise_, toll, coarse)
         fine, rough = convolution.points(dense, MOST), convolution.points(coarse, MOST)
         begin, end = convolution.cell_edges(rough)
         start = np.maximum(np.searchsorted(fine, begin, side="right") - 1, 0)
         stop = np.minimum(np.searchsorted(fine, end) + 1, fine.size)
-        places = np.array(sorted(trees.node), np.int64)
-        nodes = np.array([trees.node[place] for place in places.tolist()], np.int64)
-        least, most = np.zeros(trees.n_nodes, np.int64), np.full(trees.n_nodes, MOST)
-        for v in range(trees.n_nodes):
-            a, b, place = int(trees.left[v]), int(trees.right[v]), int(trees.location[v])
-            if a >= 0:
-                least[v], most[v] = least[a] + least[b], min(most[a] + most[b], MOST)
-            elif trees.group[v] < 0:
-                most[v] = 0
-            if place >= 0 and claims.verified[place] >= 0:
-                least[v] = most[v] = claims.verified[place]
-            elif place >= 0:
-                least[v] = max(least[v], claims.documented[place])
-                most[v] = min(most[v], claims.cap[place])
-        # A part can be no more than its whole less what is certain beside it, and so on.
-        for v in reversed(range(trees.n_nodes)):
-            a, b = int(trees.left[v]), int(trees.right[v])
-            if a >= 0:
-                low, high = least[v], most[v]
-                (least_a, most_a), (least_b, most_b) = (least[a], most[a]), (least[b], most[b])
-                least[a], most[a] = max(least_a, low - most_b), min(most_a, high - least_b)
-                least[b], most[b] = max(least_b, low - most_a), min(most_b, high - least_a)
-        return cls(trees, problem, forest, places, nodes, least, most, *on_coarse, start, stop)
+        locations = np.array(sorted(layout.node), np.int64)
+        nodes = np.array([layout.node[location] for location in locations.tolist()], np.int64)
+        least, most = _limits(layout, claims)
+        ends = np.concatenate([least[nodes], most[nodes][most[nodes] < MOST] + 1])
+        bins = bins_on(support, {*breaks, *np.unique(ends).tolist()})
+        return cls(
+            layout, bins, problem, forest, locations, nodes, least, most, *on_coarse, start, stop
+        )
+
+    @property
+    def rows(self) -> Integers:
+        """Row of each location, which has a mass function of its own."""
+        return np.arange(self.locations.size)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of locations."""
+        return self.locations.size
+
+    @property
+    def is_small(self) -> bool:
+        """Whether every thread can hold the mass functions of all nodes."""
+        return self.problem.grid.x.size * self.layout.n_nodes <= _FEW_CELLS
+
+    @property
+    def separable(self) -> None:
+        """None: claims on a whole depend on the tolls of its parts."""
+        return None
 
     @cached_property
     def _stretches(self) -> tuple[Integers, Integers]:
@@ -205,18 +215,20 @@ class Nested:
         return np.maximum(low, 0), np.minimum(high, first.size)
 
     @property
-    def breaks(self) -> list[int]:
-        """Numbers at which what a place's toll can be begins, or has ended."""
-        least, most = self.least[self.nodes], self.most[self.nodes]
-        return [int(n) for n in np.unique(np.concatenate([least, most[most < MOST] + 1]))]
-
-    @property
     def n_terms(self) -> int:
         """Claims and sums that an evaluation goes through."""
-        return self.problem.members.size + self.trees.n_nodes
+        return self.problem.members.size + self.layout.n_nodes
 
-    def sums(self, points: list[Parameters], gradient: bool) -> shards.Sums:
-        """Log marginal likelihoods, and with `gradient` their gradients, as `shards.run`."""
+    def sums(self, points: list[Parameters], gradient: bool, curvature: bool) -> shards.Sums:
+        """Log marginal likelihoods and gradients, as `tollest._sums.shards.run`.
+
+        Raises
+        ------
+        ValueError
+            If `curvature` is asked for: gradients are not by location.
+        """
+        if curvature:
+            raise ValueError("outer products of gradients by location do not reach over trees.")
         values, gradients = np.empty(len(points)), []
         for i, point in enumerate(points):
             longer = _with_sums(point)
@@ -241,20 +253,27 @@ class Nested:
             )
         )  # fmt: skip
 
-    def averaged(self, points: list[Parameters]) -> Floats:
-        """Mass functions of all nodes averaged over points, shape (n_nodes, n_points)."""
-        shape = (self.trees.n_nodes, self.problem.grid.x.size)
+    def logs(self, point: Parameters, most: int) -> Floats:
+        """Log marginal likelihood of all trees together, shape (1,); `most` is not heeded."""
+        return self.sums([point], gradient=False, curvature=False).values
 
-        def part(those: list[Parameters]) -> Floats:
-            out = np.zeros(shape)
-            for point in those:
+    def new_masses(self) -> Floats:
+        """Zeros that mass functions of all nodes can be added to, shape (n_nodes, n_points)."""
+        return np.zeros((self.layout.n_nodes, self.problem.grid.x.size))
+
+    def averaged(self, points: list[Parameters]) -> Floats:
+        """Mass functions averaged over points, shape (n, n_support)."""
+
+        def added(share: list[Parameters]) -> Floats:
+            out = self.new_masses()
+            for point in share:
                 self.add_masses(point, 1.0 / len(points), out)
             return out
 
-        out = np.zeros(shape)
-        for masses in threaded(part, [points[i::_SHARES] for i in range(_SHARES)]):
+        out = self.new_masses()
+        for masses in threaded(added, [points[i::_SHARES] for i in range(_SHARES)]):
             out += masses
-        return out
+        return self.on_bins(out)
 
     def add_masses(self, point: Parameters, weight: float, out: Floats) -> None:
         """Add `weight` times the mass function of each node to `out`, (n_nodes, n_points)."""
@@ -262,25 +281,24 @@ class Nested:
 
     def _windows(self, longer: Parameters) -> tuple[Integers, Integers]:
         """Stretch of points outside which each node has no mass, all claims given."""
-        n_nodes, n_points = self.trees.n_nodes, self.coarse_problem.grid.x.size
+        n_nodes, n_points = self.layout.n_nodes, self.coarse_problem.grid.x.size
         masses = np.zeros((n_nodes, n_points))
         propagation.evaluate_forest(
             self.coarse_problem, self.coarse_forest, longer, *self._possible, False, longer, 1.0,
             masses, _NONE,
         )  # fmt: skip
-        there = masses > _NOTHING
+        has_mass = masses > _NOTHING
         # Where the coarse grid finds the claims impossible, nothing is left out.
-        there[~there.any(axis=1)] = True
-        first = there.argmax(axis=1)
-        last = n_points - 1 - there[:, ::-1].argmax(axis=1)
+        has_mass[~has_mass.any(axis=1)] = True
+        first = has_mass.argmax(axis=1)
+        last = n_points - 1 - has_mass[:, ::-1].argmax(axis=1)
         return (
             self.start[np.maximum(first - 1, 0)], self.stop[np.minimum(last + 1, n_points - 1)]
         )  # fmt: skip
 
-    @cached_property
-    def silent(self) -> "Nested":
-        """The same trees with no claims, floors, caps or verified tolls on them."""
-        n_patterns, n_nodes = self.problem.level.size, self.trees.n_nodes
+    def silent(self) -> "Trees":
+        """Take away all claims, floors, caps and verified tolls."""
+        n_patterns, n_nodes = self.problem.multiplicity.size, self.layout.n_nodes
 
         def without(problem: Claimed, forest: Forest) -> tuple[Claimed, Forest]:
             return (
@@ -299,23 +317,21 @@ class Nested:
             coarse_forest=coarse_forest,
         )  # fmt: skip
 
-    def on_bins(self, masses: Floats, first: Integers, last: Integers) -> Floats:
-        """Masses of the places' nodes on the bins that tolls are told on.
+    def on_bins(self, masses: Floats) -> Floats:
+        """Masses of the locations' nodes on the bins that tolls are told on.
 
         Parameters
         ----------
         masses : ndarray of float, shape (n_nodes, n_points)
             On the grid of octaves.
-        first, last : ndarray of int, shape (n_support,)
-            As `bins` gives them.
 
         Returns
         -------
-        ndarray of float, shape (n_places, n_support)
+        ndarray of float, shape (n, n_support)
             Nothing outside what each toll can be: what the grid has spread there is at the
             nearest toll that can.
         """
-        start, _ = self._stretches
+        (first, last), (start, _) = self.bins, self._stretches
         cell = np.searchsorted(start, first, side="right") - 1
         out = np.zeros((self.nodes.size, first.size))
         for row, v in zip(out, self.nodes.tolist(), strict=True):
@@ -334,19 +350,16 @@ class Nested:
     def draw(
         self, point: Parameters, rng: np.random.Generator, weight: float = 0.0,
         masses: Floats | None = None,
-    ) -> Integers:  # fmt: skip
-        """One joint draw of the tolls of all places, shape (n_places,); wholes are sums.
-
-        `weight` times the mass functions are added to `masses` on the way, if there are any.
-        """
-        messages = np.empty((self.trees.n_nodes, self.problem.grid.x.size))
+    ) -> Drawn:  # fmt: skip
+        """One joint draw of the tolls, wholes being sums; see `Part`."""
+        messages = np.empty((self.layout.n_nodes, self.problem.grid.x.size))
         self._evaluate(_with_sums(point), weight=weight, masses=masses, messages=messages)
-        tolls = np.empty(self.trees.n_nodes, np.int64)
+        tolls = np.empty(self.layout.n_nodes, np.int64)
         propagation.draw_tolls(
             self.forest, messages, *self._stretches, self.least, self.most,
-            rng.random((self.trees.n_nodes, 2)), tolls,
+            rng.random((self.layout.n_nodes, 2)), tolls,
         )  # fmt: skip
-        return tolls[self.nodes]
+        return Drawn(tolls[self.nodes])
 
 
 def _with_sums(point: Parameters) -> Parameters:
@@ -354,20 +367,45 @@ def _with_sums(point: Parameters) -> Parameters:
     return point._replace(mu=np.append(point.mu, point.mu.mean()))
 
 
+def _limits(layout: TreeLayout, claims: Claims) -> tuple[Integers, Integers]:
+    """Least and most that each node's toll can be, by floors, caps and verified tolls."""
+    least, most = np.zeros(layout.n_nodes, np.int64), np.full(layout.n_nodes, MOST)
+    for v in range(layout.n_nodes):
+        a, b, location = int(layout.left[v]), int(layout.right[v]), int(layout.location[v])
+        if a >= 0:
+            least[v], most[v] = least[a] + least[b], min(most[a] + most[b], MOST)
+        elif layout.level[v] < 0:
+            most[v] = 0
+        if location >= 0 and claims.verified[location] >= 0:
+            least[v] = most[v] = claims.verified[location]
+        elif location >= 0:
+            least[v] = max(least[v], claims.documented[location])
+            most[v] = min(most[v], claims.cap[location])
+    # A part can be no more than its whole less what is certain of the other part.
+    for v in reversed(range(layout.n_nodes)):
+        a, b = int(layout.left[v]), int(layout.right[v])
+        if a >= 0:
+            low, high = least[v], most[v]
+            (least_a, most_a), (least_b, most_b) = (least[a], most[a]), (least[b], most[b])
+            least[a], most[a] = max(least_a, low - most_b), min(most_a, high - least_b)
+            least[b], most[b] = max(least_b, low - most_a), min(most_b, high - least_a)
+    return least, most
+
+
 def problem_of(
-    trees: Trees, claims: Claims, grouped: Patterns, frame: Frame, noise_: noise.Family,
-    toll: noise.Family, dense: int,
+    layout: TreeLayout, claims: Claims, patterns: PatternLayout, names: Names, noise_: Family,
+    toll: Family, dense: int,
 ) -> tuple[Claimed, Forest]:  # fmt: skip
     """Lay out what is claimed on trees as the compiled functions know it.
 
     Parameters
     ----------
-    trees, claims : Trees, Claims
+    layout, claims : TreeLayout, Claims
         The trees of the claims.
-    grouped : Patterns
+    patterns : PatternLayout
         Patterns of all locations.
-    frame : Frame
-        What the claims have in common with others.
+    names : Names
+        Names over all claims.
     noise_, toll : Family
         Those of the model.
     dense : int
@@ -379,63 +417,61 @@ def problem_of(
     lower[0] = -np.inf
     width = np.log1p((end - begin) / (1.0 + begin))
     width[[0, -1]] = np.inf
-    n_groups = frame.level_group.size
-    # What a node's row is: claims of which pattern, under which group's prior or as a sum.
-    is_place = trees.location >= 0
-    at = np.where(is_place, trees.location, 0)
-    base = np.where(is_place, grouped.pattern[at], -1)
-    is_sum = trees.left >= 0
+    # A node's row: the pattern of its claims, and its prior's level, one past the last for sums.
+    is_location = layout.location >= 0
+    base = np.where(is_location, patterns.pattern[np.where(is_location, layout.location, 0)], -1)
+    is_sum = layout.left >= 0
     example = claims.level_location
-    group = np.where(trees.group >= 0, levels(claims, frame)[example][trees.group], -1)
-    group = np.where(is_sum, n_groups, group)
-    silent = (base >= 0) & (np.diff(grouped.offsets)[base] == 0)
+    level = np.where(layout.level >= 0, names.levels(claims)[example][layout.level], -1)
+    level = np.where(is_sum, names.n_levels, level)
+    silent = (base >= 0) & (np.diff(patterns.offsets)[base] == 0)
     base[silent & is_sum] = -1
-    keyed = (base >= 0) | ((group < n_groups) & (group >= 0))
+    keyed = (base >= 0) | ((level < names.n_levels) & (level >= 0))
     rows, pattern = np.unique(
-        np.stack([base, group])[:, keyed], axis=1, return_inverse=True
+        np.stack([base, level])[:, keyed], axis=1, return_inverse=True
     )  # fmt: skip
-    of_node = np.full(trees.n_nodes, -1)
-    of_node[keyed] = pattern
-    bases, groups = rows
-    sizes = np.where(bases >= 0, np.diff(grouped.offsets)[bases], 0)
+    row_of_node = np.full(layout.n_nodes, -1)
+    row_of_node[keyed] = pattern
+    bases, levels = rows
+    sizes = np.where(bases >= 0, np.diff(patterns.offsets)[bases], 0)
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     members = [
-        grouped.members[grouped.offsets[b] : grouped.offsets[b + 1]] for b in bases if b >= 0
+        patterns.members[patterns.offsets[b] : patterns.offsets[b + 1]] for b in bases if b >= 0
     ]
     family, df = noise.family_code(noise_)
     toll_family, toll_df = noise.family_code(toll)
-    cap_edge = np.where(bases >= 0, grouped.cap_edge[bases], np.inf)
+    cap_edge = np.where(bases >= 0, patterns.cap_edge[bases], np.inf)
     problem = Claimed(
         family=family, df=df, toll_family=toll_family, toll_df=toll_df,
         grid=Grid(np.log1p(numbers.astype(np.float64)), lower, upper, width),
-        claim_voice=grouped.claim_voice, claim_lower=grouped.claim_edges[0],
-        claim_upper=grouped.claim_edges[1], claim_width=grouped.claim_edges[2],
-        claim_figure=grouped.claim_figure, figure_lower=grouped.figure_edges[0],
-        figure_upper=grouped.figure_edges[1], figure_width=grouped.figure_edges[2],
+        claim_voice=patterns.claim_voice, claim_lower=patterns.claim_edges[0],
+        claim_upper=patterns.claim_edges[1], claim_width=patterns.claim_edges[2],
+        claim_figure=patterns.claim_figure, figure_lower=patterns.figure_edges[0],
+        figure_upper=patterns.figure_edges[1], figure_width=patterns.figure_edges[2],
         offsets=offsets, members=np.concatenate([*members, np.empty(0, np.int64)]),
-        level=groups.astype(np.int64), first=np.zeros(bases.size, np.int64),
+        level=levels.astype(np.int64), first=np.zeros(bases.size, np.int64),
         last=np.full(bases.size, numbers.size),
-        cap_edge=np.where(groups < n_groups, cap_edge, np.inf),
+        cap_edge=np.where(levels < names.n_levels, cap_edge, np.inf),
         multiplicity=np.bincount(pattern, minlength=bases.size).astype(np.float64),
     )  # fmt: skip
-    mask, masks = _masks(trees, claims, begin, end, numbers)
+    mask, masks = _masks(layout, claims, begin, end, numbers)
     forest = Forest(
-        dense, trees.offsets, trees.left, trees.right, of_node, mask, masks,
+        dense, layout.offsets, layout.left, layout.right, row_of_node, mask, masks,
         problem.multiplicity,
     )  # fmt: skip
     return problem, forest
 
 
 def _masks(
-    trees: Trees, claims: Claims, begin: Floats, end: Floats, numbers: Integers
+    layout: TreeLayout, claims: Claims, begin: Floats, end: Floats, numbers: Integers
 ) -> tuple[Integers, Floats]:
     """Share of each stretch of tolls that floors, caps and verified tolls leave to a node."""
     rows: dict[tuple[int, int, int], int] = {}
-    mask = np.full(trees.n_nodes, -1)
+    mask = np.full(layout.n_nodes, -1)
     masks: list[Floats] = []
-    for place, v in trees.node.items():
-        floor, cap = int(claims.documented[place]), int(claims.cap[place])
-        verified = int(claims.verified[place])
+    for location, v in layout.node.items():
+        floor, cap = int(claims.documented[location]), int(claims.cap[location])
+        verified = int(claims.verified[location])
         key = (verified, floor, cap)
         if verified < 0 and floor == 0 and cap == UNBOUNDED:
             continue
@@ -455,7 +491,7 @@ def _masks(
 
 
 def _at(number: int, numbers: Integers, size: Floats) -> Floats:
-    """Share of the stretches beside a toll, so that its mean is that toll."""
+    """Shares of the two stretches around a toll, whose mean is that toll."""
     out = np.zeros(numbers.size)
     k = int(np.searchsorted(numbers, number, side="right")) - 1
     share = 0.0

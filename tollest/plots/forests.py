@@ -92,8 +92,8 @@ def forest(
     claims = claim_marks.of(estimate.claims, names)
     n_earlier = int((claims["form"] == "superseded").sum())
     claims = claims[claims["form"] != "superseded"].reset_index(drop=True)
-    places = [estimate._position(name) for name in names]
-    is_open = estimate._is_open[places]
+    places = [estimate.position(name) for name in names]
+    is_open = estimate.is_open[places]
     levels = _text.interval(ci_prob, ci_kind)
     with canvas.style():
         plots = _forest(estimate, table, claims, is_open, levels)
@@ -124,7 +124,7 @@ def _chosen(
     if locations is not None:
         names = list(dict.fromkeys(locations))
         for name in names:
-            estimate._position(name)
+            estimate.position(name)
         if not names:
             raise ValueError("locations is empty; name one or more, or leave it out for all.")
         if len(names) > most:

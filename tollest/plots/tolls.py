@@ -60,13 +60,13 @@ def toll(
     Of more than 40 claims the first 40 of the table are drawn, as the title says.
     """
     check_interval(ci_prob, ci_kind)
-    place = estimate._position(location)
+    place = estimate.position(location)
     row = estimate.table(ci_prob, ci_kind).iloc[place]
     claims = claim_marks.of(estimate.claims, [location])
     n_all = len(claims)
     claims = claims.head(_MOST)
     levels = _text.interval(ci_prob, ci_kind)
-    is_open = bool(estimate._is_open[place])
+    is_open = bool(estimate.is_open[place])
     notes = []
     if is_open:
         notes.append("No claim or cap bounds the toll from above: the upper end is the prior's.")

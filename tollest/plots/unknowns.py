@@ -11,7 +11,7 @@ from scipy.special import expit, logit, ndtri
 from tollest import _text
 from tollest.estimation.masses import whole
 from tollest.estimation.results import Estimate
-from tollest.model.posterior import Entry
+from tollest.model.layout import Entry, constant
 from tollest.plots import canvas, legend, phrases
 from tollest.plots.canvas import INK, POSTERIOR, SHADE
 from tollest.plots.legend import Sample
@@ -190,9 +190,7 @@ def prior_posterior(estimate: Estimate) -> "PlotCollection":
         If every such unknown is fixed.
     """
     entries = [
-        (j, entry)
-        for j, entry in enumerate(estimate.posterior.entries)
-        if entry.member is None and type(entry.mean) is not int and type(entry.sd) is not int
+        (j, entry) for j, entry in enumerate(estimate.posterior.entries) if entry.is_top_level
     ]
     if not entries:
         raise ValueError("every unknown above locations and sources is fixed; none has a prior.")
@@ -229,11 +227,12 @@ def _prior_posterior(plots: "PlotCollection", entry: Entry, drawn: Floats) -> No
         grid, density, _ = array_stats.kde(drawn, bound_correction=entry.half)
     else:
         grid, density = drawn[:1], np.ones(1)
-    low = 0.0 if entry.half else min(entry.mean - 2.6 * entry.sd, np.quantile(drawn, 0.001))
-    high = max(entry.mean + 2.6 * entry.sd, float(np.quantile(drawn, 0.999)))
+    mean, sd = constant(entry.mean), constant(entry.sd)
+    low = 0.0 if entry.half else min(mean - 2.6 * sd, np.quantile(drawn, 0.001))
+    high = max(mean + 2.6 * sd, float(np.quantile(drawn, 0.999)))
     x = np.linspace(low, high, 200)
-    prior = np.exp(-0.5 * ((x - entry.mean) / entry.sd) ** 2)
-    prior *= (2.0 if entry.half else 1.0) / (entry.sd * math.sqrt(2 * math.pi))
+    prior = np.exp(-0.5 * ((x - mean) / sd) ** 2)
+    prior *= (2.0 if entry.half else 1.0) / (sd * math.sqrt(2 * math.pi))
     inside = (grid >= low) & (grid <= high)
     canvas.draw(
         plots, name, f"{name}_posterior", visuals.fill_between_y, density[inside],
@@ -288,7 +287,7 @@ def _unknown_in_words(entry: Entry, drawn: Floats) -> str:
     }  # fmt: skip
     natural = units.get(unit, np.asarray)
     q = np.array([0.5, 0.05, 0.95])
-    prior = entry.mean + entry.sd * ndtri((1 + q) / 2 if entry.half else q)
+    prior = constant(entry.mean) + constant(entry.sd) * ndtri((1 + q) / 2 if entry.half else q)
     posterior = np.quantile(drawn, q)
     texts = [
         f"{m:.3g} ({low:.3g} to {high:.3g})" for m, low, high in map(natural, (prior, posterior))

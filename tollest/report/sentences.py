@@ -69,7 +69,7 @@ def _of_location(
     estimate: Estimate, location: str | None, ci_prob: float, ci_kind: str, verb: str
 ) -> list[str]:
     claims = estimate.claims
-    position = 0 if location is None else estimate._position(location)
+    position = 0 if location is None else estimate.position(location)
     name = claims.locations[position]
     table = estimate.table(ci_prob, ci_kind)
     (row,) = rows.of_tolls(claims, table, [position])

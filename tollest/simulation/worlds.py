@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tollest.claims.table import Claims
-from tollest.model.posterior import label_of
+from tollest.model.names import label_of
 from tollest.noise import Family, Logistic
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.simulation.faults import Fault, Said

@@ -10,7 +10,7 @@ from tollest._sums import shards
 from tollest._sums.tables import Claimed
 from tollest.claims.intervals import DOCUMENTED, VERIFIED
 from tollest.claims.table import KINDS, UNBOUNDED, Claims
-from tollest.model.patterns import positions
+from tollest.model.names import positions
 from tollest.model.posterior import Posterior
 from tollest.priors import Never
 
@@ -77,20 +77,14 @@ class Evidence:
     @cached_property
     def posterior(self) -> Posterior:
         """The same on a support whose bins begin where any case's tolls do, and after they end."""
-        shared = self.whole.shared
-        missing = set(self.limits.ravel().tolist()) - {0, UNBOUNDED, *shared.breaks}
-        if not missing:
-            return self.whole
-        frame = replace(shared, breaks=tuple(sorted(missing.union(shared.breaks))))
-        other = replace(self.whole, frame=frame)
-        # Patterns do not hang on the support.
-        vars(other)["grouped"] = self.whole.grouped
-        return other
+        breaks = self.whole.names.breaks
+        missing = set(self.limits.ravel().tolist()) - {0, UNBOUNDED, *breaks}
+        return self.whole.with_breaks(missing) if missing else self.whole
 
     @cached_property
     def voice(self) -> Integers:
         """Position of the voice of each claim that may err among all voices of the model."""
-        voice_positions = positions(self.claims.voices, self.posterior.shared.voices)
+        voice_positions = positions(self.claims.voices, self.posterior.names.voices)
         return voice_positions[self.claims.voice_index[self.noisy]]
 
     @cached_property
@@ -133,7 +127,7 @@ class Evidence:
         ClaimsError
             If no claim is left.
         """
-        rest, frame = self.claims.without(rows=[row]), self.posterior.shared
-        n_claims = np.zeros(len(frame.voices), np.int64)
-        n_claims[positions(rest.voices, frame.voices)] = np.bincount(rest.voice_index)
-        return Posterior(self.whole.model, rest, replace(frame, n_claims=n_claims))
+        rest, names = self.claims.without(rows=[row]), self.posterior.names
+        n_claims = np.zeros(len(names.voices), np.int64)
+        n_claims[positions(rest.voices, names.voices)] = np.bincount(rest.voice_index)
+        return Posterior(self.whole.model, rest, replace(names, n_claims=n_claims))

@@ -16,6 +16,7 @@ from tollest.engines import AbstractEngine, FromTrace, ThetaDraws
 from tollest.engines.tuning import LIMITS
 from tollest.estimation.masses import check_interval
 from tollest.estimation.results import Estimate
+from tollest.estimation.streams import stream
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ class Refits:
 
     def without(self, evidence: Evidence, row: int) -> ThetaDraws:
         """Draw theta given all claims but one."""
-        rng = np.random.default_rng((self.entropy, row, 1))
+        rng = stream(self.entropy, "refits", row)
         return self.engine.run(evidence.without(row), rng, self.reporter)
 
 
@@ -134,8 +135,8 @@ def audit(
     >>> bool(found.loc[2, "median_shift"] < 0), found["status"].tolist()
     (True, ['used', 'used', 'used'])
     """
-    position = estimate._position(location)
-    estimate.posterior.refuse_nested("an audit by weights")
+    position = estimate.position(location)
+    estimate.posterior.separable("an audit by weights")
     if refit and estimate.engine is None:
         raise ValueError(
             "the engine of this estimate is not known, so it cannot refit; estimate from "
@@ -154,7 +155,7 @@ def _audited(
     estimate: Estimate, position: int, ci_prob: float, level: float, refits: Refits | None
 ) -> Audit:
     """Leave out each claim on the location at a position."""
-    posterior, theta, used = estimate.posterior, estimate.theta, estimate._used
+    posterior, theta, used = estimate.posterior, estimate.theta, estimate.theta_used
     evidence = Evidence(posterior, position)
     weighed = Weighed(evidence, used, min(1.0, theta.ess / len(used)))
     # Of ten draws or fewer no k is good.

@@ -1,19 +1,17 @@
-"""What draws of theta say of the sources: biases, scatters, probabilities of repeating."""
+"""Tables of sources, sides and effects: posterior medians and intervals from draws of theta."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, LOG_TAU
 from tollest.estimation.masses import check_interval
-from tollest.model.transforms import Layout
+from tollest.model.layout import ThetaLayout
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _SHARED = {
     "log_tau": LOG_TAU,
@@ -22,12 +20,12 @@ _SHARED = {
 }
 
 
-def values(layout: Layout, flat: Floats, name: str) -> Floats:
+def values(layout: ThetaLayout, flat: Floats, name: str) -> Floats:
     """Draws of one of the kernels' parameters.
 
     Parameters
     ----------
-    layout : Layout
+    layout : ThetaLayout
         Theta as the compiled functions know it.
     flat : ndarray of float, shape (n_draws, n_theta)
         Draws of theta.
@@ -40,16 +38,15 @@ def values(layout: Layout, flat: Floats, name: str) -> Floats:
     ndarray of float, shape (n_draws, size), or (n_draws,) for the last three
     """
     if name in _SHARED:
-        at = _SHARED[name]
-        index, fixed = layout.position.shared[at : at + 1], layout.fixed.shared[at : at + 1]
+        i = _SHARED[name]
+        index, fixed = layout.position.shared[i : i + 1], layout.fixed.shared[i : i + 1]
     else:
         index, fixed = getattr(layout.position, name), getattr(layout.fixed, name)
-    columns = index.astype(np.int64)
-    drawn = np.where(columns >= 0, flat[:, columns], fixed)
+    drawn = np.where(index >= 0, flat[:, index], fixed)
     return drawn[:, 0] if name in _SHARED else drawn
 
 
-def natural(layout: Layout, flat: Floats, *, never: bool) -> dict[str, Floats]:
+def natural(layout: ThetaLayout, flat: Floats, *, never: bool) -> dict[str, Floats]:
     """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources).
 
     `layout` is that of sources. `never` says that no source repeats the figure.
