@@ -6,8 +6,6 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-import pytest
-
 PACKAGE = Path(__file__).parents[1] / "tollest"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in MODULES}
@@ -17,11 +15,15 @@ NO_NAMES = {
     "that", "them", "they", "it", "its", "what", "which", "where", "when", "how", "to", "onto",
     "into", "within", "without", "beside", "now", "then",
 }  # fmt: skip
-MOST_ENTRIES, MOST_MODULES = 25, 50
-
-
-def unfinished(reason):
-    return pytest.mark.xfail(strict=False, reason=reason)
+MOST_ENTRIES = 25
+LEAVES = {
+    "calibration", "cli", "diagnostics", "distributed", "plots", "readers", "report", "simulation",
+}  # fmt: skip
+# A distribution, of errors in one namespace and of unknowns in the other; and Rubin's term for the
+# variance within imputations.
+SAME_NAME, TERMS = {"Normal"}, {"estimation/imputation.py: within"}
+# Where it is said in words that there are wholes, or that they are refused.
+IN_WORDS = ("report/", "claims/table.py", "distributed.py")
 
 
 def test_the_top_level_is_short():
@@ -29,39 +31,35 @@ def test_the_top_level_is_short():
     assert len(names) <= MOST_ENTRIES, sorted(names)
 
 
-@unfinished("modules are still split and joined")
-def test_an_estimate_stands_on_few_modules():
-    code = "import sys, tollest.estimation; print(*sys.modules)"
+def test_an_estimate_stands_on_no_leaf():
+    code = "import sys, tollest as te; te.estimate, te.Estimate; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = [name for name in run.stdout.split() if name.startswith("tollest.")]
-    assert len(loaded) <= MOST_MODULES, loaded
+    loaded = {name.split(".")[1] for name in run.stdout.split() if name.startswith("tollest.")}
+    assert loaded.isdisjoint(LEAVES), loaded & LEAVES
 
 
-@unfinished("helpers of the same name are still merged or renamed")
 def test_a_name_means_one_thing():
     homes = defaultdict(list)
     for module, tree in TREES.items():
         for node in tree.body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name[0] != "_":
                 homes[node.name].append(module)
-    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+    several = {name: found for name, found in homes.items() if len(found) > 1}
+    assert set(several) == SAME_NAME, several
 
 
-@unfinished("variables are still renamed")
 def test_no_variable_is_named_by_a_pronoun_or_a_preposition():
     found = []
     for module, tree in TREES.items():
         for node in ast.walk(tree):
             is_set = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
             name = node.id if is_set else node.arg if isinstance(node, ast.arg) else ""
-            if name.strip("_") in NO_NAMES:
+            if name.strip("_") in NO_NAMES and f"{module}: {name}" not in TERMS:
                 found.append(f"{module}:{node.lineno}: {name}")
     assert not found, "\n".join(found)
 
 
-@unfinished("wholes and parts are still told apart where they are used")
 def test_one_module_decides_whether_locations_are_nested():
-    # Reports have words for it.
     found = defaultdict(list)
     for module, tree in TREES.items():
         for node in ast.walk(tree):
@@ -69,6 +67,6 @@ def test_one_module_decides_whether_locations_are_nested():
             conditions += node.ifs if isinstance(node, ast.comprehension) else []
             for condition in conditions:
                 names = {getattr(n, "attr", getattr(n, "id", "")) for n in ast.walk(condition)}
-                if names & {"nested", "is_nested"} and not module.startswith("report/"):
+                if names & {"nested", "is_nested"} and not module.startswith(IN_WORDS):
                     found[module].append(condition.lineno)
-    assert len(found) <= 1, dict(found)
+    assert set(found) == {"model/parts.py"}, dict(found)

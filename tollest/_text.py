@@ -50,7 +50,7 @@ def aligned(rows: Sequence[Sequence[str]], width: Callable[[str], int] = len) ->
 
 
 def result_text(
-    head: str, table: "pd.DataFrame", how: str, notes: Sequence[str], doubts: Sequence[str]
+    head: str, table: "pd.DataFrame", computed_by: str, notes: Sequence[str], doubts: Sequence[str]
 ) -> str:
     """Medians with their intervals, what they rest on, and every warning.
 
@@ -79,6 +79,6 @@ def result_text(
     if len(table) > _SHOWN:
         lines.append(f"... and {len(table) - _SHOWN:,} more; see table().")
     lines += [note for note in notes if note]
-    lines.append(f"Computed by {how}.")
+    lines.append(f"Computed by {computed_by}.")
     lines += [f"DOUBTFUL: {doubt}" for doubt in doubts]
     return "\n".join(lines)

@@ -144,7 +144,7 @@ class ShardedEstimate:
 
     def sources(self, ci_prob: float = 0.9) -> "pd.DataFrame":
         """Habits of every source; see `tollest.Estimate.sources`."""
-        return sources.table(
+        return sources.sources_table(
             self.names.sources, self.names.n_claims_by_source, self._habits, ci_prob
         )
 

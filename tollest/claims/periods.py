@@ -254,7 +254,7 @@ def _days_of(value: object) -> tuple[np.datetime64, np.datetime64]:
     return day, day
 
 
-def laid_out(statements: Statements, to_date: ToDate) -> Periods:
+def lay_out_periods(statements: Statements, to_date: ToDate) -> Periods:
     """Lay out what claims speak of as wholes and parts in time.
 
     Parameters

@@ -178,7 +178,7 @@ def read_rows(
         statements = periods.Statements(
             location, locations, source, names, (kind, lower, upper), kind < DOCUMENTED, begin, end
         )
-        laid = periods.laid_out(statements, to_date)
+        laid = periods.lay_out_periods(statements, to_date)
     n_reported = len(laid.locations)
     groups, group_of = _read_groups(cells, laid.location, laid.locations)
     sides, side_of = _read_sides(cells, laid.location, n_reported)

@@ -27,7 +27,7 @@ from tollest.engines.tuning import DEFAULT, ChainTuning, Tuning
 from tollest.engines.whitening import Whitening
 from tollest.model.likelihood import Likelihood
 from tollest.model.posterior import Posterior
-from tollest.model.theta import unpack
+from tollest.model.theta import parameters_at
 from tollest.support import Support
 
 Chains = Callable[[Support, Whitening], ThetaDraws | None]
@@ -104,7 +104,7 @@ class _Sampler:
         self, support: Support, surrogate: QuadraticSurrogate, theta: Floats, slope: Floats
     ) -> bool:
         """Whether a support, with this slope at `theta`, is as good as one of twice the points."""
-        parameters = unpack(surrogate.layout, theta)
+        parameters = parameters_at(surrogate.layout, theta)
         if support.width > 2.0 * smallest_scatter(parameters):
             return False
         finer = self.likelihood_on(support.doubled())

@@ -91,9 +91,9 @@ def to_datatree(posterior: Posterior, theta: ThetaDraws, tolls: Integers) -> "xr
         columns.setdefault(entry.name, []).append(j)
         if entry.member is not None:
             members.setdefault(entry.name, []).append(entry.member)
-    for name, where in columns.items():
+    for name, columns_of in columns.items():
         natural, transform = _NATURAL[name]
-        values = theta.theta[:, :, where]
+        values = theta.theta[:, :, columns_of]
         data[natural] = transform(values) if transform else values
         if name not in members:
             data[natural] = data[natural][:, :, 0]

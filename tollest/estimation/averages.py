@@ -45,7 +45,7 @@ def of_posterior(posterior: Posterior, thetas: Floats) -> Masses:
         Rows are those of `Posterior.patterns`; the latter where there are very many.
     """
     points = [posterior.parameters(theta) for theta in thetas]
-    return joined([
+    return join_masses([
         of_part(part, points, *posterior.bins)
         for part in posterior.parts
         if part.locations.size
@@ -113,7 +113,7 @@ def _tasks(
     return tasks, averaged
 
 
-def joined(several: list[Masses]) -> Masses:
+def join_masses(several: list[Masses]) -> Masses:
     """Mass functions one after the other, kept by their windows where some are."""
     if len(several) == 1:
         return several[0]

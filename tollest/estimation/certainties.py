@@ -7,7 +7,7 @@ from tollest.claims.hierarchy import upwards
 from tollest.claims.table import UNBOUNDED, Claims
 
 
-def certain(claims: Claims) -> Integers:
+def certain_deaths(claims: Claims) -> Integers:
     """Deaths that are certain at each location, those at its parts included."""
     order, parts = upwards(claims.parent)
     out = np.where(claims.verified >= 0, claims.verified, claims.documented)
@@ -20,7 +20,7 @@ def certain(claims: Claims) -> Integers:
 def documented(claims: Claims) -> Integers:
     """Deaths that are documented; of wholes at least those that are certain in their parts."""
     is_whole = np.isin(np.arange(claims.n_locations), claims.parent)
-    return np.where(is_whole & (claims.verified < 0), certain(claims), claims.documented)
+    return np.where(is_whole & (claims.verified < 0), certain_deaths(claims), claims.documented)
 
 
 def is_open(claims: Claims) -> Flags:

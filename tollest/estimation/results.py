@@ -372,7 +372,7 @@ class Estimate:
             If `ci_prob` is not between 0 and 1.
         """
         n_claims = np.bincount(self.claims.source_index, minlength=self.claims.n_sources)
-        return sources.table(self.claims.sources, n_claims, self._habits(), ci_prob)
+        return sources.sources_table(self.claims.sources, n_claims, self._habits(), ci_prob)
 
     def effects(self, ci_prob: float = 0.9) -> "pd.DataFrame":
         """Tell what tolls hang on: each covariate's effect, with its equal-tailed interval.
@@ -433,7 +433,7 @@ class Estimate:
             )
         bias = {"bias": np.exp(self._values("bias"))}
         n_claims = self.posterior.names.n_claims
-        return sources.table(self.claims.voices, n_claims, bias, ci_prob)
+        return sources.sources_table(self.claims.voices, n_claims, bias, ci_prob)
 
     def _habits(self) -> dict[str, Floats]:
         """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources)."""
@@ -528,7 +528,7 @@ class Estimate:
             n_locations=np.bincount(index[tops], minlength=len(names)),
             n_silent=added(claims.claims_per_location == 0),
             n_claims=added(claims.claims_per_location, slice(None)),
-            documented=added(certainties.certain(claims)),
+            documented=added(certainties.certain_deaths(claims)),
             n_open=added(self.is_open),
             computed_by=self.theta.summary,
             doubts=self.doubts,

@@ -59,7 +59,7 @@ def natural(layout: ThetaLayout, flat: Floats, *, never: bool) -> dict[str, Floa
     }
 
 
-def table(
+def sources_table(
     sources: tuple[str, ...] | tuple[tuple[str, str], ...],
     n_claims: Integers,
     habits: dict[str, Floats],

@@ -8,7 +8,7 @@ from tollest._sums.marginal import evaluate
 from tollest._sums.tables import Claimed, Parameters
 from tollest.model.coordinates import Coordinates, pull_back, to_theta
 from tollest.model.layout import ThetaLayout
-from tollest.model.theta import is_inside, log_prior, scatter, unpack
+from tollest.model.theta import is_inside, log_prior, parameters_at, scatter
 
 
 @njit(inline="always", error_model="numpy")
@@ -17,7 +17,7 @@ def _log_density(
 ) -> float:
     """Log of prior times marginal likelihood; `out` is overwritten with its gradient."""
     out[:] = 0.0
-    parameters = unpack(layout, theta)
+    parameters = parameters_at(layout, theta)
     if not is_inside(layout, theta, parameters):
         return -np.inf
     value = log_prior(layout, theta, out)

@@ -11,7 +11,7 @@ from tollest._arrays import Floats, Integers
 from tollest._sums import shards
 from tollest._sums.tables import Parameters
 from tollest.model.layout import Entry, ThetaLayout
-from tollest.model.theta import is_inside, unpack
+from tollest.model.theta import is_inside, parameters_at
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -60,7 +60,7 @@ class Likelihood:
         curvature : ndarray of float, shape (n_theta, n_theta) or (0, 0)
         """
         layout, (n_points, n_theta) = self.layout, thetas.shape
-        points = [unpack(layout, theta) for theta in thetas]
+        points = [parameters_at(layout, theta) for theta in thetas]
         inside = np.array([
             is_inside(layout, theta, point) for theta, point in zip(thetas, points, strict=True)
         ])  # fmt: skip

@@ -17,7 +17,7 @@ from tollest.model.likelihood import Likelihood
 from tollest.model.names import Names, label_of
 from tollest.model.parts import PartLayouts, Parts
 from tollest.model.patterns import Bins
-from tollest.model.theta import log_prior, unpack
+from tollest.model.theta import log_prior, parameters_at
 from tollest.noise import Family, Logistic
 from tollest.priors import Never, Priors
 from tollest.support import Support
@@ -249,7 +249,7 @@ class Posterior:
 
     def parameters(self, theta: Floats) -> Parameters:
         """Parameters of the likelihood at theta, shape (n_theta,)."""
-        return unpack(self.layout, np.ascontiguousarray(theta, np.float64))
+        return parameters_at(self.layout, np.ascontiguousarray(theta, np.float64))
 
     def log_prior(self, theta: Floats) -> float:
         """Log prior density at theta, shape (n_theta,), normalised."""

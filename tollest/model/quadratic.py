@@ -8,7 +8,7 @@ from numba import njit
 from tollest._arrays import Floats, Integers
 from tollest.model.coordinates import Coordinates, pull_back, to_theta
 from tollest.model.layout import ThetaLayout
-from tollest.model.theta import is_inside, log_prior, unpack
+from tollest.model.theta import is_inside, log_prior, parameters_at
 
 _NO_STEP = 1e-5  # in log odds: below it differences are rounding
 _MOST_ODDS = 50.0  # steps in log odds beyond which exponentials would overflow
@@ -101,7 +101,7 @@ def quadratic_density(
     """
     theta = np.empty(u.size)
     log_jacobian = to_theta(layout, coordinates, u, theta)
-    if not is_inside(layout, theta, unpack(layout, theta)):
+    if not is_inside(layout, theta, parameters_at(layout, theta)):
         out[:] = 0.0
         return -np.inf
     value = quadratic(centre, slope, curvature, odds, theta, out)

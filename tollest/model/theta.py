@@ -35,7 +35,7 @@ def _scatter(index: Integers, values: Floats, out: Floats) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def unpack(layout: ThetaLayout, theta: Floats) -> Parameters:
+def parameters_at(layout: ThetaLayout, theta: Floats) -> Parameters:
     """Parameters of the likelihood at `theta`."""
     position, fixed = layout.position, layout.fixed
     mu = _gather(position.mu, fixed.mu, theta)
