@@ -71,8 +71,12 @@ def cdfs(posterior, problem, pattern, thetas, k):
 # the one that differs.
 @pytest.mark.parametrize(
     ("place", "source"),
-    [("Floor", "S01"), ("Floor", "names"), ("Known", "registry"),
-     ("Quoted", "S01"), ("Quoted", "S03")],
+    [
+        ("Known", "registry"),
+        ("Quoted", "S01"),
+        *(pytest.param(*case, marks=pytest.mark.slow)
+          for case in (("Floor", "S01"), ("Floor", "names"), ("Quoted", "S03"))),
+    ],
 )  # fmt: skip
 def test_leaving_a_claim_out_agrees_with_a_refit(estimate, place, source):
     table = te.diagnostics.audit(estimate, place).table()
@@ -395,6 +399,7 @@ def test_weights_that_do_not_reach_say_how_to_refit():
         assert f"Row {at}: Pareto k is" in repr(audit)
 
 
+@pytest.mark.slow
 def test_a_refit_tells_what_weights_do_not():
     rows = [("Arden", source, "count", 60) for source in ("press", "radio")]
     rows += [("Arden", "clinic", "count", 3), ("Brook", "press", "count", 4)]

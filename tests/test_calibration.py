@@ -53,6 +53,12 @@ def small(default):
     return calibrate(SMALL, engine=default, n_replicates=30, rng=1, progress=False)
 
 
+@pytest.fixture(scope="module")
+def few(default):
+    return calibrate(SMALL, engine=default, n_replicates=5, rng=1, progress=False)
+
+
+@pytest.mark.slow
 def test_the_default_engine_is_calibrated(small):
     # All quantities together stay in their band with a probability of 99.9 %.
     assert small.n_doubtful == 0
@@ -65,6 +71,7 @@ def test_the_default_engine_is_calibrated(small):
     assert (printed["coverage"] >= spread["coverage"]).all()
 
 
+@pytest.mark.slow
 def test_an_overconfident_engine_is_found_out(default, small):
     engine = Overconfident(default, 0.2)  # of worlds that are in `small`
     result = calibrate(SMALL, engine=engine, n_replicates=20, rng=1, progress=False)
@@ -85,8 +92,8 @@ def test_more_and_larger_problems_are_calibrated(size):
     assert (result.coverage().loc["tolls, spread", "z"].abs() < 4).all()
 
 
-def test_ranks_of_sources_that_claimed_nothing_are_missing(small):
-    ranks = small.ranks
+def test_ranks_of_sources_that_claimed_nothing_are_missing(few):
+    ranks = few.ranks
 
     assert ranks["mu"].notna().all()
     assert ranks["bias[S03]"].isna().any()
@@ -94,31 +101,32 @@ def test_ranks_of_sources_that_claimed_nothing_are_missing(small):
     assert np.all((known > 0) & (known < 1))
 
 
-def test_a_store_is_taken_up_where_it_was_left(tmp_path, small):
-    store = tmp_path / "small.jsonl"
-    calibrate(SMALL, n_replicates=3, rng=1, store=store, progress=False)
+def test_a_store_is_taken_up_where_it_was_left(tmp_path, default, few):
+    store = tmp_path / "few.jsonl"
+    options = {"engine": default, "rng": 1, "store": store, "progress": False}
+    calibrate(SMALL, n_replicates=3, **options)
     # What is stored is believed, not run again.
     lines = store.read_text().splitlines()
     edited = json.loads(lines[1]) | {"method": "by hand"}
     store.write_text("\n".join([lines[0], json.dumps(edited), *lines[2:]]) + "\n")
 
-    result = calibrate(SMALL, n_replicates=5, rng=1, store=store, progress=False)
+    result = calibrate(SMALL, n_replicates=5, **options)
 
     assert [r.method == "by hand" for r in result.replicates] == [True] + [False] * 4
-    assert result.replicates[1:] == small.replicates[1:5]
+    assert result.replicates[1:] == few.replicates[1:5]
     # A run that was killed leaves a line cut short; its replicate is run again.
     store.write_text(store.read_text()[:-20])
-    again = calibrate(SMALL, n_replicates=5, rng=1, store=store, progress=False)
+    again = calibrate(SMALL, n_replicates=5, **options)
     assert again.replicates == result.replicates
     with pytest.raises(ValueError, match="replicates of another design"):
-        calibrate(SMALL, n_replicates=5, rng=2, store=store, progress=False)
+        calibrate(SMALL, n_replicates=5, **options | {"rng": 2})
 
 
 @pytest.mark.slow
-def test_workers_do_not_change_the_replicates(small):
+def test_workers_do_not_change_the_replicates(few):
     result = calibrate(SMALL, n_replicates=4, rng=1, workers=2, progress=False)
 
-    assert result.replicates == small.replicates[:4]
+    assert result.replicates == few.replicates[:4]
 
 
 def test_a_single_replicate_is_refused():
@@ -148,7 +156,7 @@ def test_worlds_are_drawn_from_the_models_priors():
 
 @pytest.fixture(scope="module")
 def left_out():
-    return leave_one_source_out(simulate(40, 5, rng=3).claims, rng=1, progress=False)
+    return leave_one_source_out(simulate(20, 4, rng=3).claims, rng=1, progress=False)
 
 
 def test_counts_of_a_source_left_out_are_predicted_as_often_as_promised(left_out):
