@@ -26,7 +26,7 @@ from tollest._sums import marginal
 from tollest.estimation.masses import TollMasses
 from tollest.support import Support
 
-PINNED = json.loads((Path(__file__).parent / "pinned" / "bayesmeta.json").read_text())
+PINNED = json.loads((Path(__file__).parents[1] / "pinned" / "bayesmeta.json").read_text())
 SETS, Q = PINNED["sets"], PINNED["q"]
 LARGEST = 10**8
 MU_SDS = {"flat": 1000.0, "normal": 2.0}  # 1000 is flat over posteriors less than 10 wide

@@ -9,7 +9,7 @@ import pytest
 
 import tollest as te
 
-PINNED = json.loads((Path(__file__).parent / "pinned" / "prior_sampling.json").read_text())[
+PINNED = json.loads((Path(__file__).parents[1] / "pinned" / "prior_sampling.json").read_text())[
     "cases"
 ]
 QUANTILES = (0.05, 0.5, 0.95)

@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import tollest as te
+from tests._sums.test_marginal import COLUMNS, row
 from tests.conftest import claims_of, guessed
-from tests.test_kernels import COLUMNS, row
 from tollest import diagnostics, priors
 from tollest._sums import marginal, tables
 from tollest.claims.counts import Counts

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import tollest as te
-from tests.test_tables import DOUBT, HOSTILE
+from tests.report.test_tables import DOUBT, HOSTILE
 from tollest.engines import ThetaDraws
 from tollest.engines.tuning import MoveTuning, Tuning
 from tollest.noise import StudentT

@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
 from tests import reference
+from tests._sums.test_marginal import COLUMNS, DENSE, row
 from tests.conftest import claims_of
-from tests.test_kernels import COLUMNS, DENSE, row
 from tollest._sums import marginal
 from tollest.diagnostics.audits.evidence import Evidence
 from tollest.diagnostics.audits.weighed import Weighed
