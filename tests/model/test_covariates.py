@@ -174,7 +174,7 @@ def test_effects_are_found_and_reach_silent_places():
     assert_allclose(table["sd"], 1.0)
     plain = te.estimate(te.Claims.from_table(claims.to_frame()), rng=3, progress=False)
     # The prior's variance is what covariates leave unexplained.
-    assert np.median(estimate._prior_variance) < 0.8 * np.median(plain._prior_variance)
+    assert np.median(estimate._tolls.prior_variance) < 0.8 * np.median(plain._tolls.prior_variance)
 
 
 def test_a_silent_place_is_judged_by_places_like_it():
