@@ -255,6 +255,16 @@ def test_the_page_audits_what_it_is_asked_to(villages, tmp_path):
         te.report.page(villages, tmp_path / "page.html", audit=["Brok"])
 
 
+def test_the_level_that_is_asked_for_is_that_of_every_table(villages, tmp_path):
+    te.report.page(villages, tmp_path / "page.html", ci_prob=0.5, audit=["Brook"])
+
+    tree = parsed(tmp_path / "page.html")
+    for heading in ("Answer", "Named baselines", "Sources", "Audit"):
+        found = text(section(tree, heading))
+        assert "50 %" in found, heading
+        assert "90 %" not in found, heading
+
+
 def test_sensitivity_is_on_the_page_or_said_to_be_missing(villages, path, tmp_path):
     found = text(section(parsed(path), "Sensitivity"))
     assert "<b>800300 to 2,2000.891.20" in found
