@@ -150,7 +150,7 @@ def test_files_that_cannot_be_meant_are_errors(files, error, says, tmp_path):
 
 def test_where_the_quadratic_is_no_good_the_other_function_is_named(table, tmp_path, monkeypatch):
     table.iloc[:6].to_parquet(tmp_path / "a.parquet")
-    monkeypatch.setattr(te.distributed.surrogate_sampling, "run", lambda *_: None)
+    monkeypatch.setattr(te.distributed.surrogate_sampling, "sample_surrogate", lambda *_: None)
 
     with pytest.raises(ValueError, match=r"6 claims are too few .* use tollest\.estimate"):
         te.distributed.estimate_files(tmp_path, progress=False)

@@ -18,6 +18,7 @@ from tollest.claims.counts import Counts
 from tollest.diagnostics import leaving_out, prior_checks, replication
 from tollest.engines import ThetaDraws
 from tollest.estimation.results import Estimate
+from tollest.model.layout import Entry, Value
 from tollest.model.posterior import Model
 from tollest.simulation.worlds import draw_truth, simulate
 
@@ -382,7 +383,7 @@ def test_power_scaling_refuses_what_it_does_not_know(clean):
 
 def test_half_normals_are_standard_normal_on_the_axis_of_conflict():
     scale = np.array([1e-9, 1e-3, 0.3, 0.499, 0.501, 1.0, 4.0, 9.0, 30.0])
-    entry = te.model.Entry("log_tau", None, True, 0.0, 2.0)
+    entry = Entry("log_tau", None, True, Value(0.0), Value(2.0))
 
     u = prior_checks._on_normal_axis(entry, np.log(2.0 * scale))
 

@@ -116,7 +116,7 @@ def coded(claims: Claims) -> "pd.DataFrame":
     >>> import pandas as pd
     >>> rows = [("Arden", "press", "30"), ("Arden", "radio", "30"), ("Arden", "clinic", "11-14")]
     >>> claims = Claims.from_table(pd.DataFrame(rows, columns=["location", "source", "wording"]))
-    >>> table(claims).loc["Arden"].to_dict()  # doctest: +NORMALIZE_WHITESPACE
+    >>> coded(claims).loc["Arden"].to_dict()  # doctest: +NORMALIZE_WHITESPACE
     {'lowest': 11, 'median_claim': 30, 'majority': 30, 'low': 11, 'best': 30, 'high': 30,
      'minimum': 11, 'maximum': 30, 'n_sources': 3}
     """
