@@ -88,6 +88,7 @@ def test_workers_give_the_answer_of_one_process(folder, alone, client, tmp_path)
     assert_allclose(shared.total().samples, alone.total().samples, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_changes_nothing(folder, alone, client):
     seen = []
 

@@ -30,7 +30,9 @@ ROWS = [
     {"report"},
     {"cli"},
 ]
-LONG_EXAMPLES = ("anchors_ukraine", "civil_war_battles", "first_year_of_war")
+LONG_EXAMPLES = (
+    "anchors_ukraine", "civil_war_battles", "coastal_syria_2025", "first_year_of_war",
+)  # fmt: skip
 NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?)")
 HEAVY = ("pymc", "arviz", "arviz_base", "arviz_plots", "arviz_stats", "pandas", "matplotlib",
          "scipy.stats", "dask", "nutpie", "formulaic")  # fmt: skip

@@ -159,6 +159,7 @@ def left_out():
     return leave_one_source_out(simulate(20, 4, rng=3).claims, rng=1, progress=False)
 
 
+@pytest.mark.slow
 def test_counts_of_a_source_left_out_are_predicted_as_often_as_promised(left_out):
     n = len(left_out.claims)
     # Claims of one source stand or fall together, so by source; ends belong to intervals.
@@ -177,6 +178,7 @@ def test_a_source_that_is_off_stands_out():
     assert result.coverage < 0.75
 
 
+@pytest.mark.slow
 def test_habits_of_a_source_are_learnt_from_its_other_claims():
     claims = simulate(40, 5, rng=3, faults=[OffSource(4.0)]).claims
 
@@ -215,6 +217,7 @@ def test_a_count_is_predicted_with_the_ratio_of_marginals():
         assert_allclose(actual, expected, atol=4 / np.sqrt(1000))
 
 
+@pytest.mark.slow
 def test_predictive_intervals_hold_their_probability():
     claims = simulate(4, 3, rng=5).claims
     result = leave_one_source_out(claims, ci_prob=0.5, rng=1, progress=False)
@@ -258,6 +261,7 @@ def test_what_cannot_be_left_out_is_refused(arguments, message):
         leave_one_source_out(claims, **arguments)
 
 
+@pytest.mark.slow
 def test_without_figures_and_with_overrides_strangers_are_drawn_too():
     own = priors.Priors(
         logit_repeat=priors.Never(),

@@ -382,6 +382,7 @@ def test_text_names_every_claim_on_one_line_each(dated):
     assert lines[-1].startswith("Computed by ")
 
 
+@pytest.mark.slow
 def test_weights_that_do_not_reach_say_how_to_refit():
     rows = [("Arden", source, "count", 900) for source in ("press", "radio")]
     rows += [("Arden", "clinic", "count", 12), ("Arden", "ministry", "count", 11)]

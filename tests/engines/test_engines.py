@@ -117,6 +117,7 @@ def test_threads_do_not_change_the_draws(claims, monkeypatch):
         pytest.param(simulate(3, 3, rng=1).claims, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_engines_agree_within_monte_carlo_error(claims):
     posterior = Model().given(claims)
 
@@ -162,6 +163,8 @@ def leaves(tuning):
         (simulate(400, 4, rng=3).claims, SurrogateTuning(many_locations=100)),
     ],
 )
+@pytest.mark.slow
+@pytest.mark.grid
 def test_an_engine_goes_by_its_own_tuning_in_every_stage(claims, surrogate, monkeypatch):
     posterior = Model().given(claims)
     engine = NestedLaplace(tuning=Tuning(surrogate=surrogate))
@@ -180,6 +183,7 @@ def test_tuning_prints_what_is_not_the_default():
     assert repr(tuned).endswith("tuning=Tuning(moves=MoveTuning(n_moves=2)))")
 
 
+@pytest.mark.slow
 def test_many_sources_of_few_claims_go_on_to_nuts():
     claims = counts(*range(36, 45))
 
@@ -323,6 +327,7 @@ def exact_draws(n, rng):
     return draws[draws[:, 0] > -4.0][:n]
 
 
+@pytest.mark.slow
 def test_moves_leave_draws_of_the_posterior_as_they_are():
     rng = np.random.default_rng(1)
     root = np.linalg.cholesky(0.5 * np.eye(30) + 0.5)  # not round, and off the centre
@@ -337,6 +342,7 @@ def test_moves_leave_draws_of_the_posterior_as_they_are():
         assert p_values.min() > 0.01 / 58
 
 
+@pytest.mark.slow
 def test_moves_bring_draws_to_where_no_proposal_reached():
     rng = np.random.default_rng(2)
     draws = exact_draws(60_000, rng)

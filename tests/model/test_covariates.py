@@ -158,6 +158,7 @@ def test_effects_have_their_prior(posterior):
     assert_allclose(found, normal.logpdf(0.7) - normal.logpdf(0), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_effects_are_found_and_reach_silent_places():
     truth = replace(draw_truth(4, rng=1), effect=np.array([1.2, 0.0]))
     simulated = simulate(80, 4, truth=truth, rng=2)

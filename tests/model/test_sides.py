@@ -192,6 +192,7 @@ def test_a_fixed_bias_is_that_of_every_side(claims):
     assert not any("press," in name for name in estimate.posterior.theta_names)
 
 
+@pytest.mark.slow
 def test_biases_by_side_are_found():
     truth = replace(
         draw_truth(3, rng=1),

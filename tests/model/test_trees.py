@@ -382,6 +382,7 @@ def test_nuts_gives_the_same_tolls():
             assert abs(here - there) < 4.0 * math.sqrt(2.0 * 0.25 / ess) * 0.5
 
 
+@pytest.mark.slow
 def test_threads_change_nothing(monkeypatch):
     claims = coast(60, [20, 30])
     monkeypatch.setattr("os.cpu_count", lambda: 1)
