@@ -1,9 +1,8 @@
 """Empirical distribution functions of ranks, and the bands that uniform ones stay in."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tollest._arrays import Floats
 
 _SIMULATIONS = 20_000  # of uniform samples, for the bands
 

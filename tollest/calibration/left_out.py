@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._arrays import Floats, Integers
 from tollest._progress import Reporter
 from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, Parameters
 from tollest.claims.table import KINDS, Claims
@@ -25,8 +25,6 @@ from tollest.priors import Fixed, HalfNormal, Never, Normal, Source
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _DRAWS = 1000  # of theta and tolls, that predictions are averaged over
 _MOST = 10**10  # beyond any claim

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._arrays import Floats
 from tollest._progress import Reporter
 from tollest.calibration import ecdf
 from tollest.calibration.replicates import LEVELS, Design, Replicate, replicate
@@ -20,8 +21,6 @@ from tollest.model.posterior import Model
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
 
 
 def calibrate(

@@ -14,9 +14,8 @@ for an unknown `b` in theta and the derivative `s` of the log prior density by i
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tollest._arrays import Floats
 
 _CERTAIN = 1e-9  # variance of a log toll below which it is as good as known
 

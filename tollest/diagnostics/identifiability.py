@@ -30,9 +30,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._arrays import Floats
 from tollest._sums import marginal
 from tollest._sums.threads import threaded
 from tollest.diagnostics import covariances as moves
@@ -43,7 +43,6 @@ from tollest.priors import Fixed, HalfNormal, Normal, Source
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
 
 _BLOCK = 2_000_000  # conditional moments held at once
 _CHUNK = 64  # draws a thread takes at a time

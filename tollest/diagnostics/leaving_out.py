@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._arrays import Floats, Integers
 from tollest._sums import marginal, tables
 from tollest._sums.threads import threaded
 from tollest.estimation.results import Estimate
@@ -15,9 +15,6 @@ from tollest.estimation.results import Estimate
 if TYPE_CHECKING:
     import pandas as pd
     from arviz_stats.utils import ELPDData
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

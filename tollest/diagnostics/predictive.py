@@ -4,17 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, Parameters
 from tollest.claims.counts import Counts
 from tollest.estimation.masses import whole
 from tollest.estimation.results import Estimate
 from tollest.priors import Never
 from tollest.simulation import worlds
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _BLOCK = 64  # replicates whose tolls are drawn together
 

@@ -5,9 +5,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import erf, erfc, log_ndtr, ndtri, ndtri_exp
 
+from tollest._arrays import Floats
 from tollest.estimation.results import Estimate
 from tollest.estimation.totals import labelled
 from tollest.model.layout import Entry, constant
@@ -15,7 +15,6 @@ from tollest.model.layout import Entry, constant
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
 
 _UNLIKELY = 0.01  # tail below which claims are said to contradict a prior
 _SENSITIVE = 0.05  # power-scaling sensitivity that Kallioinen et al. call noticeable

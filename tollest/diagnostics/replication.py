@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._arrays import Floats, Integers
 from tollest.claims.counts import Counts
 from tollest.diagnostics.predictive import replicates
 from tollest.estimation.masses import check_interval
@@ -15,8 +16,6 @@ from tollest.estimation.results import Estimate
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _UNLIKELY = 0.01  # tail, both sides together, below which a statistic is called unlike
 _FALSE = 0.05  # share of false ones among the pairs that are flagged

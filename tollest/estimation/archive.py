@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import noise, priors
+from tollest._arrays import Integers
 from tollest.claims.periods import DayRange, ToDate
 from tollest.claims.rows import Rows
 from tollest.claims.standing import judged
@@ -22,8 +23,6 @@ from tollest.support import Support
 if TYPE_CHECKING:
     import xarray as xr
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _FORMAT = "tollest estimate 3"
 _KINDS_OF_FILE = {".nc": "netCDF", ".parquet": "Parquet", ".csv": "CSV", ".html": "HTML"}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tollest._arrays import Floats
 from tollest.plots import phrases
 
 if TYPE_CHECKING:
     from arviz_plots.plot_collection import PlotCollection
     from matplotlib.axes import Axes
 
-Floats = NDArray[np.float64]
 
 # Dark and middle tones, which stay apart in grey; shapes carry the meaning all the same.
 INK, POSTERIOR, CLAIM, FAINT, SHADE = "#222222", "#123f73", "#b3541e", "#6a6a6a", "#c9d6e6"

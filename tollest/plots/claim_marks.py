@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._arrays import Floats
 from tollest.claims import frames
 from tollest.claims.table import UNBOUNDED, Claims
 from tollest.plots import canvas, phrases
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from arviz_plots.plot_collection import PlotCollection
 
-Floats = NDArray[np.float64]
 
 ARROW = 0.3  # inches
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._arrays import Integers
 from tollest.claims.counts import Counts
 from tollest.claims.table import Claims
 from tollest.estimation.masses import whole
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from arviz_plots.plot_collection import PlotCollection
     from matplotlib.axes import Axes
 
-Integers = NDArray[np.int64]
 
 _CELL = 0.4  # inches
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._arrays import Flags, Floats
 from tollest._rounding import Rounded
 from tollest.estimation.masses import whole
 from tollest.estimation.results import Estimate
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from arviz_plots.plot_collection import PlotCollection
     from matplotlib.axes import Axes
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 _WIDTH = 6.9  # inches, across a page
 _PLOT = 4.3  # of them for the axis of deaths

@@ -5,9 +5,9 @@ from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest import _text
+from tollest._arrays import Floats
 from tollest.claims.days import calendar_day
 from tollest.claims.table import UNBOUNDED
 from tollest.estimation.results import Estimate
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from arviz_plots.plot_collection import PlotCollection
 
-Floats = NDArray[np.float64]
 Date = str | dt.date | np.datetime64
 
 _POINT = {"marker": "D", "facecolor": POSTERIOR, "edgecolor": "white", "size": 28, "width": 0.7}

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
 from tollest import _text
+from tollest._arrays import Floats
 from tollest.estimation.masses import whole
 from tollest.estimation.results import Estimate
 from tollest.model.layout import Entry, constant
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from arviz_plots.plot_collection import PlotCollection
     from matplotlib.axes import Axes
 
-Floats = NDArray[np.float64]
 
 _TIMES = "\u00d7 "
 _HABITS = {

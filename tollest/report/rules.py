@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._arrays import Integers
 from tollest.claims.table import KINDS, UNBOUNDED, Claims
 from tollest.estimation.results import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Integers = NDArray[np.int64]
 
 _NONE = -1  # where a rule gives no number
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Integers = NDArray[np.int64]
+from tollest._arrays import Integers
 
 
 @dataclass(frozen=True, eq=False)

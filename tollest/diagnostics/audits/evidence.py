@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._arrays import Integers
 from tollest._sums import shards
 from tollest._sums.tables import Claimed
 from tollest.claims.intervals import DOCUMENTED, VERIFIED
@@ -13,8 +14,6 @@ from tollest.claims.table import KINDS, UNBOUNDED, Claims
 from tollest.model.names import positions
 from tollest.model.posterior import Posterior
 from tollest.priors import Never
-
-Integers = NDArray[np.int64]
 
 _COUNT = KINDS.index("count")
 

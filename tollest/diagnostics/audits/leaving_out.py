@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._arrays import Floats
 from tollest._progress import Reporter
 from tollest.claims import frames
 from tollest.claims.problems import ClaimsError
@@ -21,7 +22,6 @@ from tollest.estimation.streams import stream
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
 
 _DRAWS = 4000  # of theta drawn anew, that tolls are averaged over
 

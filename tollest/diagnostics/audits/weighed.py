@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 
+from tollest._arrays import Floats, Integers
 from tollest._sums import marginal
 from tollest._sums.tables import Parameters
 from tollest._sums.threads import threaded
@@ -16,9 +17,6 @@ from tollest.diagnostics.audits.evidence import Evidence
 from tollest.engines import psis
 from tollest.estimation.masses import TollMasses
 from tollest.model.circulation import Figure, Speakers, log_mass_up_to
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _TOLLS = 4  # equally likely ones, for each draw, that predictions are averaged over
 _GOLDEN = 0.5 * (5.0**0.5 - 1.0)
