@@ -269,7 +269,8 @@ def _rows(
 def share_between(below: float, point: float, tail: float) -> float:
     """Part of the probability `point` of a number between both tails; `below` is less than it."""
     between = min(below + point, 1.0 - tail) - max(below, tail)
-    return max(between, 0.0) / point if point > 0.0 else 0.0
+    # Rounding of the ends can make it exceed the whole.
+    return min(max(between, 0.0) / point, 1.0) if point > 0.0 else 0.0
 
 
 @dataclass(frozen=True, eq=False)
