@@ -21,13 +21,20 @@ PI = Decimal("3.1415926535897932384626433832795028841971693993751058209749445923
 
 @dataclass
 class Location:
-    """Claims are ``(source, lower, upper, repeats)``; an upper of None is infinity."""
+    """Claims are ``(source, lower, upper, repeats)``; an upper of None is infinity.
+
+    For prior sampling alone, `bounds` has the sources whose number falls short of the toll (1) or
+    goes beyond it (-1), `listed` the deaths on a list of names, and sources may `deny`.
+    """
 
     claims: list[tuple[int, int, int | None, bool]]
     group: int = 0
     cap: int | None = None
     floor: int = 0
     verified: int | None = None
+    bounds: dict[int, int] = field(default_factory=dict)
+    listed: int = 0
+    deny: bool = False
 
 
 @dataclass
@@ -241,6 +248,9 @@ def conditional_tolls(location, theta, tolls, *args, **kwargs) -> np.ndarray:
 
 # --------------------------------------------------------------------------- prior sampling
 
+# Middles of equally likely stretches of an exponential amount.
+AMOUNT = -np.log1p(-(np.arange(40) + 0.5) / 40)
+
 
 def prior_draws(n_draws: int, n_sources: int, rng, inner: int = 1) -> dict[str, np.ndarray]:
     """Draws of theta from the default priors: shape (n_draws,), or (n_draws, n_sources, inner).
@@ -257,7 +267,15 @@ def prior_draws(n_draws: int, n_sources: int, rng, inner: int = 1) -> dict[str, 
         return mean[:, None, None] + sd[:, None, None] * standard
 
     zero = np.zeros(n_draws)
+    # From a stream of their own: cases without any are as they were.
+    other = rng.spawn(1)[0]
+    denial_mean = other.normal(-4.6, 1.0, n_draws)[:, None, None]
+    denial_sd = 0.5 * np.abs(other.standard_normal(n_draws))[:, None, None]
+    standard = other.standard_normal((n_draws, n_sources, inner))
     return {
+        "denial": expit(denial_mean + denial_sd * standard),
+        "shortfall": np.exp(other.normal(np.log(0.5), 0.7, n_draws)),
+        "list_shortfall": np.exp(other.normal(np.log(0.5), 0.8, n_draws)),
         "mu": rng.normal(2.0, 2.0, n_draws),
         "tau": half_normal(1.0),
         "bias": effects(zero, half_normal(0.3)),
@@ -316,9 +334,17 @@ def joint_of_draws(location, draws, first, last, capped):
         bias, scatter, omega = (
             draws[name][:, source, :, None] for name in ("bias", "scatter", "omega")
         )
-        f = _logistic_mass(lower, upper, x[:, None] + bias, scatter)
-        f = (f * (1.0 - omega) if repeats else f).mean(axis=1)
-        omega = omega.mean(axis=1)
+        if source in location.bounds:
+            missed = location.bounds[source] * draws["shortfall"][:, None, None, None] * AMOUNT
+            centre = (x[:, None] + bias)[..., None] - missed
+            f = _logistic_mass(lower, lower, centre, scatter[..., None]).mean(axis=-1)
+        else:
+            f = _logistic_mass(lower, upper, x[:, None] + bias, scatter)
+        f = f * (1.0 - omega) if repeats else f
+        if location.deny:
+            denial = draws["denial"][:, source, :, None]
+            f, omega = (1.0 - denial) * f + denial * (lower == 0), (1.0 - denial) * omega
+        f, omega = f.mean(axis=1), omega.mean(axis=1)
         for v in raised:
             raised[v] *= f + omega if repeats and v == lower else f
         if repeats and lower not in raised:
@@ -328,8 +354,18 @@ def joint_of_draws(location, draws, first, last, capped):
     for v, product in raised.items():
         p = _logistic_mass(v, v, x, column["figure_scatter"])
         likelihood += p * (product - own)
+    if location.listed:
+        likelihood = likelihood * _list_mass(location.listed, np.log1p(middle), draws)
     allowed = last >= location.floor
     return prior * likelihood * allowed
+
+
+def _list_mass(number, x, draws):
+    """Probability of a list of so many names at each log toll."""
+    scale = draws["list_shortfall"][:, None]
+    below, above = np.log(number + 0.5), np.log(number + 1.5)
+    inside = np.maximum(np.minimum(x, above) - below, 0.0)
+    return -np.expm1(-inside / scale) * np.exp(-np.maximum(x - above, 0.0) / scale)
 
 
 def binned_quantile(mass_of_bins, first, last, q) -> np.ndarray:
@@ -377,7 +413,7 @@ def prior_sampled_toll_quantiles(
     """
     q = np.asarray(q)
     rng = np.random.default_rng(rng)
-    n_sources = 1 + max(source for source, *_ in location.claims)
+    n_sources = 1 + max((source for source, *_ in location.claims), default=0)
     first, last = toll_bins(top, singles, width)
     sums = np.zeros((batches, len(first)))
     weight = squared = 0.0

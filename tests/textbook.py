@@ -10,7 +10,12 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-COUNT, UNBOUNDED = 0, np.iinfo(np.int64).max
+COUNT, AT_LEAST, AT_MOST, UNBOUNDED = 0, 2, 3, np.iinfo(np.int64).max
+# An exponential amount, by Gauss-Legendre nodes on panels that grow.
+_ENDS = np.concatenate([np.arange(0, 4, 0.2), np.arange(4, 12, 0.5), np.arange(12, 41, 2)])
+_POINTS, _SHARES = np.polynomial.legendre.leggauss(4)
+AMOUNT = (_ENDS[:-1, None] + np.diff(_ENDS)[:, None] * (_POINTS + 1) / 2).ravel()
+LOG_SHARE = np.log((np.diff(_ENDS)[:, None] * _SHARES / 2).ravel()) - AMOUNT
 FAR = 1e9  # an edge at infinity, as a number that gradients survive
 
 
@@ -71,6 +76,20 @@ def textbook(claims, *, centred=False, dense=100, width=0.02, cdf_at=None):
         log_figure_scatter = pm.Normal("log_figure_scatter", np.log(0.15), 0.5)
         common_bias = pm.Normal("common_bias", 0.0, 0.1)
         parts = (mu, tau, bias, log_scatter, logit_repeat, log_figure_scatter, common_bias)
+        if np.isin(claims.kind, (AT_LEAST, AT_MOST)).any():
+            parts += (pt.exp(pm.Normal("log_shortfall", np.log(0.5), 0.7)),)
+        else:
+            parts += (1.0,)
+        if claims.documented.any():
+            parts += (pt.exp(pm.Normal("log_list_shortfall", np.log(0.5), 0.8)),)
+        else:
+            parts += (1.0,)
+        if ((claims.kind == COUNT) & (claims.lower == 0)).any():
+            denial_mean = pm.Normal("logit_denial_mean", -4.6, 1.0)
+            denial_sd = pm.HalfNormal("logit_denial_sd", 0.5)
+            parts += (effects("logit_denial", denial_mean, denial_sd, centred),)
+        else:
+            parts += (None,)
         first, last, joint = log_joint(claims, parts, dense, width)
         marginal = pt.logsumexp(joint, axis=1)
         pm.Potential("log_likelihood", pt.sum(marginal))
@@ -83,7 +102,8 @@ def textbook(claims, *, centred=False, dense=100, width=0.02, cdf_at=None):
 
 def log_joint(claims, parts, dense, width):
     """First and last toll of each bin, and log P(claims, toll in bin), location by bin."""
-    mu, tau, bias, log_scatter, logit_repeat, log_figure_scatter, common_bias = parts
+    mu, tau, bias, log_scatter, logit_repeat, log_figure_scatter, common_bias = parts[:7]
+    shortfall, list_shortfall, logit_denial = parts[7:]
     low, high, floor = claims.lower, claims.upper, claims.documented
     known, cap = claims.verified, claims.cap
     breaks = np.concatenate([floor, known[known >= 0], known + 1, cap[cap < UNBOUNDED] + 1])
@@ -98,14 +118,35 @@ def log_joint(claims, parts, dense, width):
     below_cap = log_mass(edges(np.zeros_like(cap), cap), mu, tau)
     toll = log_mass(edges(first, last), mu, tau) - below_cap[:, None]
     joint = pt.switch(impossible, -np.inf, toll)
+    if floor.any():
+        # What a list lacks is exponential: of the toll itself it has no more than all.
+        below, above, _ = (part[:, None] for part in edges(floor, floor))
+        inside = (pt.minimum(x - common_bias, above) - below) / list_shortfall
+        beyond = pt.maximum(x - common_bias - above, 0.0) / list_shortfall
+        listed = pt.log1mexp(-pt.maximum(inside, 1e-9)) - beyond
+        joint += pt.switch((floor > 0)[:, None], listed, 0.0)
     if not claims.n_claims:
         return first, last, joint
 
     # A source's own claims: a row a claim.
     where = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
     s = claims.source_index
+    centre, scatter = x + bias[s][:, None], pt.exp(log_scatter[s])[:, None]
     interval = tuple(part[:, None] for part in edges(low, high))
-    own = log_mass(interval, x + bias[s][:, None], pt.exp(log_scatter[s])[:, None])
+    own = log_mass(interval, centre, scatter)
+    for kind, said, sign in ((AT_LEAST, low, -1.0), (AT_MOST, high, 1.0)):
+        rows = np.flatnonzero(claims.kind == kind)
+        if rows.size:
+            number = tuple(part[:, None, None] for part in edges(said[rows], said[rows]))
+            missed = centre[rows][:, :, None] + sign * shortfall * AMOUNT
+            terms = log_mass(number, missed, scatter[rows][:, :, None]) + LOG_SHARE
+            own = own[rows].set(pt.logsumexp(terms, axis=2))
+    if logit_denial is not None:
+        zero = np.flatnonzero((claims.kind == COUNT) & (high == 0))
+        denial = logit_denial[s]
+        whatever = denial + pt.softplus(logit_repeat[s])
+        own = own[zero].set(pt.logaddexp(own[zero], whatever[zero][:, None]))
+        joint = joint[where].inc(-pt.softplus(denial)[:, None])
     is_count = claims.kind == COUNT
     odds = logit_repeat[s][:, None]
     independent = own - pt.softplus(odds) * is_count[:, None]  # times 1 - omega

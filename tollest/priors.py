@@ -123,9 +123,19 @@ class Pooled:
 
 @dataclass(frozen=True)
 class Never:
-    """Sources never repeat a figure: all are independent.
+    """Sources never repeat a figure, or never deny.
 
-    Agreement then counts as evidence of accuracy, and intervals shrink as sources multiply.
+    Without figures all are independent: agreement then counts as evidence of accuracy, and
+    intervals shrink as sources multiply. Without denials a claim of 0 is a count like others.
+    """
+
+
+@dataclass(frozen=True)
+class Censored:
+    """A bound says but that the toll is above it, or below: all such tolls are alike to it.
+
+    "At least 17" then leaves open whether 18 or 18,000 died, and only the prior tells. A list of
+    names is a floor, and not a word on how many are missing from it.
     """
 
 
@@ -148,6 +158,8 @@ class Source:
     logit_repeat : Normal, Fixed or None
         Log odds of repeating the figure in circulation: 0 is one count in two, 2 is 88 %, and
         ``Fixed(-20.0)`` never.
+    logit_denial : Normal, Fixed or None
+        Log odds of saying 0 whatever the toll: -4.6 is 1 %, and ``Fixed(-20.0)`` never.
 
     Raises
     ------
@@ -160,15 +172,17 @@ class Source:
     bias: Normal | Fixed | None = None
     log_scatter: Normal | Fixed | None = None
     logit_repeat: Normal | Fixed | None = None
+    logit_denial: Normal | Fixed | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no prior of one source."""
-        if isinstance(self.logit_repeat, Never):
-            raise TypeError(
-                "logit_repeat of Source is Never, which is for all sources: "
-                "Priors(logit_repeat=Never()). For one source use Fixed(-20.0)."
-            )
-        for name in ("bias", "log_scatter", "logit_repeat"):
+        for name in ("logit_repeat", "logit_denial"):
+            if isinstance(getattr(self, name), Never):
+                raise TypeError(
+                    f"{name} of Source is Never, which is for all sources: "
+                    f"Priors({name}=Never()). For one source use Fixed(-20.0)."
+                )
+        for name in ("bias", "log_scatter", "logit_repeat", "logit_denial"):
             _check(self, name, (Normal, Fixed, type(None)))
         _check_scatter("log_scatter", self.log_scatter)
 
@@ -183,6 +197,10 @@ class Priors:
         Centre of the tolls on the log1p axis: 2 is about 6 deaths.
     group_sd : HalfNormal or Fixed
         Spread of the groups' centres around `mu`, where locations have groups.
+    level_sd : HalfNormal or Fixed
+        Spread, where there are wholes and parts, of the centres of tolls by level: a village is no
+        governorate, and what is not listed of one is neither. At 1.5 levels differ by a factor of
+        five or more.
     effect : Normal
         Effects of covariates on the centre, each by one standard deviation: 0.5 is 65 % more.
     tau : HalfNormal or Fixed
@@ -203,6 +221,15 @@ class Priors:
         Normal(0, 0.1) is 10 % either way. It is not identified without verified tolls: the
         data cannot tell a common bias from larger or smaller tolls, so this prior is a floor
         under every interval's width.
+    log_shortfall : Normal, Fixed or Censored
+        Natural log of the scale by which bounds miss the toll: "at least" falls short of it, "at
+        most" goes beyond it, by an exponential amount on the log1p axis. At a scale of 0.5 half
+        of all bounds are within a factor of 1.4 of the toll.
+    log_list_shortfall : Normal, Fixed or Censored
+        The same of lists of names (`documented`), which besides are certain floors.
+    logit_denial : Pooled or Never
+        Log odds that a source says 0 whatever the toll; where nobody claims 0 there is no such
+        unknown.
     sources : mapping of str to Source
         Overrides for sources known better than the rest.
 
@@ -216,6 +243,7 @@ class Priors:
 
     mu: Normal | Fixed = Normal(2.0, 2.0)
     group_sd: HalfNormal | Fixed = HalfNormal(0.5)
+    level_sd: HalfNormal | Fixed = HalfNormal(1.5)
     effect: Normal = Normal(0.0, 0.5)
     tau: HalfNormal | Fixed = HalfNormal(1.0)
     bias: Pooled = Pooled(Fixed(0.0), HalfNormal(0.3))
@@ -224,6 +252,9 @@ class Priors:
     logit_repeat: Pooled | Never = Pooled(Normal(0.0, 1.5), HalfNormal(1.0))
     log_figure_scatter: Normal | Fixed = Normal(math.log(0.15), 0.5)
     common_bias: Normal | Fixed = Normal(0.0, 0.1)
+    log_shortfall: Normal | Fixed | Censored = Normal(math.log(0.5), 0.7)
+    log_list_shortfall: Normal | Fixed | Censored = Normal(math.log(0.5), 0.8)
+    logit_denial: Pooled | Never = Pooled(Normal(-4.6, 1.0), HalfNormal(0.5))
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -233,7 +264,11 @@ class Priors:
         _check(self, "effect", (Normal,))
         for name in ("bias", "log_scatter"):
             _check(self, name, (Pooled,))
-        _check(self, "logit_repeat", (Pooled, Never))
+        for name in ("logit_repeat", "logit_denial"):
+            _check(self, name, (Pooled, Never))
+        for name in ("log_shortfall", "log_list_shortfall"):
+            _check(self, name, (Normal, Fixed, Censored))
+            _check_scatter(name, getattr(self, name))
         _check(self, "sources", (Mapping,))
         for name, source in self.sources.items():
             if not isinstance(source, Source):
@@ -243,7 +278,7 @@ class Priors:
                 )
         _check_scatter("log_figure_scatter", self.log_figure_scatter)
         _check_scatter("the mean of log_scatter", self.log_scatter.mean)
-        for name in ("tau", "group_sd", "side_sd"):
+        for name in ("tau", "group_sd", "level_sd", "side_sd"):
             _check(self, name, (HalfNormal, Fixed))
             prior = getattr(self, name)
             if isinstance(prior, Fixed) and prior.value <= 0:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tests import reference
-from tests.conftest import claims_of
+from tests.conftest import LIMITS, claims_of
 from tests.contracts import EPSILON, check_gradient
 from tollest import noise
 from tollest._sums import marginal, mass, windows
@@ -102,7 +102,7 @@ parameter_values = st.fixed_dictionaries(
 def exactly(values):
     """The same parameters, in decimals: a float of omega near 1 says little of 1 - omega."""
     with localcontext(Context(prec=reference.DIGITS)):
-        log_tau, log_figure_scatter, common_bias = values["shared"]
+        log_tau, log_figure_scatter, common_bias = values["shared"][:3]
         return reference.Theta(
             mu=[Decimal(mu) for mu in values["mu"]],
             tau=Decimal(log_tau).exp(),
@@ -114,13 +114,25 @@ def exactly(values):
         )
 
 
+def model_of(family, toll_family="logistic"):
+    """Bounds as limits, to which the reference's sums are exact, on a support of `DENSE`."""
+    families = {"noise": FAMILIES[family], "toll": FAMILIES[toll_family]}
+    return Model(priors=LIMITS, support=Support(dense=DENSE), **families)
+
+
+def shared_of(values):
+    """What all locations share, and the scales of shortfalls that are none."""
+    return np.append(np.array(values["shared"], float), [0.0, 0.0])
+
+
 def parameters_of(values, claims):
     """Parameters as the kernels take them, of the sources that make claims."""
     used = [SOURCES.index(name) for name in claims.sources]
     return Parameters(
         np.array(values["mu"], float),
         *(np.array(values[name])[used] for name in ("bias", "log_scatter", "logit_repeat")),
-        np.array(values["shared"], float),
+        np.empty(0),
+        shared_of(values),
     )
 
 
@@ -198,7 +210,7 @@ def check_against_reference(posterior, locations, values, family, toll_family, l
 def test_tolls_and_figures_are_summed_as_by_plain_loops(two, values, family, toll_family):
     rows, locations = zip(*two, strict=True)
     claims = claims_of([r for part in rows for r in part], COLUMNS)
-    model = Model(toll=FAMILIES[toll_family], noise=FAMILIES[family], support=Support(dense=DENSE))
+    model = model_of(family, toll_family)
     counts = [n for place in locations for _, n, _, repeat in place.claims if repeat]
 
     check_against_reference(
@@ -213,8 +225,8 @@ def steps(values, claims):
     tau, figure = np.exp(values["shared"][:2])
     narrowest = min([*scatter, figure, tau])
     one = np.ones(claims.n_sources)
-    shared = np.array([1.0, 1.0, narrowest])
-    return flat(Parameters(np.array([tau]), scatter, one, one, shared))
+    shared = np.array([1.0, 1.0, narrowest, 1.0, 1.0])
+    return flat(Parameters(np.array([tau]), scatter, one, one, np.empty(0), shared))
 
 
 @settings(deadline=None, derandomize=True, max_examples=60, database=None)
@@ -226,7 +238,7 @@ def steps(values, claims):
 )
 def test_gradient_matches_differences(two, values, family, toll_family):
     claims = claims_of([r for rows, _ in two for r in rows], COLUMNS)
-    model = Model(toll=FAMILIES[toll_family], noise=FAMILIES[family], support=Support(dense=DENSE))
+    model = model_of(family, toll_family)
     problem = model.given(claims).problem
     parameters = parameters_of(values, claims)
     gradients = like(parameters)
@@ -265,7 +277,7 @@ def test_without_a_cap_the_sum_goes_on_until_nothing_is_left(family, said):
     # Beyond 400 a normal toll has z > 9, and no claim speaks for one.
     rows = [row("Arden", source, *statement) for source, statement in said.items()]
     claims = [(SOURCES.index(s), *n, kind == "count") for s, (kind, n) in said.items()]
-    model = Model(toll=Normal(), noise=FAMILIES[family], support=Support(dense=400))
+    model = Model(priors=LIMITS, toll=Normal(), noise=FAMILIES[family], support=Support(dense=400))
 
     check_against_reference(
         model.given(claims_of(rows, COLUMNS)),
@@ -298,9 +310,10 @@ def test_any_number_of_figures_shared_by_any_number_of_sources(family, counts):
     parameters = Parameters(
         np.array(values["mu"]),
         *(np.array(values[name])[used] for name in ("bias", "log_scatter", "logit_repeat")),
-        np.array(values["shared"]),
+        np.empty(0),
+        shared_of(values),
     )
-    problem = Model(noise=FAMILIES[family], support=Support(dense=DENSE)).given(claims).problem
+    problem = model_of(family).given(claims).problem
     gradients = like(parameters)
 
     value = marginal.log_likelihood(problem, parameters, True, gradients)
@@ -326,7 +339,7 @@ def test_bins_beyond_the_whole_numbers_cost_little():
     rows = [row("Arden", source, *statement, 2000) for source, statement in said.items()]
     claims = [(SOURCES.index(s), *n, kind == "count") for s, (kind, n) in said.items()]
     values = PLAIN | {"log_scatter": [math.log(0.15)] * len(SOURCES)}
-    posterior = Model().given(claims_of(rows, COLUMNS))
+    posterior = Model(priors=LIMITS).given(claims_of(rows, COLUMNS))
 
     actual = log_likelihood(posterior.problem, parameters_of(values, posterior.claims))
 
@@ -339,7 +352,8 @@ def test_bins_beyond_the_whole_numbers_cost_little():
 
 
 def posterior_of(rows, **model):
-    return Model(**({"support": Support(dense=DENSE)} | model)).given(claims_of(rows, COLUMNS))
+    known = {"support": Support(dense=DENSE), "priors": LIMITS}
+    return Model(**(known | model)).given(claims_of(rows, COLUMNS))
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
@@ -456,8 +470,8 @@ def test_a_verified_toll_has_all_the_mass():
 
 def test_a_location_nobody_reported_on_keeps_its_prior():
     rows = [row("Arden", "agency", "count", (3, 3)), row("Arden", "press", "count", (9, 9))]
-    alone = Model().given(claims_of(rows, COLUMNS))
-    joined = Model().given(claims_of(rows, COLUMNS, locations=["Holm"]))
+    alone = Model(priors=LIMITS).given(claims_of(rows, COLUMNS))
+    joined = Model(priors=LIMITS).given(claims_of(rows, COLUMNS, locations=["Holm"]))
     parameters = parameters_of(PLAIN, alone.claims)
     first, last = joined.bins
 

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import tollest as te
 from tests import reference
 from tests._sums.test_marginal import COLUMNS, DENSE, row
-from tests.conftest import claims_of
+from tests.conftest import LIMITS, claims_of
 from tollest._sums import marginal
 from tollest.diagnostics.audits.evidence import Evidence
 from tollest.diagnostics.audits.weighed import Weighed
@@ -184,7 +184,7 @@ SOURCES = ("agency", "clinic", "press")
 
 def with_known_unknowns(rows, n_draws):
     """An estimate whose draws of theta are all THETA."""
-    posterior = Model().given(claims_of(rows, COLUMNS))
+    posterior = Model(priors=LIMITS).given(claims_of(rows, COLUMNS))
     values = {
         "mu": THETA.mu[0], "log_tau": math.log(THETA.tau), "common_bias": THETA.common_bias,
         "log_figure_scatter": math.log(THETA.figure_scatter),

@@ -39,7 +39,8 @@ def test_masses_kept_by_their_windows_give_the_same_answers(both):
         assert_array_equal(stored.quantile(p), dense.quantile(p))
     for k in (0, 3, 10**9, np.arange(n)):
         assert_allclose(stored.at_least(k), dense.at_least(k), atol=1e-11)
-    assert_allclose(stored.mean(), dense.mean(), rtol=1e-6)
+    # Where claims of 0 may be denials, what is outside the windows is nothing but large.
+    assert_allclose(stored.mean(), dense.mean(), rtol=1e-6, atol=1e-4)
     assert_allclose(stored.log_variance(), dense.log_variance(), rtol=1e-6, atol=1e-9)
     for kind in ("eti", "hdi"):
         assert_array_equal(stored.interval(0.9, kind), dense.interval(0.9, kind))

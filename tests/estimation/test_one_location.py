@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import tollest as te
+from tests.conftest import LIMITS
 
 PINNED = json.loads((Path(__file__).parents[1] / "pinned" / "prior_sampling.json").read_text())[
     "cases"
@@ -15,21 +16,26 @@ PINNED = json.loads((Path(__file__).parents[1] / "pinned" / "prior_sampling.json
 QUANTILES = (0.05, 0.5, 0.95)
 
 
-def estimate_of(claims, cap=None):
-    rows = [
-        ("Arden", f"source {s:02d}", "at_least" if high is None else "count", low)
-        for s, low, high, _ in claims
-    ]
-    table = pd.DataFrame(rows, columns=["location", "source", "kind", "count"])
-    if cap is not None:
-        table["cap"] = cap
-    return te.estimate(te.Claims.from_table(table), rng=20_240_117, progress=False)
+KINDS = {1: "at_least", -1: "at_most"}
 
 
 @cache
 def estimate(name):
-    cap = {"at least 17, cap 60000": 60_000}.get(name)
-    return estimate_of(PINNED[name]["claims"], cap)
+    case, cap = PINNED[name], {"at least 17, cap 60000": 60_000}.get(name)
+    bounds = {int(source): KINDS[sign] for source, sign in case.get("bounds", {}).items()}
+    rows = [
+        ("Arden", f"source {s:02d}", "at_least" if high is None else bounds.get(s, "count"), low)
+        for s, low, high, _ in case["claims"]
+    ]
+    if "listed" in case:
+        rows.append(("Arden", "registry", "documented", case["listed"]))
+    table = pd.DataFrame(rows, columns=["location", "source", "kind", "count"])
+    if cap is not None:
+        table["cap"] = cap
+    # A bound without a word on how far it falls short was sampled as a limit.
+    priors = te.priors.Priors() if {"bounds", "listed", "deny"} & set(case) else LIMITS
+    claims = te.Claims.from_table(table)
+    return te.estimate(claims, model=te.Model(priors=priors), rng=20_240_117, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ TOLL, BIAS, SCATTER, OMEGA = 12, (0.1, -0.2, 0.0), (0.1, 0.3, 0.2), (0.7, 0.2, 0
 COUNTS = np.array([11, 14, 11])
 COMMON, FIGURE_SCATTER = 0.05, 0.15
 LAST = 3000
+NOBODY = np.empty((1, 0))  # denies
 
 
 def figure(family, counts=COUNTS, scatter=SCATTER):
     x = np.log1p(TOLL) + COMMON
     logit = np.log(OMEGA) - np.log1p(-np.array(OMEGA))
-    speakers = Speakers(x + np.array([BIAS]), np.array([scatter]), logit[None])
+    speakers = Speakers(x + np.array([BIAS]), np.array([scatter]), logit[None], NOBODY)
     return Figure(family, np.array([x]), np.array([FIGURE_SCATTER]), counts, speakers)
 
 
@@ -67,7 +68,9 @@ def test_claims_far_from_the_toll_are_still_the_figure(family):
 
 def test_certain_repeaters_make_no_nan():
     x = np.log1p(TOLL)
-    speakers = Speakers(np.full((1, 2), x), np.full((1, 2), 0.1), np.array([[500.0, -500.0]]))
+    speakers = Speakers(
+        np.full((1, 2), x), np.full((1, 2), 0.1), np.array([[500.0, -500.0]]), NOBODY
+    )
 
     actual = Figure(noise.Normal(), np.array([x]), np.array([0.15]), np.array([9, 12]), speakers)
 
@@ -76,7 +79,7 @@ def test_certain_repeaters_make_no_nan():
 
 
 def test_without_claims_the_figure_is_free():
-    none = Speakers(*np.empty((3, 1, 0)))
+    none = Speakers(*np.empty((4, 1, 0)))
     x = np.array([np.log1p(TOLL)])
     actual = Figure(noise.Logistic(), x, np.array([0.15]), np.empty(0, np.int64), none)
 

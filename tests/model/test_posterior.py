@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from tests.conftest import LIMITS
 from tests.contracts import check_gradient
 from tollest import noise
 from tollest._sums import marginal
@@ -94,7 +95,7 @@ def a_theta(posterior, rng):
 
 
 def test_theta_has_three_entries_a_source_and_nine_more():
-    posterior = Model().given(Claims.from_table(FOUR_VILLAGES))
+    posterior = Model(priors=LIMITS).given(Claims.from_table(FOUR_VILLAGES))
 
     assert posterior.n_theta == 3 * 4 + 9
     effects = [f"{n}[{s}]" for n in ("bias", "log_scatter", "logit_repeat") for s in NAMES]
@@ -103,17 +104,19 @@ def test_theta_has_three_entries_a_source_and_nine_more():
 
 
 def test_groups_add_one_entry_each_and_one_for_their_spread():
-    posterior = Model().given(Claims.from_table(GROUPED))
+    posterior = Model(priors=LIMITS).given(Claims.from_table(GROUPED))
 
     assert posterior.n_theta == 3 * 4 + 9 + 2 + 1
     added = set(posterior.theta_names) - set(
-        Model().given(Claims.from_table(FOUR_VILLAGES)).theta_names
+        Model(priors=LIMITS).given(Claims.from_table(FOUR_VILLAGES)).theta_names
     )
     assert added == {"log_group_sd", "mu_group[coast]", "mu_group[hills]"}
 
 
 def test_sources_that_never_repeat_leave_no_trace_of_figures():
-    posterior = Model(priors=Priors(logit_repeat=Never())).given(Claims.from_table(FOUR_VILLAGES))
+    posterior = Model(priors=replace(LIMITS, logit_repeat=Never())).given(
+        Claims.from_table(FOUR_VILLAGES)
+    )
 
     assert posterior.n_theta == 2 * 4 + 6
     assert not [name for name in posterior.theta_names if "repeat" in name or "figure" in name]
@@ -121,7 +124,7 @@ def test_sources_that_never_repeat_leave_no_trace_of_figures():
 
 
 def test_what_is_fixed_is_no_entry():
-    priors = Priors(tau=Fixed(0.8), common_bias=Fixed(0.1), mu=Fixed(2.0))
+    priors = replace(LIMITS, tau=Fixed(0.8), common_bias=Fixed(0.1), mu=Fixed(2.0))
     posterior = Model(priors=priors).given(Claims.from_table(FOUR_VILLAGES))
 
     assert posterior.n_theta == 3 * 4 + 9 - 3
@@ -132,7 +135,7 @@ def test_what_is_fixed_is_no_entry():
 
 
 def test_a_reference_source_has_no_bias_to_learn():
-    priors = Priors(sources={"clinic": Source(bias=Fixed(0.0))})
+    priors = replace(LIMITS, sources={"clinic": Source(bias=Fixed(0.0))})
     posterior = Model(priors=priors).given(Claims.from_table(FOUR_VILLAGES))
 
     assert "bias[clinic]" not in posterior.theta_names
@@ -164,7 +167,7 @@ def test_parameters_are_entries_of_theta():
     for name in ("bias", "log_scatter", "logit_repeat"):
         assert getattr(parameters, name).tolist() == [at[f"{name}[{s}]"] for s in NAMES]
     assert parameters.shared.tolist() == [
-        at["log_tau"], at["log_figure_scatter"], at["common_bias"]
+        at["log_tau"], at["log_figure_scatter"], at["common_bias"], at["log_shortfall"], 0.0
     ]  # fmt: skip
 
 
@@ -234,12 +237,16 @@ def test_log_prior_is_that_of_the_table_of_priors():
         half_normal(at["log_logit_repeat_sd"], 1),
         stats.norm(math.log(0.15), 0.5).logpdf(at["log_figure_scatter"]),
         stats.norm(0, 0.1).logpdf(at["common_bias"]),
+        stats.norm(math.log(0.5), 0.7).logpdf(at["log_shortfall"]),
+        stats.norm(-4.6, 1.0).logpdf(at["logit_denial_mean"]),
+        half_normal(at["log_logit_denial_sd"], 0.5),
     ]
     populations = {
         "mu_group": (at["mu"], at["log_group_sd"], ["coast", "hills"]),
         "bias": (0.0, at["log_bias_sd"], NAMES),
         "log_scatter": (at["log_scatter_mean"], at["log_log_scatter_sd"], NAMES),
         "logit_repeat": (at["logit_repeat_mean"], at["log_logit_repeat_sd"], NAMES),
+        "logit_denial": (at["logit_denial_mean"], at["log_logit_denial_sd"], NAMES),
     }
     for name, (mean, log_sd, members) in populations.items():
         population = stats.norm(mean, math.exp(log_sd))
@@ -406,6 +413,9 @@ def test_shards_add_up(table, n_shards):
                 bias=parameters.bias[of_part],
                 log_scatter=parameters.log_scatter[of_part],
                 logit_repeat=parameters.logit_repeat[of_part],
+                logit_denial=parameters.logit_denial[
+                    of_part if parameters.logit_denial.size else []
+                ],
             )
             # The support is the whole's: a shard's own may end where its claims do.
             problem = renumbered(part, whole)
@@ -459,11 +469,11 @@ def test_a_location_nobody_reported_on_adds_no_gradient(name):
 def test_silence_is_not_zero():
     said = FOUR_VILLAGES[FOUR_VILLAGES.location != "Brook"]
     claims = Claims.from_table(FOUR_VILLAGES)
-    theta = a_theta(Model().given(claims), 9)
-    without = Model().given(Claims.from_table(said, locations=["Brook"]))
+    theta = a_theta(Model(priors=LIMITS).given(claims), 9)
+    without = Model(priors=LIMITS).given(Claims.from_table(said, locations=["Brook"]))
 
     # Brook had a claim of none and one of three: leaving it out is a gain of probability.
-    assert without.log_density(theta) > Model().given(claims).log_density(theta) + 1
+    assert without.log_density(theta) > Model(priors=LIMITS).given(claims).log_density(theta) + 1
 
 
 def test_locations_with_the_same_claims_share_a_pattern():
@@ -525,7 +535,8 @@ def test_patterns_are_those_of_a_dictionary_in_an_order_of_their_own(table, neve
     posterior = model.given(Claims.from_table(table))
     claims = posterior.claims
     said = list(zip(claims.source_index.tolist(), claims.lower.tolist(), claims.upper.tolist(),
-                    (claims.kind == 0).tolist(), strict=True))  # fmt: skip
+                    (claims.kind == 0).tolist(), claims.is_bound.tolist(),
+                    strict=True))  # fmt: skip
     certain = claims.group_index, claims.documented, claims.verified, claims.cap
     keys = [
         (tuple(said[claims.offsets[i] : claims.offsets[i + 1]]), *(int(of[i]) for of in certain))

@@ -10,7 +10,7 @@ from scipy import stats
 
 import tollest as te
 from tests import reference
-from tests.conftest import claims_of, guessed
+from tests.conftest import LIMITS, claims_of, guessed
 from tests.contracts import check_gradient
 from tollest._sums import propagation
 from tollest._sums.tables import Parameters
@@ -99,7 +99,7 @@ def world(seed, n_places=5, n_terms=5):
 def compiled(claims, dense=DENSE, toll=None):
     those = TreeLayout.of(claims)
     names = Names.of(claims)
-    patterns = PatternLayout.of(claims, names, repeats=True)
+    patterns = PatternLayout.of(claims, names, LIMITS)
     problem, forest = trees.problem_of(
         those, claims, patterns, names, Logistic(), toll or Normal(), dense
     )
@@ -110,9 +110,10 @@ def parameters(claims, theta=THETA):
     used = [SOURCES.index(name) for name in claims.sources]
     omega = np.array(theta.omega)[used]
     return Parameters(
-        np.append(theta.mu, 0.0), np.array(theta.bias)[used], np.log(theta.scatter)[used],
-        np.log(omega / (1.0 - omega)),
-        np.array([math.log(theta.tau), math.log(theta.figure_scatter), theta.common_bias]),
+        np.append(np.array(theta.mu)[Names.of(claims).level_group], 0.0),
+        np.array(theta.bias)[used], np.log(theta.scatter)[used],
+        np.log(omega / (1.0 - omega)), np.empty(0),
+        np.array([math.log(theta.tau), math.log(theta.figure_scatter), theta.common_bias, 0, 0]),
     )  # fmt: skip
 
 
@@ -448,7 +449,7 @@ def ranks():
     for i, name in enumerate(worlds.source_names(3)):
         known |= {
             f"bias[{name}]": truth.bias[i], f"log_scatter[{name}]": np.log(truth.scatter[i]),
-            f"logit_repeat[{name}]": logit[i],
+            f"logit_repeat[{name}]": logit[i], f"logit_denial[{name}]": -30.0,
         }  # fmt: skip
     out, drawn = [], []
     for seed in range(250):

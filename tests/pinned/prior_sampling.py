@@ -37,6 +37,11 @@ def counts(*values):
     return [(source, value, value, True) for source, value in enumerate(values)]
 
 
+def one(value):
+    """A number of one source that repeats no figure."""
+    return [(0, value, value, False)]
+
+
 AT_LEAST_17 = [(0, 17, None, False)]
 CASES = {
     "3": (counts(3), FEW),
@@ -52,23 +57,45 @@ CASES = {
     "at least 17, summed to 60000": (AT_LEAST_17, FEW),
     "at least 17, cap 60000": (AT_LEAST_17, FEW | {"capped": True}),
 }
+# What a bound, a list of names and a claim of 0 say; those above take bounds as limits.
+BOUND = {"n_draws": 30_000, "chunk": 100, "singles": 60, "width": 0.05, "top": 10**7}
+SAID = {"n_draws": 400_000, "singles": 300, "width": 0.02, "top": 10**7}
+FORMS = {
+    "at least 2, short of it": (Location(one(2), bounds={0: 1}), BOUND),
+    "at least 17, short of it": (Location(one(17), bounds={0: 1}), BOUND),
+    "at least 4000, short of it": (Location(one(4000), bounds={0: 1}), BOUND),
+    "at most 30, beyond it": (Location(one(30), bounds={0: -1}), BOUND),
+    "a list of 111": (Location([], floor=111, listed=111), SAID),
+    "0 that may be a denial": (Location(counts(0), deny=True), SAID),
+    "0 and 12": (Location(counts(0, 12), deny=True), SAID),
+    "0 and 400": (Location(counts(0, 400), deny=True), SAID),
+    "0 three times": (Location(counts(0, 0, 0), deny=True), SAID),
+}
+
+
+def sampled(location: Location, settings: dict) -> dict:
+    """One case."""
+    posterior = prior_sampled_toll_quantiles(location, Q, rng=SEED, **settings)
+    known = {"bounds": location.bounds, "listed": location.listed, "deny": location.deny}
+    return {
+        "claims": location.claims,
+        **{name: value for name, value in known.items() if value},
+        "settings": settings,
+        "quantiles": posterior.whole_quantiles.tolist(),
+        "smooth_quantiles": posterior.quantiles.round(4).tolist(),
+        "mcse": posterior.mcse.round(4).tolist(),
+        "ess": round(posterior.ess),
+        "log_marginal": round(posterior.log_marginal, 5),
+        "log_marginal_mcse": round(posterior.log_marginal_mcse, 5),
+    }
 
 
 def regenerate() -> dict:
     """Every case, with its settings and how good it is."""
-    cases = {}
-    for name, (claims, settings) in CASES.items():
-        posterior = prior_sampled_toll_quantiles(Location(claims), Q, rng=SEED, **settings)
-        cases[name] = {
-            "claims": claims,
-            "settings": settings,
-            "quantiles": posterior.whole_quantiles.tolist(),
-            "smooth_quantiles": posterior.quantiles.round(4).tolist(),
-            "mcse": posterior.mcse.round(4).tolist(),
-            "ess": round(posterior.ess),
-            "log_marginal": round(posterior.log_marginal, 5),
-            "log_marginal_mcse": round(posterior.log_marginal_mcse, 5),
-        }
+    plain = {name: (Location(claims), settings) for name, (claims, settings) in CASES.items()}
+    cases = {
+        name: sampled(location, settings) for name, (location, settings) in (plain | FORMS).items()
+    }
     return {
         "about": "Posterior tolls of one location under the default priors, by weighing draws "
         "from the priors. claims: source, lower, upper (null is infinity), repeats. quantiles: "

@@ -6,12 +6,22 @@ from typing import NamedTuple
 import numpy as np
 
 from tollest._arrays import Floats
+from tollest._sums.bounds import (
+    DENIED,
+    FALLS_SHORT,
+    GOES_BEYOND,
+    LISTED,
+    bound_log_mass,
+    list_log_mass,
+)
 from tollest._sums.compiled import kernel
 from tollest._sums.mass import mass_cell
 from tollest._sums.tables import (
     COMMON_BIAS,
     FIRST,
     LOG_FIGURE_SCATTER,
+    LOG_LIST_SHORTFALL,
+    LOG_SHORTFALL,
     LOG_TAU,
     NONE,
     REST,
@@ -22,6 +32,9 @@ from tollest._sums.tables import (
     softplus,
 )
 
+# Log mass below the floor of a list of names, where sums never look.
+_LEAST_LOG = -690.0
+
 
 class _Scales(NamedTuple):
     """What priors and figures of all locations share, on its natural scale."""
@@ -29,6 +42,8 @@ class _Scales(NamedTuple):
     tau: float
     figure_scatter: float
     common_bias: float
+    shortfall: float
+    list_shortfall: float
 
 
 @kernel()
@@ -42,8 +57,9 @@ def logarithms(
     table, work, width = tables.table, tables.work, tables.width
     shared = parameters.shared
     scales = _Scales(
-        math.exp(shared[LOG_TAU]), math.exp(shared[LOG_FIGURE_SCATTER]), shared[COMMON_BIAS]
-    )
+        math.exp(shared[LOG_TAU]), math.exp(shared[LOG_FIGURE_SCATTER]), shared[COMMON_BIAS],
+        math.exp(shared[LOG_SHORTFALL]), math.exp(shared[LOG_LIST_SHORTFALL]),
+    )  # fmt: skip
     logs = table[0, work + REST * width : work + (REST + 1) * width]
     first, none = work + FIRST * width, work + NONE * width
     peak, n_figures = -np.inf, 0
@@ -69,12 +85,20 @@ def logarithms(
         table[0, none + k] *= table[0, work + k]
         for g in range(n_figures):
             table[0, first + g * width + k] *= table[0, work + k]
-    log_unit = peak + math.log(total)
+    return peak + math.log(total) + _log_not(claimed, parameters, p)
+
+
+@kernel(forceinline=True)
+def _log_not(claimed: Claimed, parameters: Parameters, p: int) -> float:
+    """Log probability that no claim repeats a figure, and none is a denial."""
+    out = 0.0
     for m in range(claimed.offsets[p], claimed.offsets[p + 1]):
         j = claimed.members[m]
         if claimed.claim_figure[j] >= 0:
-            log_unit -= softplus(parameters.logit_repeat[claimed.claim_voice[j]])
-    return log_unit
+            out -= softplus(parameters.logit_repeat[claimed.claim_voice[j]])
+        if parameters.logit_denial.size > 0 and claimed.claim_form[j] != LISTED:
+            out -= softplus(parameters.logit_denial[claimed.claim_voice[j]])
+    return out
 
 
 @kernel(forceinline=True)
@@ -87,7 +111,7 @@ def _cell(
     These are the number of figures and the sum of their probabilities. `logs` is overwritten with
     the log of each figure's ``p R / F`` of `tollest._sums.joint`.
     """
-    tau, figure_scatter, common_bias = scales
+    tau, figure_scatter, common_bias = scales.tau, scales.figure_scatter, scales.common_bias
     x, mu = grid.x[point], parameters.mu[claimed.level[p]]
     log_joint = mass_cell(
         claimed.toll_family, claimed.toll_df, (grid.bin_lower[point] - mu) / tau,
@@ -96,15 +120,9 @@ def _cell(
     n_figures, current, masses = 0, -1, 0.0
     for m in range(claimed.offsets[p], claimed.offsets[p + 1]):
         j = claimed.members[m]
-        voice = claimed.claim_voice[j]
-        scatter = math.exp(parameters.log_scatter[voice])
-        centre = x + common_bias + parameters.bias[voice]
-        log_mass = mass_cell(
-            claimed.family, claimed.df, (claimed.claim_lower[j] - centre) / scatter,
-            (claimed.claim_upper[j] - centre) / scatter, claimed.claim_width[j] / scatter,
-        )[0]  # fmt: skip
+        log_mass = _of_claim(claimed, parameters, scales, j, x)
         log_joint += log_mass
-        v = claimed.claim_figure[j]
+        v, voice = claimed.claim_figure[j], claimed.claim_voice[j]
         if v < 0:
             continue
         if v != current:
@@ -120,3 +138,30 @@ def _cell(
             current = v
         logs[n_figures - 1] += softplus(parameters.logit_repeat[voice] - log_mass)
     return log_joint, n_figures, masses
+
+
+@kernel(forceinline=True)
+def _of_claim(
+    claimed: Claimed, parameters: Parameters, scales: _Scales, j: int, x: float
+) -> float:
+    """Log mass of a distinct claim at one log toll, but for that its source repeats nothing."""
+    lower, upper, width = claimed.claim_lower[j], claimed.claim_upper[j], claimed.claim_width[j]
+    form, voice = claimed.claim_form[j], claimed.claim_voice[j]
+    if form == LISTED:
+        return max(list_log_mass(x, lower, upper, scales.list_shortfall)[0], _LEAST_LOG)
+    scatter = math.exp(parameters.log_scatter[voice])
+    centre = x + scales.common_bias + parameters.bias[voice]
+    below, above, wide = (lower - centre) / scatter, (upper - centre) / scatter, width / scatter
+    if form == FALLS_SHORT or form == GOES_BEYOND:  # noqa: SIM109 - compiled
+        if form == GOES_BEYOND:
+            below, above = -above, -below
+        return bound_log_mass(
+            claimed.family, claimed.df, below, above, wide, scales.shortfall / scatter
+        )
+    log_mass = mass_cell(claimed.family, claimed.df, below, above, wide)[0]
+    if form == DENIED:
+        log_denial = parameters.logit_denial[voice]
+        if claimed.claim_figure[j] >= 0:
+            log_denial += softplus(parameters.logit_repeat[voice])
+        log_mass = log_denial + softplus(log_mass - log_denial)
+    return log_mass

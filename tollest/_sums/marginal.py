@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from tollest._arrays import Floats, Integers
+from tollest._sums.bounds import LISTED
 from tollest._sums.compiled import kernel
 from tollest._sums.joint import LEAST, add_masses, products
 from tollest._sums.logarithms import logarithms
@@ -75,11 +76,12 @@ def evaluate(
     low, high = windows(claimed, parameters)
     tables = tabulate(claimed, parameters, claimed.grid, low, high, gradient)
     omega, flat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), flat_layout(parameters)
+    delta = 1.0 / (1.0 + np.exp(-parameters.logit_denial))
     sums, of_location = np.zeros(flat.size), np.zeros(flat.size)
     touched = np.empty(flat.size, np.int64)
     value = _sum(
-        claimed, parameters, low, high, gradient, tables, omega, flat, sums, of_location, touched,
-        matrix,
+        claimed, parameters, low, high, gradient, tables, omega, delta, flat, sums, of_location,
+        touched, matrix,
     )  # fmt: skip
     if gradient:
         split(sums, gradients)
@@ -87,9 +89,9 @@ def evaluate(
 
 
 @kernel()
-def _sum(
+def _sum(  # noqa: PLR0913 - the bundles of one pass
     claimed: Claimed, parameters: Parameters, low: Integers, high: Integers, gradient: bool,
-    tables: Tables, omega: Floats, flat: Flat, sums: Floats, of_location: Floats,
+    tables: Tables, omega: Floats, delta: Floats, flat: Flat, sums: Floats, of_location: Floats,
     touched: Integers, matrix: Floats,
 ) -> float:  # fmt: skip
     """Sum over patterns; derivatives are added to `sums`.
@@ -120,7 +122,7 @@ def _sum(
         if gradient:
             add_gradient(
                 p, a, n, claimed, tables, in_logs,
-                Gradient(weight, weight / total, omega, flat, out),
+                Gradient(weight, weight / total, omega, delta, flat, out),
             )  # fmt: skip
         if each:
             n_touched = _touched(p, claimed, flat, touched)
@@ -137,7 +139,13 @@ def _touched(p: int, claimed: Claimed, flat: Flat, touched: Integers) -> int:
         touched[n] = i
         n += 1
     for m in range(claimed.offsets[p], claimed.offsets[p + 1]):
-        voice = claimed.claim_voice[claimed.members[m]]
+        j = claimed.members[m]
+        if claimed.claim_form[j] == LISTED:
+            continue
+        voice = claimed.claim_voice[j]
+        if flat.logit_denial < flat.shared:
+            touched[n] = flat.logit_denial + voice
+            n += 1
         for start in (flat.bias, flat.log_scatter, flat.logit_repeat):
             touched[n] = start + voice
             n += 1

@@ -13,7 +13,7 @@ Student t are in `tollest._sums.families`.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from llvmlite import ir
@@ -46,6 +46,23 @@ _ROOT_HALF = np.uint64((0x3FE6A09E667F3BCD - (1024 << 52)) % 2**64)
 _INTEGER = np.uint64(0x4338000000000000)  # the bits of 1.5 * 2**52
 _LN2_HIGH = 0.693147180369123816490
 _LN2_LOW = 1.90821492927058770002e-10
+
+
+class Law(NamedTuple):
+    """Distribution of what is stated: of a location-scale family, about the log toll and more."""
+
+    family: int
+    df: float
+    centre: float  # what is added to the log toll
+    scale: float
+
+
+class Interval(NamedTuple):
+    """What is stated, by its edges on the log1p axis."""
+
+    lower: float
+    upper: float
+    width: float
 
 
 @intrinsic

@@ -201,6 +201,7 @@ def _add_gradients(
     """Add the gradient of each pattern, whose joint counts by `weights` at each point."""
     table, work = tables.table, tables.work
     omega, flat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), flat_layout(parameters)
+    delta = 1.0 / (1.0 + np.exp(-parameters.logit_denial))
     for p in range(begin.size):
         a, n = begin[p], end[p] - begin[p]
         total = products(p, a, n, claimed, tables)[0]
@@ -213,7 +214,7 @@ def _add_gradients(
                 table[0, row + k] *= weights[p, a + k] / peak
         add_gradient(
             p, a, n, claimed, tables, in_logs,
-            Gradient(forest.n_nodes[p], 1.0, omega, flat, sums),
+            Gradient(forest.n_nodes[p], 1.0, omega, delta, flat, sums),
         )  # fmt: skip
 
 

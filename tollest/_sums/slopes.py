@@ -7,6 +7,7 @@ derivatives by its centre and by its log scale, weighed by the joint along the w
 from typing import NamedTuple
 
 from tollest._arrays import Floats
+from tollest._sums.bounds import DENIED, LISTED, PLAIN
 from tollest._sums.compiled import kernel
 from tollest._sums.mass import LOGISTIC, SUMS
 from tollest._sums.tables import (
@@ -15,6 +16,8 @@ from tollest._sums.tables import (
     FIRST,
     LESS,
     LOG_FIGURE_SCATTER,
+    LOG_LIST_SHORTFALL,
+    LOG_SHORTFALL,
     LOG_TAU,
     MORE,
     NONE,
@@ -44,6 +47,7 @@ class Gradient(NamedTuple):
     times: float  # locations that it counts for
     scale: float  # that over the sum of the joint as it stands in the work space
     omega: Floats  # (n_voices,) probability of repeating
+    delta: Floats  # (n_voices,) or (0,) probability of a denial
     flat: Flat
     out: Floats  # (flat.size,)
 
@@ -194,14 +198,15 @@ def _claim_slopes(
     return Slopes(one, moment, inside, repeats)
 
 
-# Of errors that are not logistic derivatives by log scale have a row of their own.
+# Of errors that are not logistic, and of bounds, derivatives by log scale have a row of their own;
+# those by a shortfall, or by the odds of a denial, have the next.
 
 
 @kernel(fastmath=SUMS)
 def _left_of_claim(
-    table: Floats, joint: int, term: int, n: int, both: int, s: int, odds: float
+    table: Floats, row: int, joint: int, term: int, n: int, both: int, s: int, odds: float
 ) -> float:
-    """Weigh what is left of a claim's derivative.
+    """Weigh a row of a claim's derivatives.
 
     `term` is -1 where it cannot repeat a figure, and `both` where no other claim states that.
     """
@@ -212,7 +217,7 @@ def _left_of_claim(
             repeat = table[0, term + k] * odds
             if both >= 0:
                 repeat *= table[1, both + k] / (table[0, s + k] + odds)
-        total += (table[0, joint + k] - repeat) * table[2, s + k]
+        total += (table[0, joint + k] - repeat) * table[row, s + k]
     return total
 
 
@@ -282,13 +287,12 @@ def add_gradient(
         start, v = m, claim_figure[members[m]]
         m += 1
         if v < 0:
-            j, left = members[start], 0.0
-            s = tables.claim_base[j] + a
-            slopes = _certain_slopes(table, work, n, a, s)
-            if claimed.family != LOGISTIC:
-                left = _left_of_claim(table, work, -1, n, -1, s, 0.0)
-            _add_claim(j, slopes, left, total, claimed, tables, gradient)
-            by_common += slopes.centre
+            j, alone = members[start], _Stated(start, m, -1, -1)
+            left = _add_left(j, alone, a, n, claimed, tables, gradient)
+            if claimed.claim_form[j] != LISTED:
+                slopes = _certain_slopes(table, work, n, a, tables.claim_base[j] + a)
+                _add_claim(j, slopes, left, total, claimed, tables, gradient)
+                by_common += slopes.centre
             continue
         while m < end and claim_figure[members[m]] == v:
             m += 1
@@ -300,13 +304,12 @@ def add_gradient(
         by_figure += _by_figure(stated, a, n, claimed, tables, figure)
         is_done = m - start == 1 or (m - start == 2 and not in_logs)
         for i in range(start, m):
-            j, left = members[i], 0.0
-            s, odds = tables.claim_base[j] + a, tables.claim_terms[j, ODDS]
+            j = members[i]
             slopes = one if i == start else two
             if not is_done:
+                s, odds = tables.claim_base[j] + a, tables.claim_terms[j, ODDS]
                 slopes = _claim_slopes(table, work, term, n, a, stated.both, s, odds)
-            if claimed.family != LOGISTIC:
-                left = _left_of_claim(table, work, term, n, stated.both, s, odds)
+            left = _add_left(j, stated, a, n, claimed, tables, gradient)
             _add_claim(j, slopes, left, total, claimed, tables, gradient)
             _add_repeat(j, slopes, claimed, gradient)
             by_common += slopes.centre
@@ -367,6 +370,36 @@ def _add_claim(
     by_scale = terms[j, EDGE] * slopes.centre - slopes.moment + terms[j, MORE] * slopes.mass + left
     by_scale -= terms[j, LESS] * (total - slopes.weight)
     gradient.out[flat.log_scatter + voice] += gradient.scale * by_scale
+    if gradient.delta.size > 0:
+        gradient.out[flat.logit_denial + voice] -= gradient.times * gradient.delta[voice]
+
+
+@kernel(forceinline=True)
+def _add_left(
+    j: int, stated: _Stated, a: int, n: int, claimed: Claimed, tables: Tables, gradient: Gradient
+) -> float:  # fmt: skip
+    """Give what is left of a claim's derivative by its log scatter.
+
+    That by the log of a shortfall's scale, or by the odds of a denial, is added.
+    """
+    form, family = claimed.claim_form[j], claimed.family
+    if form == PLAIN and family == LOGISTIC:
+        return 0.0
+    table, work, term, both = tables.table, tables.work, stated.term, stated.both
+    s, odds = tables.claim_base[j] + a, tables.claim_terms[j, ODDS]
+    if form != PLAIN:
+        voice, flat, out = claimed.claim_voice[j], gradient.flat, gradient.out
+        share = gradient.scale * _left_of_claim(table, 3, work, term, n, both, s, odds)
+        if form == LISTED:
+            out[flat.shared + LOG_LIST_SHORTFALL] += share
+        elif form != DENIED:
+            out[flat.shared + LOG_SHORTFALL] += share
+        else:
+            out[flat.logit_denial + voice] += share
+            # A denial repeats nothing.
+            if claimed.claim_figure[j] >= 0:
+                out[flat.logit_repeat + voice] += share * gradient.omega[voice]
+    return _left_of_claim(table, 2, work, term, n, both, s, odds)
 
 
 @kernel(forceinline=True)

@@ -16,11 +16,23 @@ import numpy as np
 from numba import njit
 
 from tollest._arrays import Floats, Integers
+from tollest._sums.bounds import (
+    DENIED,
+    FALLS_SHORT,
+    GOES_BEYOND,
+    LISTED,
+    N_ROWS,
+    PLAIN,
+    bound_rows,
+    list_log_mass,
+)
 from tollest._sums.compiled import kernel
 from tollest._sums.mass import (
     LOGISTIC,
     STEEP,
     WIDE,
+    Interval,
+    Law,
     bin_row,
     by_log_scale,
     claim_row,
@@ -45,7 +57,8 @@ class Claimed(NamedTuple):
     """What is claimed, by patterns of distinct claims, and the support that tolls are summed over.
 
     Edges are on the log1p axis, half a death outwards. A voice is a source by the side it speaks
-    of; a level is one of the priors that tolls have, of a group and of covariates.
+    of, or -1 of a list of names, which has no voice's error; a level is one of the priors that
+    tolls have, of a group and of covariates.
     """
 
     family: int
@@ -58,6 +71,7 @@ class Claimed(NamedTuple):
     claim_upper: Floats  # (n_claims,)
     claim_width: Floats  # (n_claims,)
     claim_figure: Integers  # (n_claims,) index into figures, or -1 if it cannot repeat one
+    claim_form: Integers  # (n_claims,) of `tollest._sums.bounds`: how its number stands
     figure_lower: Floats  # (n_figures,) of each distinct figure
     figure_upper: Floats  # (n_figures,)
     figure_width: Floats  # (n_figures,)
@@ -77,11 +91,13 @@ class Parameters(NamedTuple):
     bias: Floats  # (n_voices,)
     log_scatter: Floats  # (n_voices,)
     logit_repeat: Floats  # (n_voices,)
-    shared: Floats  # (3,) in the order of the next line
+    logit_denial: Floats  # (n_voices,), or (0,) where nobody claims 0
+    shared: Floats  # (5,) in the order of the next lines
 
 
 # Entries of `Parameters.shared`.
 LOG_TAU, LOG_FIGURE_SCATTER, COMMON_BIAS = 0, 1, 2
+LOG_SHORTFALL, LOG_LIST_SHORTFALL = 3, 4
 
 
 class Flat(NamedTuple):
@@ -90,6 +106,7 @@ class Flat(NamedTuple):
     bias: int
     log_scatter: int
     logit_repeat: int
+    logit_denial: int
     shared: int
     size: int
 
@@ -98,9 +115,10 @@ class Flat(NamedTuple):
 def flat_layout(parameters: Parameters) -> Flat:
     """Layout of the flat row of these parameters, or of derivatives by them."""
     n_levels, n_voices = parameters.mu.size, parameters.bias.size
-    shared = n_levels + 3 * n_voices
+    denial = n_levels + 3 * n_voices
+    shared = denial + parameters.logit_denial.size
     return Flat(
-        n_levels, n_levels + n_voices, n_levels + 2 * n_voices, shared,
+        n_levels, n_levels + n_voices, n_levels + 2 * n_voices, denial, shared,
         shared + parameters.shared.size,
     )  # fmt: skip
 
@@ -121,10 +139,12 @@ class Tables(NamedTuple):
     a prior, figure or claim, at that point: its stretch covers what patterns need of it. Rows are
     the mass; its log's derivative by mu or by the centre; and of a prior that by log tau, of
     others what is left of that by log scatter beside what mass and slope say of it
-    (`tollest._sums.mass.by_log_scale`): of logistic errors nothing.
+    (`tollest._sums.mass.by_log_scale`): of logistic errors nothing. Where there are bounds, lists
+    or denials, a fourth row has the derivative by the log of the shortfall's scale, or the
+    probability that a claim of 0 is a denial.
     """
 
-    table: Floats  # (3, size)
+    table: Floats  # (3 or `N_ROWS`, size)
     prior_base: Integers  # (n_levels,)
     figure_base: Integers  # (n_figures,)
     figure_terms: Floats  # (n_figures, 3) of `by_log_scale`
@@ -234,23 +254,6 @@ class _Powers(NamedTuple):
     middle: float  # of the support
 
 
-class _Law(NamedTuple):
-    """Distribution of what is stated: of a location-scale family, about the log toll and more."""
-
-    family: int
-    df: float
-    centre: float  # what is added to the log toll
-    scale: float
-
-
-class _Interval(NamedTuple):
-    """What is stated."""
-
-    lower: float
-    upper: float
-    width: float
-
-
 @njit(cache=True, error_model="numpy")
 def _powers(family: int, x: Floats, scale: Floats, wanted: Integers) -> _Powers:
     middle = 0.5 * (x[0] + x[-1])
@@ -269,7 +272,7 @@ def _powers(family: int, x: Floats, scale: Floats, wanted: Integers) -> _Powers:
 
 @kernel()
 def _fill(
-    law: _Law, interval: _Interval, x: Floats, power: _Powers, row: int, a: int, n: int,
+    law: Law, interval: Interval, x: Floats, power: _Powers, row: int, a: int, n: int,
     factor: float, derivatives: bool, table: Floats, s: int, terms: Floats,
 ) -> None:  # fmt: skip
     """Masses of an interval over `n` points from `a`, times a factor, and its derivatives."""
@@ -305,12 +308,12 @@ def _fill_figures(
     family, df, x = claimed.family, claimed.df, grid.x
     terms = np.zeros((a.size, 3))
     scatter = math.exp(parameters.shared[LOG_FIGURE_SCATTER])
-    law = _Law(family, df, parameters.shared[COMMON_BIAS], scatter)
+    law = Law(family, df, parameters.shared[COMMON_BIAS], scatter)
     power = _powers(family, x, np.full(1, scatter), np.full(1, lower.size))
     for v in range(a.size):
         if b[v] > a[v]:
             _fill(
-                law, _Interval(lower[v], upper[v], width[v]), x, power, 0, a[v], b[v] - a[v], 1.0,
+                law, Interval(lower[v], upper[v], width[v]), x, power, 0, a[v], b[v] - a[v], 1.0,
                 derivatives, table, start[v], terms[v],
             )  # fmt: skip
     return terms
@@ -326,6 +329,8 @@ def _fill_claims(
     family, df, x = claimed.family, claimed.df, grid.x
     bias, logit = parameters.bias, parameters.logit_repeat
     common_bias = parameters.shared[COMMON_BIAS]
+    form, logit_denial = claimed.claim_form, parameters.logit_denial
+    shortfall = math.exp(parameters.shared[LOG_SHORTFALL])
     n_claims = lower.size
     terms = np.zeros((n_claims, 5))
     scatter = np.exp(parameters.log_scatter)
@@ -333,26 +338,81 @@ def _fill_claims(
     odds = np.exp(np.minimum(logit, _MOST_LOGIT))
     n_of_voice = np.zeros(scatter.size, np.int64)
     for j in range(n_claims):
-        n_of_voice[voice[j]] += b[j] > a[j]
+        if form[j] == PLAIN or form[j] == DENIED:
+            n_of_voice[voice[j]] += b[j] > a[j]
     power = _powers(family, x, scatter, n_of_voice)
     for j in range(n_claims):
         if b[j] <= a[j]:
             continue
-        i = voice[j]
-        most = _peak(family, df, width[j] / scatter[i])
+        i, n, s = voice[j], b[j] - a[j], start[j]
+        if form[j] == LISTED:
+            _fill_list(x[a[j] : b[j]], lower[j], upper[j], parameters, table, s)
+            continue
+        denial = math.exp(min(logit_denial[i], _MOST_LOGIT)) if form[j] == DENIED else 0.0
+        is_bound = form[j] == FALLS_SHORT or form[j] == GOES_BEYOND
+        most = _peak(family, df, width[j] / (scatter[i] + 0.25 * shortfall * is_bound))
         if claim_figure[j] >= 0:
-            most += odds[i]
+            denial *= 1.0 + odds[i]
             terms[j, UNIT] = log_not[i]
-            terms[j, ODDS] = odds[i] / most
+            terms[j, ODDS] = odds[i]
+        most += terms[j, ODDS] + denial
+        terms[j, ODDS] /= most
+        if logit_denial.size > 0:
+            terms[j, UNIT] -= softplus(logit_denial[i])
         terms[j, UNIT] += math.log(most)
         # Where the most that a claim can be is no number a float holds, logs are summed instead.
         factor = min(1.0 / most, _LARGEST)
-        _fill(
-            _Law(family, df, common_bias + bias[i], scatter[i]),
-            _Interval(lower[j], upper[j], width[j]), x, power, i, a[j], b[j] - a[j], factor,
-            derivatives, table, start[j], terms[j],
-        )  # fmt: skip
+        law = Law(family, df, common_bias + bias[i], scatter[i])
+        interval = Interval(lower[j], upper[j], width[j])
+        if is_bound:
+            _fill_bound(
+                law, interval, x, a[j], n, form[j] == GOES_BEYOND, shortfall, factor, table, s,
+                terms[j],
+            )  # fmt: skip
+            continue
+        _fill(law, interval, x, power, i, a[j], n, factor, derivatives, table, s, terms[j])
+        if form[j] == DENIED:
+            _add_denial(table, s, n, denial * factor)
     return terms
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_bound(
+    law: Law, interval: Interval, x: Floats, a: int, n: int, beyond: bool, shortfall: float,
+    factor: float, table: Floats, s: int, terms: Floats,
+) -> None:  # fmt: skip
+    """Masses of a bound, as `_fill` leaves those of other claims."""
+    lower, upper, width = interval
+    bound_rows(law, interval, x, a, n, beyond, shortfall, factor, table, s)
+    edge = (lower + 0.5 * width if width < np.inf else upper) - law.centre
+    terms[EDGE] = edge
+    for k in range(n):
+        table[2, s + k] -= (edge - x[a + k]) * table[1, s + k]
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_list(
+    x: Floats, lower: float, upper: float, parameters: Parameters, table: Floats, s: int
+) -> None:
+    """Masses of a list of names, which has no centre and no scatter."""
+    shortfall = math.exp(parameters.shared[LOG_LIST_SHORTFALL])
+    for k in range(x.size):
+        value, by_log_shortfall = list_log_mass(x[k], lower, upper, shortfall)
+        table[0, s + k] = math.exp(max(value, -690.0))
+        table[1, s + k] = table[2, s + k] = 0.0
+        table[3, s + k] = by_log_shortfall
+
+
+@njit(cache=True, error_model="numpy")
+def _add_denial(table: Floats, s: int, n: int, denial: float) -> None:
+    """Add to the masses of a claim of 0 that it is a denial, whatever the toll."""
+    for k in range(s, s + n):
+        counted = table[0, k]
+        table[0, k] = counted + denial
+        share = denial / table[0, k]
+        table[1, k] *= 1.0 - share
+        table[2, k] *= 1.0 - share
+        table[3, k] = share
 
 
 @njit(cache=True, error_model="numpy")
@@ -373,7 +433,8 @@ def tabulate(
     claim, spare = _starts(claim_low, claim_high, end)
     width = max(most, widest)
     work = spare + (most + 1) * width
-    table = np.empty((3, work + (FIRST + most) * width))
+    n_rows = N_ROWS if (claimed.claim_form != PLAIN).any() else 3
+    table = np.empty((n_rows, work + (FIRST + most) * width))
     table[0, : grid.x.size] = grid.x
     _fill_priors(claimed, parameters, grid, prior_low, prior_high, prior, table)
     figure_terms = _fill_figures(

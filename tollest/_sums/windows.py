@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 
 from tollest._arrays import Floats, Integers
+from tollest._sums.bounds import DENIED, FALLS_SHORT, GOES_BEYOND, LISTED
 from tollest._sums.compiled import kernel
 from tollest._sums.joint import LEAST, highest, products
 from tollest._sums.logarithms import logarithms
@@ -27,6 +28,8 @@ from tollest._sums.mass import LOGISTIC
 from tollest._sums.tables import (
     COMMON_BIAS,
     LOG_FIGURE_SCATTER,
+    LOG_LIST_SHORTFALL,
+    LOG_SHORTFALL,
     LOG_TAU,
     Claimed,
     Grid,
@@ -45,23 +48,33 @@ _MARGIN, _FURTHER = 4, 16
 _LANES = 8
 # Most that the log of a logistic mass falls short of its rate of falling: log 4.
 _SLACK = 1.3862943611198906
+# Log odds below which a claim of 0 is no denial as far as a window goes.
+_NEVER = -DEPTH
 # Entries of the table of where logs lie on the support, for each point of it.
 _FINER = 4
 
 # Rows of what is known of each claim: where it, or the figure it repeats, has its lowest and its
-# highest centre; the edges of where it has its own; and its rate of falling.
-_INNER, _OUTER, _LOWER, _UPPER, _RATE = 0, 1, 2, 3, 4
+# highest centre; the edges of where it has its own; and its rates of falling below and above.
+_INNER, _OUTER, _LOWER, _UPPER, _BELOW, _ABOVE = 0, 1, 2, 3, 4, 5
 
 
 @njit(cache=True, error_model="numpy")
 def _edges(claimed: Claimed, parameters: Parameters) -> Floats:
-    """Tell what is known of each distinct claim, shape (5, n_claims)."""
+    """Tell what is known of each distinct claim, shape (6, n_claims)."""
     lower, upper, voice = claimed.claim_lower, claimed.claim_upper, claimed.claim_voice
+    logit_denial = parameters.logit_denial
     common_bias, biases, scatter = (
         parameters.shared[COMMON_BIAS], parameters.bias, np.exp(parameters.log_scatter)
     )  # fmt: skip
-    out = np.empty((5, lower.size))
+    form, shortfall = claimed.claim_form, math.exp(parameters.shared[LOG_SHORTFALL])
+    out = np.empty((6, lower.size))
     for j in range(lower.size):
+        if form[j] == LISTED:
+            # Nothing but the floor bounds the toll from below.
+            out[_INNER, j] = out[_OUTER, j] = out[_UPPER, j] = upper[j]
+            out[_LOWER, j], out[_BELOW, j] = -np.inf, 0.0
+            out[_ABOVE, j] = math.exp(-parameters.shared[LOG_LIST_SHORTFALL])
+            continue
         centre = common_bias + biases[voice[j]]
         least, most = min(centre, common_bias), max(centre, common_bias)
         out[_LOWER, j], out[_UPPER, j] = lower[j] - centre, upper[j] - centre
@@ -69,7 +82,21 @@ def _edges(claimed: Claimed, parameters: Parameters) -> Floats:
         furthest = upper[j] if upper[j] < np.inf else lower[j]
         out[_INNER, j] = nearest - most if abs(nearest) < np.inf else np.inf
         out[_OUTER, j] = furthest - least if abs(furthest) < np.inf else -np.inf
-        out[_RATE, j] = 1.0 / scatter[voice[j]]
+        below = above = scatter[voice[j]]
+        # An error and a shortfall together fall no slower than this, but for a factor of two.
+        slower = math.hypot(below, shortfall)
+        if form[j] == FALLS_SHORT:
+            above = slower
+            out[_UPPER, j] += below
+            out[_OUTER, j] += below
+        elif form[j] == GOES_BEYOND:
+            below = slower
+            out[_LOWER, j] -= above
+            out[_INNER, j] -= above
+        out[_BELOW, j], out[_ABOVE, j] = 1.0 / below, 1.0 / above
+        if form[j] == DENIED and logit_denial[voice[j]] > _NEVER:
+            # A denial has no end: it says the same of every toll.
+            out[_UPPER, j] = np.inf
     return out
 
 
@@ -119,10 +146,10 @@ def _bound(
         current, left, right = -1, 0.0, 0.0
         for m in range(offsets[p], offsets[p + 1]):
             j = members[m]
-            rate, v = edges[_RATE, j], claim_figure[j]
+            v = claim_figure[j]
             inner, outer = min(inner, edges[_INNER, j]), max(outer, edges[_OUTER, j])
-            on_left = rate if edges[_LOWER, j] > -np.inf else 0.0
-            on_right = rate if edges[_UPPER, j] < np.inf else 0.0
+            on_left = edges[_BELOW, j] if edges[_LOWER, j] > -np.inf else 0.0
+            on_right = edges[_ABOVE, j] if edges[_UPPER, j] < np.inf else 0.0
             rising, falling = rising + on_left, falling + on_right
             if v >= 0:
                 left = on_left + (left if v == current else 0.0)
@@ -138,9 +165,9 @@ def _bound(
         for m in range(offsets[p], offsets[p + 1]):
             j = members[m]
             if edges[_UPPER, j] < np.inf:
-                need_right += _slack((outer - edges[_UPPER, j]) * edges[_RATE, j])
+                need_right += _slack((outer - edges[_UPPER, j]) * edges[_ABOVE, j])
             if edges[_LOWER, j] > -np.inf:
-                need_left += _slack((edges[_LOWER, j] - inner) * edges[_RATE, j])
+                need_left += _slack((edges[_LOWER, j] - inner) * edges[_BELOW, j])
         down = inner - _reach(need_left, rising + min(slowest_left, 0.0), inner - mu, slope)
         up = outer + _reach(need_right, falling + min(slowest_right, 0.0), mu - outer, slope)
         entry = min(max(int((down - x[0]) * per_entry), 0), lookup.size - 1)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _DRAWS = 1000  # of theta and tolls, that predictions are averaged over
 _MOST = 10**10  # beyond any claim
-_EFFECTS = ("bias", "log_scatter", "logit_repeat")
+_EFFECTS = ("bias", "log_scatter", "logit_repeat", "logit_denial")
 
 
 def leave_one_source_out(
@@ -290,7 +290,7 @@ class _Speaker:
 
     @cached_property
     def shared(self) -> Floats:
-        """Log tau, log figure scatter and common bias, shape (n_draws, 3)."""
+        """What all locations share, shape (n_draws, 5)."""
         return np.array([p.shared for p in self.points])
 
     @classmethod
@@ -307,7 +307,9 @@ class _Speaker:
             position = estimate.claims.sources.index(source)
             layout = estimate.posterior.layout_of_sources
             habits_of_source = {
-                name: sources.values(layout, thetas, name)[:, position] for name in _EFFECTS
+                name: drawn[:, position] if drawn.shape[1] else np.full(n_draws, -np.inf)
+                for name in _EFFECTS
+                for drawn in [sources.values(layout, thetas, name)]
             }
             if isinstance(estimate.model.priors.logit_repeat, Never):
                 habits_of_source["logit_repeat"] = np.full(n_draws, -np.inf)
@@ -354,7 +356,10 @@ class _Speaker:
             centre=x[:, None] + np.array([p.bias[voices] for p in points]),
             scatter=np.exp(np.array([p.log_scatter[voices] for p in points])),
             logit_repeat=np.full_like(logit, -np.inf) if never else logit,
-        )
+            logit_denial=np.array([
+                p.logit_denial[voices if p.logit_denial.size else voices[:0]] for p in points
+            ]),
+        )  # fmt: skip
         family = self.estimate.model.noise
         figure = Figure(
             family, x, np.exp(shared[:, LOG_FIGURE_SCATTER]), claims.lower[members], speakers
@@ -364,6 +369,7 @@ class _Speaker:
             centre=x + self.on_sides[:, 1 + claims.side_index[place]],
             scatter=np.exp(self.effects["log_scatter"]),
             repeat=1.0 / (1.0 + np.exp(-self.effects["logit_repeat"])),
+            denial=1.0 / (1.0 + np.exp(-self.effects["logit_denial"])),
         )
 
 
@@ -407,19 +413,20 @@ class _Claim:
     centre: Floats  # (n_draws,)
     scatter: Floats
     repeat: Floats
+    denial: Floats
 
     def point(self, k: int) -> float:
         """Probability of `k`."""
         own_mass = np.exp(log_mass(self.figure.family, k, self.centre, self.scatter))
-        return float(
-            np.mean((1 - self.repeat) * own_mass + self.repeat * self.figure.probability(k))
-        )
+        said = (1 - self.repeat) * own_mass + self.repeat * self.figure.probability(k)
+        return float(np.mean((1 - self.denial) * said + self.denial * (k == 0)))
 
     def up_to(self, k: int) -> float:
         """Probability of `k` or less."""
         own_mass = np.exp(log_mass_up_to(self.figure.family, k, self.centre, self.scatter))
         repeated = self.figure.probability_up_to(k)
-        return float(np.mean((1 - self.repeat) * own_mass + self.repeat * repeated))
+        said = (1 - self.repeat) * own_mass + self.repeat * repeated
+        return float(np.mean((1 - self.denial) * said + self.denial * (k >= 0)))
 
     def quantile(self, q: float) -> int:
         """Smallest number with at least probability `q` up to it."""

@@ -12,6 +12,7 @@ from tollest.model.posterior import Model
 from tollest.noise import Family
 from tollest.simulation.faults import Fault
 from tollest.simulation.worlds import (
+    Forms,
     Simulation,
     covariate_names,
     draw_unknowns,
@@ -45,6 +46,8 @@ class Design:
         How many sides the dead are of, sources being biased by side; 0 for no sides.
     covariates : int
         How many covariates the tolls depend on.
+    forms : Forms or None
+        Shares of claims that are bounds, and of locations with a list of names.
     faults : tuple of Fault
         What becomes of the claims before they reach the table; see `tollest.simulation.faults`.
     """
@@ -58,6 +61,7 @@ class Design:
     parts: int = 0
     sides: int = 0
     covariates: int = 0
+    forms: Forms | None = None
     faults: tuple[Fault, ...] = ()
 
 
@@ -88,6 +92,7 @@ def simulated(
         toll_noise=design.toll or model.toll,
         parts=design.parts,
         sides=design.sides,
+        forms=design.forms,
         faults=design.faults,
         rng=rng,
     )

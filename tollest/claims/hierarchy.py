@@ -12,6 +12,9 @@ from tollest.wording import UNBOUNDED
 
 _MOST_NAMED = 5
 
+TOP = "level 1"
+"""Level of what is a part of nothing."""
+
 
 def read_parents(
     cells: Cells, location: Integers, locations: Sequence[str], parents: Mapping[Any, Any]
@@ -111,6 +114,46 @@ def taken(parent: Integers, kept: Flags) -> Integers:
     """Positions among the locations kept; parts of a whole that is not kept have no whole."""
     new = np.append(np.where(kept, np.cumsum(kept) - 1, BLANK), BLANK)
     return np.asarray(new[parent[kept]], np.int64)
+
+
+def tiers(parent: Integers, complete: Flags, in_time: Flags) -> tuple[tuple[str, ...], Integers]:
+    """Level of each location's own toll, wholes being levels of their remainders.
+
+    Parameters
+    ----------
+    parent, complete : ndarray, shape (n_locations,)
+        Position of each location's whole, or -1; whether its parts are all there are.
+    in_time : ndarray of bool, shape (n_locations,)
+        Whether a location is a span of time: parts of it are of its own level, and what is not
+        listed of it is a span like others.
+
+    Returns
+    -------
+    tiers : tuple of str
+        Sorted.
+    index : ndarray of int, shape (n_locations,)
+        Position in `tiers`, 0 of wholes without a remainder.
+    """
+    depth = np.zeros(parent.size, np.int64)
+    above, step = parent.copy(), ~in_time
+    while (above != BLANK).any():
+        depth += step & (above != BLANK)
+        step = np.where(above != BLANK, ~in_time[above], False)
+        above = np.where(above != BLANK, parent[above], BLANK)
+    of_places = np.zeros(parent.size, dtype=bool)
+    of_places[parent[(parent != BLANK) & ~in_time]] = True
+    is_whole = np.zeros(parent.size, dtype=bool)
+    is_whole[parent[parent != BLANK]] = True
+    code = 2 * depth + of_places
+    is_used = ~(is_whole & complete)
+    used, index = np.unique(code[is_used], return_inverse=True)
+    out = np.zeros(parent.size, np.int64)
+    names = [f"{'remainder of ' * int(c % 2)}level {c // 2 + 1}" for c in used.tolist()]
+    order = np.argsort(names)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(order.size)
+    out[is_used] = rank[index]
+    return tuple(np.array(names)[order].tolist()), out
 
 
 def _loop(parent: Integers) -> list[int]:

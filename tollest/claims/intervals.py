@@ -72,13 +72,17 @@ class Readings(NamedTuple):
 def read_intervals(cells: Cells, words: wording.Words) -> tuple[Kinds, Integers, Integers]:
     """Kind, lower and upper of each row, from its numbers or its wording."""
     kind = cells.read("kind", _kind, BLANK, np.dtype(np.int8))
+    is_named = kind != BLANK
     stated = Stated(kind, *(cells.numbers(name) for name in ("count", "lower", "upper")))
     _read_wordings(cells, words, stated)
     # Rows found bad already are not told twice.
     _fill_kinds(cells, stated)
     _check_order(cells, stated)
     _check_kinds(cells, stated)
-    return _bounds(stated)
+    kind, start, end = _bounds(stated)
+    # Who has no lower end knows nothing; only who says so has counted, and found none so far.
+    kind[(kind == AT_LEAST) & (start == 0) & ~is_named] = RANGE
+    return kind, start, end
 
 
 def _kind(value: object) -> int:

@@ -17,7 +17,7 @@ from tollest.claims import design, frames, hierarchy
 from tollest.claims.cells import BLANK
 from tollest.claims.days import read_day
 from tollest.claims.files import open_table
-from tollest.claims.intervals import DOCUMENTED, KINDS, VERIFIED, Kinds
+from tollest.claims.intervals import AT_LEAST, AT_MOST, COUNT, DOCUMENTED, KINDS, VERIFIED, Kinds
 from tollest.claims.periods import ToDate
 from tollest.claims.problems import ClaimsError, Problem, shown
 from tollest.claims.rows import read_rows
@@ -545,13 +545,37 @@ class Claims:
         return np.repeat(np.arange(self.n_locations), np.diff(self.offsets))
 
     @cached_property
+    def _tiers(self) -> tuple[tuple[str, ...], Integers]:
+        if not self.is_nested:
+            return (hierarchy.TOP,), np.zeros(self.n_locations, np.int64)
+        spans = self.record.rows.spans
+        in_time = np.array([name in spans for name in self.locations])
+        return hierarchy.tiers(self.parent, self.complete, in_time)
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """Levels of the trees of wholes and parts that have tolls of their own, sorted.
+
+        Such as ``"level 2"``, of parts of a whole, and ``"remainder of level 1"``, of what is not
+        listed of wholes; all of level 1 where no location is a part of another.
+        """
+        return self._tiers[0]
+
+    @property
+    def tier_index(self) -> Integers:
+        """Position in `tiers` of each location; of a whole that of its remainder."""
+        return self._tiers[1]
+
+    @cached_property
     def _levels(self) -> tuple[Integers, Integers]:
-        if not self.covariate_names:
+        if not self.covariate_names and len(self.tiers) < 2:
             n_groups = max(len(self.groups), 1)
             first = np.zeros(n_groups, np.int64)
             first[self.group_index[::-1]] = np.arange(self.n_locations)[::-1]
             return self.group_index, first
-        keys = np.column_stack([self.group_index, self.log_exposure, self.covariates])
+        keys = np.column_stack([
+            self.group_index, self.tier_index, self.log_exposure, self.covariates
+        ])  # fmt: skip
         _, first, level = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         return level.ravel(), first
 
@@ -559,7 +583,7 @@ class Claims:
     def level_index(self) -> Integers:
         """Which prior each location's toll has, shape (n_locations,).
 
-        Locations of one group with the same covariates and exposure share one.
+        Locations of one group and tier with the same covariates and exposure share one.
         """
         return self._levels[0]
 
@@ -592,6 +616,16 @@ class Claims:
     def voice_index(self) -> Integers:
         """Position of each claim's source and side in `voices`. Shape (n_claims,)."""
         return self._voiced[1]
+
+    @property
+    def is_bound(self) -> Flags:
+        """Whether each claim says "at least" or "at most", and no more. Shape (n_claims,)."""
+        return np.asarray((self.kind == AT_LEAST) | (self.kind == AT_MOST), np.bool_)
+
+    @property
+    def is_zero(self) -> Flags:
+        """Whether each claim counts none. Shape (n_claims,)."""
+        return np.asarray((self.kind == COUNT) & (self.upper == 0), np.bool_)
 
     @cached_property
     def n_figures(self) -> Integers:

@@ -16,7 +16,7 @@ from tollest.estimation.masses import check_interval
 from tollest.estimation.results import DoubtfulEstimate, Estimate, estimate
 from tollest.estimation.totals import ALL, labelled
 from tollest.model.posterior import Model, Posterior
-from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors
+from tollest.priors import Censored, Fixed, HalfNormal, Never, Normal, Pooled, Priors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +76,9 @@ def usual_alternatives(model: Model | None = None) -> dict[str, Model]:
         "Student t errors, df 4": replace(model, noise=noise.StudentT(4.0)),
         "no figure": with_priors(logit_repeat=Never()),
         "a figure": with_priors(logit_repeat=Priors().logit_repeat) if never else model,
+        "bounds as limits": with_priors(log_shortfall=Censored()),
+        "lists as floors": with_priors(log_list_shortfall=Censored()),
+        "no denials": with_priors(logit_denial=Never()),
         "source biases twice as wide": with_priors(bias=Pooled(priors.bias.mean, wider)),
         "log-logistic tolls": replace(model, toll=noise.Logistic()),
         "log-normal tolls": replace(model, toll=noise.Normal()),
@@ -103,7 +106,8 @@ def sensitivity(
     model : Model, optional
         The assumptions to depart from; ``Model()`` if left out.
     alternatives : mapping of str to Model, optional
-        Other assumptions by name; `usual_alternatives` of `model` if left out.
+        Other assumptions by name; `usual_alternatives` of `model` if left out, but for those of
+        what no claim is: bounds, lists of names, claims of 0.
     by : mapping or sequence, optional
         Label of each location, as in `Estimate.total`. Without it, the total of all.
     engine : engine, optional
@@ -139,7 +143,8 @@ def sensitivity(
     check_interval(ci_prob, "eti")
     labelled(claims.locations, by)
     model = model or Model()
-    others = usual_alternatives(model) if alternatives is None else dict(alternatives)
+    usual = alternatives is None
+    others = _that_matter(usual_alternatives(model), claims) if usual else dict(alternatives or {})
     _check(others, claims)
     models = {AS_GIVEN: model, **others}
     root = np.random.default_rng(rng)
@@ -159,6 +164,16 @@ def sensitivity(
     if answer.doubts:
         warnings.warn(" ".join(answer.doubts), DoubtfulEstimate, stacklevel=2)
     return answer
+
+
+def _that_matter(others: Mapping[str, Model], claims: Claims) -> dict[str, Model]:
+    """Leave out alternatives on what no claim is."""
+    is_used = {
+        "bounds as limits": bool(claims.is_bound.any()),
+        "lists as floors": bool((claims.documented > 0).any()),
+        "no denials": bool(claims.is_zero.any()),
+    }
+    return {name: other for name, other in others.items() if is_used.get(name, True)}
 
 
 @dataclass(frozen=True, eq=False)

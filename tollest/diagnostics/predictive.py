@@ -53,6 +53,8 @@ def replicates(
         y_{ij} = v_i \text{ with probability } \omega_j, \text{ else }
         y_{ij} \sim \mathrm{mass}(\cdot; x(N_i) + b_0 + b_j, \sigma_j)
 
+    and 0 with the probability of a denial, where there are any.
+
     Tolls stay those of the locations; figures and errors are new. Claims that are not counts
     are not drawn: what a source would have rounded or bounded is not in the model.
 
@@ -111,10 +113,13 @@ def _replicate(
     centre = x[counts.location] + parameters.bias[counts.voice]
     scatter = np.exp(parameters.log_scatter)[counts.voice]
     own_counts = worlds.counts_at(centre + scatter * noise.rvs(rng, len(centre)))
-    if isinstance(estimate.model.priors.logit_repeat, Never):
-        return ReplicatedClaims(parameters, tolls, own_counts, centre, scatter)
-    figures = worlds.counts_at(x + figure_scatter * noise.rvs(rng, len(x)))
-    repeat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
-    is_repeat = rng.random(len(own_counts)) < repeat[counts.voice]
-    count = np.where(is_repeat, figures[counts.location], own_counts)
+    count = own_counts
+    if not isinstance(estimate.model.priors.logit_repeat, Never):
+        figures = worlds.counts_at(x + figure_scatter * noise.rvs(rng, len(x)))
+        repeat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
+        is_repeat = rng.random(len(own_counts)) < repeat[counts.voice]
+        count = np.where(is_repeat, figures[counts.location], own_counts)
+    if parameters.logit_denial.size:
+        denial = 1.0 / (1.0 + np.exp(-parameters.logit_denial))
+        count = np.where(rng.random(len(count)) < denial[counts.voice], 0, count)
     return ReplicatedClaims(parameters, tolls, count, centre, scatter)

@@ -33,6 +33,7 @@ _CENTRED_FROM = 10
 # Names on natural scales, where they are not those of the entries of theta.
 _LOGS = {
     "log_group_sd": "group_sd",
+    "log_level_sd": "level_sd",
     "log_tau": "tau",
     "log_bias_sd": "bias_sd",
     "log_side_sd": "side_sd",
@@ -40,12 +41,21 @@ _LOGS = {
     "log_log_scatter_sd": "log_scatter_sd",
     "log_logit_repeat_sd": "logit_repeat_sd",
     "log_figure_scatter": "figure_scatter",
+    "log_shortfall": "shortfall",
+    "log_list_shortfall": "list_shortfall",
+    "log_logit_denial_sd": "logit_denial_sd",
 }
-_LOGITS = {"logit_repeat": "repeat"}
-_OF_SOURCES = ("bias", "log_scatter", "logit_repeat")
-EFFECTS = ("mu_group", "effect", *_OF_SOURCES, "bias_on_side")
-_POPULATIONS = {"mu_group": ("mu", "log_group_sd"), "bias_on_side": ("", "log_side_sd")}
-_SINGLE = ("mu", "log_tau", "log_figure_scatter", "common_bias")
+_LOGITS = {"logit_repeat": "repeat", "logit_denial": "denial"}
+_OF_SOURCES = ("bias", "log_scatter", "logit_repeat", "logit_denial")
+EFFECTS = ("mu_group", "effect", "level", *_OF_SOURCES, "bias_on_side")
+_POPULATIONS = {
+    "mu_group": ("mu", "log_group_sd"),
+    "level": ("", "log_level_sd"),
+    "bias_on_side": ("", "log_side_sd"),
+}
+_SINGLE = (
+    "mu", "log_tau", "log_figure_scatter", "common_bias", "log_shortfall", "log_list_shortfall"
+)  # fmt: skip
 
 
 def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Model":
@@ -72,12 +82,19 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
             ``log_scatter_mean`` and so on, and ``scatter`` and ``repeat`` on natural scales.
             Each is put together from ``_centred`` effects, of sources with many claims,
             ``_offset`` ones, and ``_known`` ones, of sources with a prior of their own.
+        ``level[level], level_sd``
+            Where there are wholes and parts of several levels: how far the centre of tolls of
+            each level, and of the remainders of each, is from ``mu``.
         ``effect[covariate]``
             What covariates do to the centre of the tolls.
         ``bias_on_side[source_side], side_sd``
             Where locations have sides: biases by side, around those of their sources.
+        ``logit_denial[source]``
+            Where somebody claims 0: the habit of denying, with ``denial`` as a probability.
         ``log_figure_scatter, figure_scatter, common_bias``
             Habits of the figure in circulation, and what all get wrong alike.
+        ``log_shortfall, shortfall, log_list_shortfall, list_shortfall``
+            Where there are bounds, or lists of names: the scales by which they miss the toll.
         ``claims``
             A potential: the log marginal likelihood, value and gradient from the same compiled
             sums as every other engine's.
@@ -120,7 +137,7 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
     for dim, labels in (("source", claims.sources), ("group", claims.groups)):
         _add_labels(model, dim, labels)
     names = {entry.name for entry in posterior.entries}
-    for name in sorted(names & {"effect", "bias_on_side"}):
+    for name in sorted(names & {"effect", "level", "bias_on_side"}):
         _add_labels(model, *posterior.dimension(name))
     _add_labels(model, "location", claims.locations)
     with model:
@@ -210,7 +227,7 @@ def _effects(posterior: Posterior, model: "pymc.Model", name: str, entries: list
         return on_theta_scale(name, held, model[held], pt.log)[index]
     if name == "bias_on_side":  # that of the source where the side adds nothing
         effects = model["bias"][posterior.names.source_of]
-    elif name in ("mu_group", "effect"):
+    elif name in ("mu_group", "effect", "level"):
         effects = pt.zeros(len(labels))
     else:
         effects = pt.as_tensor_variable(getattr(posterior.layout_of_sources.fixed, name))

@@ -34,6 +34,8 @@ _NATURAL = {
     "mu_group": ("mu_group", None),
     "effect": ("effect", None),
     "log_group_sd": ("group_sd", np.exp),
+    "level": ("level", None),
+    "log_level_sd": ("level_sd", np.exp),
     "log_tau": ("tau", np.exp),
     "bias_mean": ("bias_mean", None),
     "log_bias_sd": ("bias_sd", np.exp),
@@ -47,12 +49,25 @@ _NATURAL = {
     "log_logit_repeat_sd": ("logit_repeat_sd", np.exp),
     "logit_repeat": ("repeat", lambda x: 1.0 / (1.0 + np.exp(-x))),
     "log_figure_scatter": ("figure_scatter", np.exp),
+    "log_shortfall": ("shortfall", np.exp),
+    "log_list_shortfall": ("list_shortfall", np.exp),
+    "logit_denial_mean": ("logit_denial_mean", None),
+    "log_logit_denial_sd": ("logit_denial_sd", np.exp),
+    "logit_denial": ("denial", lambda x: 1.0 / (1.0 + np.exp(-x))),
     "common_bias": ("common_bias", None),
 }
 
 _CLASSES = {
     cls.__name__: cls
-    for cls in (Model, Support, priors.Priors, priors.Pooled, priors.Never, priors.Source)
+    for cls in (
+        Model,
+        Support,
+        priors.Priors,
+        priors.Pooled,
+        priors.Never,
+        priors.Censored,
+        priors.Source,
+    )
 } | {
     f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
     for module, names in (

@@ -5,6 +5,7 @@ import numpy as np
 from tollest._arrays import Flags, Integers
 from tollest.claims.hierarchy import upwards
 from tollest.claims.table import UNBOUNDED, Claims
+from tollest.priors import Censored, Priors
 
 
 def certain_deaths(claims: Claims) -> Integers:
@@ -23,11 +24,20 @@ def documented(claims: Claims) -> Integers:
     return np.where(is_whole & (claims.verified < 0), certain_deaths(claims), claims.documented)
 
 
-def is_open(claims: Claims) -> Flags:
-    """Whether nothing but the prior bounds a toll from above, shape (n_locations,)."""
+def is_open(claims: Claims, priors: Priors) -> Flags:
+    """Whether nothing but the prior bounds a toll from above, shape (n_locations,).
+
+    A bound, or a list of names, bounds it by how far such claims fall short, unless the priors
+    take them as mere limits.
+    """
     location = claims.location_index
-    bounded = np.bincount(location[claims.upper != UNBOUNDED], minlength=claims.n_locations) > 0
+    bounding = claims.upper != UNBOUNDED
+    if not isinstance(priors.log_shortfall, Censored):
+        bounding |= claims.is_bound
+    bounded = np.bincount(location[bounding], minlength=claims.n_locations) > 0
     bounded |= (claims.cap != UNBOUNDED) | (claims.verified >= 0)
+    if not isinstance(priors.log_list_shortfall, Censored):
+        bounded |= claims.documented > 0
     order, parts = upwards(claims.parent)
     wholes = [location for location in order if location in parts]
     for whole in wholes:

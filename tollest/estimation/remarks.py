@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest.claims.table import KINDS, Claims
+from tollest.priors import Censored, Never, Priors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ class Remark:
     locations: tuple[str, ...]
 
 
-def remarks(claims: Claims, table: "pd.DataFrame") -> tuple[Remark, ...]:
+def remarks(claims: Claims, table: "pd.DataFrame", priors: Priors) -> tuple[Remark, ...]:
     """Remarks on locations whose tolls need a second look; none where nothing is to be said.
 
     Parameters
@@ -45,16 +46,20 @@ def remarks(claims: Claims, table: "pd.DataFrame") -> tuple[Remark, ...]:
         The evidence.
     table : pandas.DataFrame
         As `Estimate.table` gives it.
+    priors : Priors
+        They say what bounds and claims of 0 were taken for.
     """
     names = np.array(claims.locations, dtype=object)
     return tuple(
         Remark(of_one, of_several, tuple(names[marked].tolist()))
-        for of_one, of_several, marked in _marked(claims, table)
+        for of_one, of_several, marked in _marked(claims, table, priors)
         if marked.any()
     )
 
 
-def _marked(claims: Claims, table: "pd.DataFrame") -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+def _marked(
+    claims: Claims, table: "pd.DataFrame", priors: Priors
+) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     """Give every remark with the locations it is on, shape (n_locations,)."""
     location = claims.location_index
 
@@ -70,21 +75,34 @@ def _marked(claims: Claims, table: "pd.DataFrame") -> Iterator[tuple[str, str, N
         "No claim or cap bounds from above, so the upper bound is the prior's:",
         is_open,
     )
-    at_most = claims.kind == KINDS.index("at_most")
+    at_most, at_least = (claims.kind == KINDS.index(name) for name in ("at_most", "at_least"))
+    is_censored = isinstance(priors.log_shortfall, Censored)
+    open_above = any_of(at_least) & ~any_of(~at_least) & ~verified
+    yield (
+        'Only claims of "at least" bound the toll; its upper end rests on how far such claims '
+        "fall short.",
+        'Only claims of "at least", so that the upper bound rests on how far such claims fall '
+        "short:",
+        open_above & (not is_censored) & ~(table["prior_share"].to_numpy() > _DOMINATED),
+    )
     bounded = any_of(at_most & (claims.upper > 0)) & ~any_of(~at_most | (claims.upper == 0))
+    whose = "the prior's" if is_censored else "what such claims exceed tolls by"
+    are = "are" if is_censored else "rest on"
     yield (
         "No claim says that anybody died, only that no more did than some number; median and "
-        "lower bound are the prior's.",
-        'Only claims of "at most", so that median and lower bound are the prior\'s:',
+        f"lower bound {are} {whose}.",
+        f'Only claims of "at most", so that median and lower bound {are} {whose}:',
         bounded & ~verified & (claims.documented == 0),
     )
     # A claim of "no more than 30" beside a denial does not soften it.
     loose = (claims.upper > 0) & ~at_most
     denied = any_of(claims.upper == 0) & ~any_of(loose) & ~verified & (claims.documented == 0)
+    trust = "a denial errs like any other count"
+    if not isinstance(priors.logit_denial, Never):
+        trust = "sources deny on their own, not all together"
     yield (
-        "All claims are of no deaths; the interval assumes that a denial errs like any other "
-        "count.",
-        "Only claims of no deaths (the interval assumes that a denial errs like any other count):",
+        f"All claims are of no deaths; the interval assumes that {trust}.",
+        f"Only claims of no deaths (the interval assumes that {trust}):",
         denied,
     )
     above = any_of(claims.lower > claims.cap[location]) & ~verified

@@ -25,7 +25,16 @@ from typing import NamedTuple
 import numpy as np
 
 from tollest._arrays import Floats, Integers
-from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, LOG_TAU, Claimed, Parameters
+from tollest._sums.bounds import DENIED, LISTED, PLAIN
+from tollest._sums.tables import (
+    COMMON_BIAS,
+    LOG_FIGURE_SCATTER,
+    LOG_LIST_SHORTFALL,
+    LOG_SHORTFALL,
+    LOG_TAU,
+    Claimed,
+    Parameters,
+)
 
 # Most that a probability should be off by.
 OFF = 0.0015
@@ -78,8 +87,9 @@ class Draws:
     def _alike(self) -> Floats:
         """Mean error over all claims at each draw, less its mean over draws; shape (n_draws,)."""
         problem, draws = self.problem, self._stacked
-        n_claims = np.bincount(problem.claim_voice[problem.members], minlength=draws.bias.shape[1])
-        shares = n_claims / max(problem.members.size, 1)
+        voice = problem.claim_voice[problem.members]
+        n_claims = np.bincount(voice[voice >= 0], minlength=draws.bias.shape[1])
+        shares = n_claims / max(int(n_claims.sum()), 1)
         shift = draws.bias @ shares + draws.shared[:, COMMON_BIAS]
         deviation = shift - shift.mean()
         none = float(np.abs(deviation).max()) <= _SAME * max(1.0, float(np.abs(shift).max()))
@@ -175,13 +185,22 @@ class Draws:
             self._apart(shift) / scatter, self._apart(draws.log_scatter),
             self._apart(1.0 / (1.0 + np.exp(-logit))),
         ]  # fmt: skip
-        apart = np.asarray(np.max(known, axis=0), np.float64)[voice]
+        if draws.logit_denial.shape[1]:
+            known.append(self._apart(1.0 / (1.0 + np.exp(-draws.logit_denial))))
+        # A list of names has no voice: one of nothing that is not known stands in for it.
+        by_voice = np.append(np.max(known, axis=0), 0.0)
+        apart = np.asarray(by_voice[voice], np.float64)
+        of_shared = self._apart(draws.shared)
+        form = problem.claim_form[problem.members]
+        is_bound = (form != PLAIN) & (form != DENIED) & (form != LISTED)
+        apart[is_bound] = np.maximum(apart[is_bound], of_shared[LOG_SHORTFALL])
+        apart[form == LISTED] = of_shared[LOG_LIST_SHORTFALL]
         first = np.zeros(voice.size + 1, bool)
         first[problem.offsets[:-1]] = True
         same = (states[1:] == states[:-1]) & (states[1:] >= 0) & ~first[1:-1]
         agrees = np.append(same, False) | np.append(False, same)
-        apart[agrees] = np.maximum(apart, self._apart(logit)[voice])[agrees]
-        of_shared = self._apart(draws.shared)
+        of_odds = np.append(self._apart(logit), 0.0)[voice]
+        apart[agrees] = np.maximum(apart, of_odds)[agrees]
         figure = max(
             float(of_shared[COMMON_BIAS]) / self._scale(LOG_FIGURE_SCATTER),
             float(of_shared[LOG_FIGURE_SCATTER]),
@@ -189,7 +208,7 @@ class Draws:
         apart[states >= 0] = np.maximum(apart, figure)[states >= 0]
 
         spread = float(self._alike.std())
-        alike: Floats = (np.abs(self._slope(shift)) * spread / scatter)[voice]
+        alike: Floats = np.append(np.abs(self._slope(shift)) * spread / scatter, 0.0)[voice]
         of_figure = float(np.abs(self._slope(draws.shared))[COMMON_BIAS]) * spread
         of_figure /= self._scale(LOG_FIGURE_SCATTER)
         alike[states >= 0] = np.maximum(alike, of_figure)[states >= 0]

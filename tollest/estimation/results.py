@@ -28,7 +28,7 @@ from tollest.estimation.masses import (
 from tollest.estimation.remarks import remarks
 from tollest.estimation.totals import Totals, labelled
 from tollest.model.posterior import Model, Posterior
-from tollest.priors import Never
+from tollest.priors import Fixed, Never
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -400,7 +400,8 @@ class Estimate:
         names = self.claims.covariate_names
         if not names:
             raise ValueError("the claims have no covariates; see tollest.Claims.with_covariates.")
-        effect = np.exp(self.theta.flat[:, self.posterior.layout.effect_index])
+        of_covariates = self.posterior.layout.effect_index[: len(self.claims.covariate_names)]
+        effect = np.exp(self.theta.flat[:, of_covariates])
         index = pd.Index(names, name="covariate")
         frame = sources.intervals(index, {"effect": effect}, ci_prob)
         frame["mean"], frame["sd"] = self.claims.record.rows.design.covariate_units
@@ -435,6 +436,41 @@ class Estimate:
         n_claims = self.posterior.names.n_claims
         return sources.sources_table(self.claims.voices, n_claims, bias, ci_prob)
 
+    def shortfalls(self, ci_prob: float = 0.9) -> "pd.DataFrame":
+        """By how much bounds and lists of names miss the toll, with equal-tailed intervals.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Probability inside the intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for ``"bounds"`` and one for ``"lists of names"``, where there are any that are
+            no mere limits: ``factor``, which half of all tolls exceed such a number by, and half
+            do not; ``factor_lower, factor_upper``; ``n_claims``, how many there are. Of "at most"
+            the factor is that by which the number exceeds the toll.
+
+        Raises
+        ------
+        ValueError
+            If `ci_prob` is not between 0 and 1.
+        """
+        names, claims = self.posterior.theta_names, self.claims
+        known = {
+            "bounds": ("log_shortfall", int(claims.is_bound.sum())),
+            "lists of names": ("log_list_shortfall", int((claims.documented > 0).sum())),
+        }
+        return sources.shortfalls_table(
+            {
+                kind: (self._values(name), n)
+                for kind, (name, n) in known.items()
+                if n and (name in names or isinstance(getattr(self.model.priors, name), Fixed))
+            },
+            ci_prob,
+        )
+
     def _habits(self) -> dict[str, Floats]:
         """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources)."""
         never = isinstance(self.model.priors.logit_repeat, Never)
@@ -447,7 +483,7 @@ class Estimate:
     @cached_property
     def is_open(self) -> Flags:
         """Whether nothing but the prior bounds a toll from above, shape (n_locations,)."""
-        return certainties.is_open(self.claims)
+        return certainties.is_open(self.claims, self.model.priors)
 
     def draws(self, n: int | None = None) -> Integers:
         """Joint draws of all tolls: each row one state of the world.
@@ -681,7 +717,8 @@ class Estimate:
         )
         table = self.table()
         notes = [
-            _text.named(remark.of_several, remark.locations) for remark in remarks(claims, table)
+            _text.named(remark.of_several, remark.locations)
+            for remark in remarks(claims, table, self.model.priors)
         ]
         table = table.assign(verified=claims.verified)
         return _text.result_text(head, table, self.theta.summary, notes, self.doubts)

@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest._arrays import Floats, Integers
-from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, LOG_TAU
+from tollest._sums.tables import (
+    COMMON_BIAS,
+    LOG_FIGURE_SCATTER,
+    LOG_LIST_SHORTFALL,
+    LOG_SHORTFALL,
+    LOG_TAU,
+)
 from tollest.estimation.masses import check_interval
 from tollest.model.layout import ThetaLayout
 
@@ -17,6 +23,8 @@ _SHARED = {
     "log_tau": LOG_TAU,
     "log_figure_scatter": LOG_FIGURE_SCATTER,
     "common_bias": COMMON_BIAS,
+    "log_shortfall": LOG_SHORTFALL,
+    "log_list_shortfall": LOG_LIST_SHORTFALL,
 }
 
 
@@ -30,12 +38,13 @@ def values(layout: ThetaLayout, flat: Floats, name: str) -> Floats:
     flat : ndarray of float, shape (n_draws, n_theta)
         Draws of theta.
     name : str
-        ``"mu"``, ``"bias"``, ``"log_scatter"`` or ``"logit_repeat"``; ``"log_tau"``,
-        ``"log_figure_scatter"`` or ``"common_bias"``.
+        ``"mu"``, ``"bias"``, ``"log_scatter"``, ``"logit_repeat"`` or ``"logit_denial"``;
+        ``"log_tau"``, ``"log_figure_scatter"``, ``"common_bias"``, ``"log_shortfall"`` or
+        ``"log_list_shortfall"``.
 
     Returns
     -------
-    ndarray of float, shape (n_draws, size), or (n_draws,) for the last three
+    ndarray of float, shape (n_draws, size), or (n_draws,) for the last five
     """
     if name in _SHARED:
         i = _SHARED[name]
@@ -49,14 +58,16 @@ def values(layout: ThetaLayout, flat: Floats, name: str) -> Floats:
 def natural(layout: ThetaLayout, flat: Floats, *, never: bool) -> dict[str, Floats]:
     """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources).
 
-    `layout` is that of sources. `never` says that no source repeats the figure.
+    And the probability of a denial, where somebody claims 0. `layout` is that of sources. `never`
+    says that no source repeats the figure.
     """
-    logit = values(layout, flat, "logit_repeat")
-    return {
+    logit, denial = (values(layout, flat, name) for name in ("logit_repeat", "logit_denial"))
+    habits = {
         "bias": np.exp(values(layout, flat, "bias")),
         "scatter": np.exp(values(layout, flat, "log_scatter")),
         "repeat": np.zeros_like(logit) if never else 1.0 / (1.0 + np.exp(-logit)),
     }
+    return habits | ({"denial": 1.0 / (1.0 + np.exp(-denial))} if denial.shape[1] else {})
 
 
 def sources_table(
@@ -68,6 +79,20 @@ def sources_table(
     """Habits with their intervals and the claims they are known from, by source or by side."""
     frame = intervals(_index(sources), habits, ci_prob)
     frame["n_claims"] = n_claims
+    return frame
+
+
+def shortfalls_table(drawn: dict[str, tuple[Floats, int]], ci_prob: float) -> "pd.DataFrame":
+    """Factors of shortfalls with their intervals; of each kind draws of its log scale, and claims.
+
+    Half of an exponential amount of scale lambda is below lambda times the log of 2.
+    """
+    import pandas as pd
+
+    factors = [np.exp(np.log(2.0) * np.exp(draws)) for draws, _ in drawn.values()]
+    columns = np.array(factors).T.reshape(-1, len(drawn))
+    frame = intervals(pd.Index(list(drawn), name="kind"), {"factor": columns}, ci_prob)
+    frame["n_claims"] = [n for _, n in drawn.values()]
     return frame
 
 

@@ -49,11 +49,14 @@ class Speakers:
         Location and scale, on the log1p axis, of what each would count for itself.
     logit_repeat : ndarray of float, shape (n_draws, n_claims)
         Log odds that it repeats the figure instead; minus infinity for never.
+    logit_denial : ndarray of float, shape (n_draws, n_claims) or (n_draws, 0)
+        Log odds that it says 0 whatever the toll; of no claims where nobody denies.
     """
 
     centre: Floats
     scatter: Floats
     logit_repeat: Floats
+    logit_denial: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +88,16 @@ class Figure:
 
     @cached_property
     def log_own(self) -> Floats:
-        """Log probability of each claim that does not repeat, shape (n_draws, n_claims)."""
-        return log_mass(self.family, self.counts, self.speakers.centre, self.speakers.scatter)
+        """Log probability of each claim that does not repeat, shape (n_draws, n_claims).
+
+        In units of not denying, either.
+        """
+        speakers = self.speakers
+        out = log_mass(self.family, self.counts, speakers.centre, speakers.scatter)
+        if speakers.logit_denial.shape[1]:
+            denial = speakers.logit_denial + np.logaddexp(0.0, speakers.logit_repeat)
+            out = np.where(self.counts == 0, np.logaddexp(out, denial), out)
+        return out
 
     @cached_property
     def _log_free(self) -> Floats:

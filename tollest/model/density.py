@@ -26,6 +26,7 @@ def _log_density(
         np.zeros_like(parameters.bias),
         np.zeros_like(parameters.log_scatter),
         np.zeros_like(parameters.logit_repeat),
+        np.zeros_like(parameters.logit_denial),
         np.zeros_like(parameters.shared),
     )
     value += evaluate(problem, parameters, gradient, gradients, np.empty((0, 0)))

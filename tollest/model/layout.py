@@ -10,7 +10,7 @@ import numpy as np
 from tollest._arrays import Flags, Floats, Integers
 from tollest._sums.tables import Parameters
 from tollest.model.names import Names, label_of
-from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
+from tollest.priors import Censored, Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Positions(NamedTuple):
     bias: Integers
     log_scatter: Integers
     logit_repeat: Integers
+    logit_denial: Integers
     shared: Integers
 
 
@@ -100,8 +101,8 @@ class ThetaLayout(NamedTuple):
     shift_index: Integers  # (n_theta,) entry that claims see added to a pooled one
     first_child: Integers  # (n_theta,) first of the entries that spread around one, or -1
     end_child: Integers  # (n_theta,) the one after the last of them
-    effect_index: Integers  # (n_covariates,) entries that are effects of covariates
-    design: Floats  # (n_levels, n_covariates) what they are multiplied by, added to mu
+    effect_index: Integers  # (n_effects,) entries that are effects of covariates, then of tiers
+    design: Floats  # (n_levels, n_effects) what they are multiplied by, added to mu
     exposure: Floats  # (n_levels,) log exposure, added to mu too
     position: Positions  # entries of theta that are parameters
     fixed: Parameters  # values of the parameters whose position is -1
@@ -127,14 +128,16 @@ def laid_out(priors: Priors, names: Names) -> LaidOut:
     # What claims see added to biases comes after them: see `tollest.model.coordinates`.
     bias_by_voice = builder.sides(sources)
     common_bias = builder.add("common_bias", None, priors.common_bias)
+    shortfalls = builder.shortfalls()
     entries = builder.entries
-    shared = [tau, sources.figure_scatter, common_bias]
+    shared = [tau, sources.figure_scatter, common_bias, *shortfalls]
     voice_source = names.source_of.tolist()
     position, fixed = _parameters(
         mu,
         bias_by_voice,
         [sources.log_scatter[s] for s in voice_source],
         [sources.logit_repeat[s] for s in voice_source],
+        [sources.logit_denial[s] for s in voice_source if sources.logit_denial],
         shared,
     )
     first_child, end_child = _children(entries)
@@ -148,13 +151,13 @@ def laid_out(priors: Priors, names: Names) -> LaidOut:
         first_child=first_child,
         end_child=end_child,
         effect_index=_indices(effects),
-        design=np.ascontiguousarray(names.level_covariates),
+        design=_design(names),
         exposure=names.level_exposure,
         position=position,
         fixed=fixed,
     )
     position, fixed = _parameters(
-        mu, sources.bias, sources.log_scatter, sources.logit_repeat, shared
+        mu, sources.bias, sources.log_scatter, sources.logit_repeat, sources.logit_denial, shared
     )
     return LaidOut(tuple(entries), by_voice, by_voice._replace(position=position, fixed=fixed))
 
@@ -166,6 +169,7 @@ class _SourceTerms:
     bias: list[Term]
     log_scatter: list[Term]
     logit_repeat: list[Term]
+    logit_denial: list[Term]  # of no source where nobody claims 0
     figure_scatter: Term
     varies: list[bool]  # whether a voice has a bias of its own side
     side_sd: Term | None
@@ -197,7 +201,7 @@ class _Builder:
         return self.append(Entry(name, None, True, Value(0.0), Value(float(prior.sd))))
 
     def tolls(self) -> tuple[list[Term], list[At], Term]:
-        """Add the tolls' distribution: centre of each level, covariates' effects, log scale."""
+        """Add the tolls' distribution: centres, effects of covariates and tiers, log scale."""
         priors, names = self.priors, self.names
         mu = self.add("mu", None, priors.mu)
         centres = [mu]
@@ -210,11 +214,14 @@ class _Builder:
         effects = [
             self.append(Entry("effect", name, False, mean, sd)) for name in names.covariate_names
         ]
+        if names.tiers:
+            sd, zero = _as_sd(self.add_scale("log_level_sd", priors.level_sd)), Value(0.0)
+            effects += [self.append(Entry("level", name, False, zero, sd)) for name in names.tiers]
         tau = self.add_scale("log_tau", priors.tau)
         return [centres[g] for g in names.level_group.tolist()], effects, tau
 
     def sources(self) -> _SourceTerms:
-        """Add bias, scatter and log odds of repeating of each source, and the figure's scatter."""
+        """Add bias, scatter, log odds of repeating and denying by source; the figure's scatter."""
         priors, names = self.priors, self.names
         overrides = [priors.sources.get(name, Source()) for name in names.sources]
         varies = [
@@ -234,7 +241,26 @@ class _Builder:
                 "logit_repeat", priors.logit_repeat, [source.logit_repeat for source in overrides]
             )
             figure_scatter = self.add("log_figure_scatter", None, priors.log_figure_scatter)
-        return _SourceTerms(bias, log_scatter, logit_repeat, figure_scatter, varies, side_sd)
+        logit_denial: list[Term] = []
+        if names.has_zeros and not isinstance(priors.logit_denial, Never):
+            known = [source.logit_denial for source in overrides]
+            logit_denial = self._pooled("logit_denial", priors.logit_denial, known)
+        return _SourceTerms(
+            bias, log_scatter, logit_repeat, logit_denial, figure_scatter, varies, side_sd
+        )
+
+    def shortfalls(self) -> tuple[Term, Term]:
+        """Add the scales by which bounds, and lists of names, fall short, where there are any."""
+        out: list[Term] = []
+        for name, prior, is_used in (
+            ("log_shortfall", self.priors.log_shortfall, self.names.has_bounds),
+            ("log_list_shortfall", self.priors.log_list_shortfall, self.names.has_lists),
+        ):
+            if isinstance(prior, Censored) or not is_used:
+                out.append(Value(0.0))
+            else:
+                out.append(self.add(name, None, prior))
+        return out[0], out[1]
 
     def _pooled(self, name: str, pooled: Pooled, known: list[Normal | Fixed | None]) -> list[Term]:
         """Add the effects of all sources, after the population of those without own prior."""
@@ -270,6 +296,12 @@ class _Builder:
 def _as_sd(log_scale: Term) -> Term:
     """Turn a log scale into the standard deviation of a prior: the same entry, or a constant."""
     return log_scale if isinstance(log_scale, At) else Value(math.exp(log_scale.value))
+
+
+def _design(names: Names) -> Floats:
+    """Covariates of each level of tolls, and which tier it is of; (n_levels, n_effects)."""
+    of_tiers = names.level_tier[:, None] == np.arange(len(names.tiers))
+    return np.hstack([names.level_covariates, of_tiers.astype(np.float64)])
 
 
 def _indices(terms: Iterable[Term]) -> Integers:

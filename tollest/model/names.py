@@ -20,33 +20,45 @@ class Names:
         Sorted.
     covariate_names : tuple of str
         Terms that tolls may depend on.
-    level_group, level_exposure, level_covariates : ndarray
-        Position in `groups`, log exposure and covariates of each level, which is a distinct prior
-        of tolls: shapes (n_levels,), (n_levels,) and (n_levels, n_covariates). Sorted; without
-        covariates there are as many levels as groups.
+    tiers : tuple of str
+        Levels of wholes and parts, and of their remainders, that tolls differ by; sorted.
+    level_group, level_tier, level_exposure, level_covariates : ndarray
+        Position in `groups` and in `tiers`, log exposure and covariates of each level, which is a
+        distinct prior of tolls: shapes (n_levels,) and (n_levels, n_covariates). Sorted; without
+        covariates and tiers there are as many levels as groups.
     voices : tuple of (str, str)
         Sources by the side whose dead they count, sorted; the side is ``""`` where there is none.
     n_claims : ndarray of int, shape (n_voices,)
         Claims in evidence of each voice.
     n_locations : ndarray of int, shape (n_groups,)
         Locations of each group.
+    n_of_tier : ndarray of int, shape (n_tiers,)
+        Locations, or remainders of locations, of each tier.
     largest : int
         Largest number that a claim mentions.
     breaks : tuple of int
         Numbers at which a bin of the support must begin; sorted.
+    has_bounds, has_lists, has_zeros : bool
+        Whether somebody claims a bound, names deaths in a list, or counts none.
     """
 
     sources: tuple[str, ...]
     covariate_names: tuple[str, ...]
+    tiers: tuple[str, ...]
     level_group: Integers
+    level_tier: Integers
     level_exposure: Floats
     level_covariates: Floats
     voices: tuple[tuple[str, str], ...]
     groups: tuple[str, ...]
     n_claims: Integers
     n_locations: Integers
+    n_of_tier: Integers
     largest: int
     breaks: tuple[int, ...]
+    has_bounds: bool
+    has_lists: bool
+    has_zeros: bool
 
     @classmethod
     def of(cls, claims: Claims) -> "Names":
@@ -58,15 +70,21 @@ class Names:
         return cls(
             claims.sources,
             claims.covariate_names,
+            claims.tiers if len(claims.tiers) > 1 else (),
             claims.group_index[claims.level_location],
+            claims.tier_index[claims.level_location],
             claims.log_exposure[claims.level_location],
             claims.covariates[claims.level_location],
             claims.voices,
             claims.groups,
             np.bincount(claims.voice_index, minlength=len(claims.voices)),
             np.bincount(claims.group_index, minlength=len(claims.groups))[: len(claims.groups)],
+            np.bincount(claims.tier_index, minlength=len(claims.tiers)),
             max((int(n.max()) for n in (*numbers, verified) if n.size), default=0),
             tuple(np.unique(breaks).tolist()),
+            bool(claims.is_bound.any()),
+            bool((claims.documented > 0).any()),
+            bool(claims.is_zero.any()),
         )
 
     @classmethod
@@ -79,15 +97,21 @@ class Names:
         return cls(
             sources,
             (),
+            (),
             level_group,
+            np.zeros_like(level_group),
             np.zeros(level_group.size),
             np.zeros((level_group.size, 0)),
             voices,
             groups,
             n_claims,
             n_locations,
+            np.zeros(0, np.int64),
             max(names.largest for names in several),
             tuple(sorted(set().union(*(names.breaks for names in several)))),
+            any(names.has_bounds for names in several),
+            any(names.has_lists for names in several),
+            any(names.has_zeros for names in several),
         )
 
     @property
@@ -113,22 +137,27 @@ class Names:
         group = np.zeros(1, np.int64)
         if claims.groups:
             group = positions(claims.groups, self.groups)
-        if not claims.covariate_names:
-            return group[level]
+        if not claims.n_locations:
+            return np.zeros(0, np.int64)
+        if not claims.covariate_names and not self.tiers:
+            return group[claims.group_index[example]][level]
+        tier = np.zeros(len(claims.tiers), np.int64)
+        if self.tiers:
+            tier = positions(claims.tiers, self.tiers)
         position = {
-            (g, exposure, row.tobytes()): i
-            for i, (g, exposure, row) in enumerate(
+            (g, t, exposure, row.tobytes()): i
+            for i, (g, t, exposure, row) in enumerate(
                 zip(
-                    self.level_group.tolist(), self.level_exposure.tolist(),
-                    self.level_covariates, strict=True,
+                    self.level_group.tolist(), self.level_tier.tolist(),
+                    self.level_exposure.tolist(), self.level_covariates, strict=True,
                 )
             )
         }  # fmt: skip
         columns = zip(
-            group[claims.group_index[example]].tolist(), claims.log_exposure[example].tolist(),
-            claims.covariates[example], strict=True,
+            group[claims.group_index[example]].tolist(), tier[claims.tier_index[example]].tolist(),
+            claims.log_exposure[example].tolist(), claims.covariates[example], strict=True,
         )  # fmt: skip
-        known = [position[g, exposure, row.tobytes()] for g, exposure, row in columns]
+        known = [position[g, t, exposure, row.tobytes()] for g, t, exposure, row in columns]
         return np.array(known, np.int64)[level]
 
 

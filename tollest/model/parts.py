@@ -19,6 +19,7 @@ from tollest.model.names import Names
 from tollest.model.patterns import Bins, Drawn, PatternLayout, Patterns
 from tollest.model.trees import Trees
 from tollest.noise import Family
+from tollest.priors import Priors
 from tollest.support import Support
 
 
@@ -95,18 +96,18 @@ class PartLayouts:
         The evidence.
     names : Names
         Names over all claims.
-    repeats : bool
-        Whether sources may repeat a figure.
+    priors : Priors
+        They say whether sources may repeat a figure, fall short of bounds, and deny.
     """
 
     claims: Claims
     names: Names
-    repeats: bool
+    priors: Priors
 
     @cached_property
     def every(self) -> PatternLayout:
         """Patterns of all locations."""
-        return PatternLayout.of(self.claims, self.names, repeats=self.repeats)
+        return PatternLayout.of(self.claims, self.names, self.priors)
 
     @cached_property
     def apart(self) -> tuple[Integers, PatternLayout]:
@@ -117,7 +118,7 @@ class PartLayouts:
         is_apart = self.claims.parent < 0
         is_apart[self.claims.parent[~is_apart]] = False
         claims = self.claims.restricted(is_apart)
-        layout = PatternLayout.of(claims, self.names, repeats=self.repeats)
+        layout = PatternLayout.of(claims, self.names, self.priors)
         return np.flatnonzero(is_apart), layout
 
     def on(

@@ -10,7 +10,7 @@ import numpy as np
 
 from tollest import noise
 from tollest._arrays import Floats, Integers
-from tollest._sums import marginal
+from tollest._sums import bounds, marginal
 from tollest._sums import shards as passes
 from tollest._sums.shards import Sums
 from tollest._sums.tables import Claimed, Grid, Parameters
@@ -19,6 +19,7 @@ from tollest.claims.table import KINDS, UNBOUNDED, Claims
 from tollest.model.names import Names, positions
 from tollest.model.ranks import ranks, ranks_of_runs, take_runs
 from tollest.noise import Family
+from tollest.priors import Censored, Never, Priors
 
 type Bins = tuple[Integers, Integers]  # first and last toll of each point of the support
 
@@ -38,8 +39,11 @@ class PatternLayout:
     claim_voice, claim_figure : ndarray of int, shape (n_distinct,)
         Voice of each distinct claim (its source, by side), and position of the figure that it
         may repeat, or -1.
+    claim_form : ndarray of int, shape (n_distinct,)
+        How the number of each stands to the toll; see `tollest._sums.bounds`. Lists of names are
+        claims of no voice, -1.
     claim_edges : ndarray of float, shape (3, n_distinct)
-        Lower edge, upper edge and width on the log1p axis.
+        Lower edge, upper edge and width on the log1p axis, of a bound those of its number.
     figure_edges : ndarray of float, shape (3, n_figures)
         The same of each distinct figure.
     offsets : ndarray of int, shape (n_patterns + 1,)
@@ -59,6 +63,7 @@ class PatternLayout:
     multiplicity: Floats
     claim_voice: Integers
     claim_figure: Integers
+    claim_form: Integers
     claim_edges: Floats
     figure_edges: Floats
     offsets: Integers
@@ -69,32 +74,34 @@ class PatternLayout:
     cap_edge: Floats
 
     @classmethod
-    def of(cls, claims: Claims, names: Names, *, repeats: bool) -> "PatternLayout":
-        """Group the locations of `claims`; `repeats` says whether counts can repeat a figure."""
-        voice_index = positions(claims.voices, names.voices)[claims.voice_index]
+    def of(cls, claims: Claims, names: Names, priors: Priors) -> "PatternLayout":
+        """Group the locations of `claims`; `priors` say whether counts can repeat, and deny."""
+        stated = _Stated.of(claims, names, priors)
         level_index = names.levels(claims)
-        can_repeat = (claims.kind == KINDS.index("count")) & repeats
-        number = np.where(can_repeat, claims.lower, -1)
-        bounded = claims.upper != UNBOUNDED
-        above = claims.upper[bounded].max(initial=0) + 1
+        number = stated.number
+        bounded = stated.upper != UNBOUNDED
+        above = stated.upper[bounded].max(initial=0) + 1
         # One above the others for no bound: ranks of neighbouring numbers are faster.
         claim_rank, example = ranks(
-            number, voice_index, claims.lower, np.where(bounded, claims.upper, above)
+            number, stated.speaker, stated.lower, np.where(bounded, stated.upper, above)
         )
         figures, claim_figure = np.unique(number[example], return_inverse=True)
         if figures.size and figures[0] == -1:
             figures, claim_figure = figures[1:], claim_figure - 1
-        pattern, representative, members, offsets = _grouped(claims, claim_rank, example.size)
+        pattern, representative, members, offsets = _grouped(
+            claims, stated, claim_rank, example.size
+        )
         verified, cap = claims.verified[representative], claims.cap[representative]
         known, is_capped = verified >= 0, cap != UNBOUNDED
         end = np.where(known, verified + 1, np.where(is_capped, cap, -1) + 1)
         return cls(
             pattern=pattern,
             multiplicity=np.bincount(pattern).astype(np.float64),
-            claim_voice=voice_index[example],
+            claim_voice=stated.voice[example],
             claim_figure=claim_figure.astype(np.int64),
+            claim_form=stated.form[example],
             claim_edges=np.stack(
-                noise.interval_edges(claims.lower[example], claims.upper[example], UNBOUNDED)
+                noise.interval_edges(stated.lower[example], stated.upper[example], UNBOUNDED)
             ),
             figure_edges=np.stack(noise.interval_edges(figures, figures, UNBOUNDED)),
             offsets=offsets,
@@ -118,6 +125,61 @@ class PatternLayout:
             end=np.full(n_levels, UNBOUNDED),
             cap_edge=np.full(n_levels, np.inf),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Stated:
+    """What is stated, by claims that may err and by lists of names; all in order of location.
+
+    Arrays have shape (n_stated,), but for `offsets`, (n_locations + 1,).
+    """
+
+    location: Integers
+    offsets: Integers
+    voice: Integers  # -1 of a list
+    form: Integers
+    number: Integers  # that may be a figure in circulation, or -1
+    lower: Integers
+    upper: Integers
+
+    @classmethod
+    def of(cls, claims: Claims, names: Names, priors: Priors) -> "_Stated":
+        """State the claims of a table as the model takes them."""
+        voice = positions(claims.voices, names.voices)[claims.voice_index]
+        form = np.zeros(claims.n_claims, np.int64)
+        lower, upper = claims.lower, claims.upper
+        if not isinstance(priors.log_shortfall, Censored):
+            is_bound, is_open = claims.is_bound, claims.upper == UNBOUNDED
+            form[is_bound] = np.where(is_open, bounds.FALLS_SHORT, bounds.GOES_BEYOND)[is_bound]
+            lower = np.where(is_bound & ~is_open, upper, lower)
+            upper = np.where(is_bound & is_open, lower, upper)
+        if not isinstance(priors.logit_denial, Never):
+            form[claims.is_zero] = bounds.DENIED
+        can_repeat = claims.kind == KINDS.index("count")
+        can_repeat &= not isinstance(priors.logit_repeat, Never)
+        number = np.where(can_repeat, claims.lower, -1)
+        if isinstance(priors.log_list_shortfall, Censored) or not claims.documented.any():
+            return cls(claims.location_index, claims.offsets, voice, form, number, lower, upper)
+        listed = np.flatnonzero(claims.documented > 0)
+        location = np.concatenate([claims.location_index, listed])
+        order = np.argsort(location, kind="stable")
+        none = np.full(listed.size, -1)
+
+        def joined(column: Integers, of_list: Integers) -> Integers:
+            return np.concatenate([column, of_list])[order]
+
+        n_lists = np.concatenate([[0], np.cumsum(claims.documented > 0)])
+        names_of = claims.documented[listed]
+        return cls(
+            location[order], claims.offsets + n_lists, joined(voice, none),
+            joined(form, np.full(listed.size, bounds.LISTED)), joined(number, none),
+            joined(lower, names_of), joined(upper, names_of),
+        )  # fmt: skip
+
+    @property
+    def speaker(self) -> Integers:
+        """Voices, told apart by the form of what they say."""
+        return self.voice * (bounds.DENIED + 1) + self.form if self.form.any() else self.voice
 
 
 class Drawn(NamedTuple):
@@ -211,7 +273,8 @@ class Patterns:
         return Claimed(
             family=family, df=df, toll_family=toll_family, toll_df=toll_df,
             grid=Grid(x, bin_lower, bin_upper, bin_width),
-            claim_voice=layout.claim_voice, claim_lower=layout.claim_edges[0],
+            claim_voice=layout.claim_voice, claim_form=layout.claim_form,
+            claim_lower=layout.claim_edges[0],
             claim_upper=layout.claim_edges[1], claim_width=layout.claim_edges[2],
             claim_figure=layout.claim_figure, figure_lower=layout.figure_edges[0],
             figure_upper=layout.figure_edges[1], figure_width=layout.figure_edges[2],
@@ -297,7 +360,7 @@ def average(problem: Claimed, points: Iterable[Parameters], weights: Floats) -> 
 
 
 def _grouped(
-    claims: Claims, claim_rank: Integers, n_distinct: int
+    claims: Claims, stated: _Stated, claim_rank: Integers, n_distinct: int
 ) -> tuple[Integers, Integers, Integers, Integers]:
     """Pattern of each location, a location of each pattern, and the patterns' distinct claims.
 
@@ -306,14 +369,14 @@ def _grouped(
     neighbours share rows of the tables.
     """
     # Distinct claims are ordered by figure, so sorting puts those of one side by side.
-    location = claims.location_index * n_distinct
+    location = stated.location * n_distinct
     members = np.sort(location + claim_rank) - location
     pattern, representative = ranks(
         claims.level_index,
-        ranks_of_runs(members, claims.offsets),
+        ranks_of_runs(members, stated.offsets),
         claims.documented,
         claims.verified,
         claims.cap,
     )
-    chosen, offsets = take_runs(claims.offsets, representative)
+    chosen, offsets = take_runs(stated.offsets, representative)
     return pattern, representative, members[chosen], offsets

@@ -19,7 +19,7 @@ from tollest.model.parts import PartLayouts, Parts
 from tollest.model.patterns import Bins
 from tollest.model.theta import log_prior, parameters_at
 from tollest.noise import Family, Logistic
-from tollest.priors import Never, Priors
+from tollest.priors import Priors
 from tollest.support import Support
 
 _CHUNK = 64  # points a thread evaluates at a time
@@ -158,6 +158,8 @@ class Posterior:
             return "group", names.groups
         if name == "effect":
             return "covariate", names.covariate_names
+        if name == "level":
+            return "level", names.tiers
         if name == "bias_on_side":
             return "source_side", tuple(label_of(*voice) for voice in names.voices)
         return "source", names.sources
@@ -170,7 +172,10 @@ class Posterior:
         """
         names = self.names
         everywhere = np.full(len(names.covariate_names), self.claims.n_locations)
-        n = {"mu_group": names.n_locations, "bias_on_side": names.n_claims, "effect": everywhere}
+        n = {
+            "mu_group": names.n_locations, "bias_on_side": names.n_claims, "effect": everywhere,
+            "level": names.n_of_tier,
+        }  # fmt: skip
         informing: dict[tuple[str, str | None], int] = {}
         for name in dict.fromkeys(e.name for e in self.entries if e.member is not None):
             counts = n.get(name, names.n_claims_by_source).tolist()
@@ -181,8 +186,7 @@ class Posterior:
     @cached_property
     def layouts(self) -> PartLayouts:
         """Patterns and trees of the claims, whatever the support."""
-        repeats = not isinstance(self.model.priors.logit_repeat, Never)
-        return self.known_layouts or PartLayouts(self.claims, self.names, repeats)
+        return self.known_layouts or PartLayouts(self.claims, self.names, self.model.priors)
 
     @cached_property
     def _on_support(self) -> tuple[Bins, Parts]:
@@ -316,7 +320,17 @@ class Posterior:
             ``-inf`` outside the domain.
         gradients : ndarray of float, shape (n_points, n_theta) or (0, n_theta)
             By the coordinates of `points`.
+
+        Raises
+        ------
+        ValueError
+            If points have another number of entries.
         """
+        if points.shape[1] != self.n_theta:
+            raise ValueError(
+                f"points have {points.shape[1]} entries; theta has {self.n_theta}: "
+                f"{', '.join(self.theta_names)}."
+            )
         # At least one chunk, if of no points.
         chunks = [points[i : i + _CHUNK] for i in range(0, max(1, len(points)), _CHUNK)]
 

@@ -49,6 +49,7 @@ def parameters_at(layout: ThetaLayout, theta: Floats) -> Parameters:
         _gather(position.bias, fixed.bias, theta),
         _gather(position.log_scatter, fixed.log_scatter, theta),
         _gather(position.logit_repeat, fixed.logit_repeat, theta),
+        _gather(position.logit_denial, fixed.logit_denial, theta),
         _gather(position.shared, fixed.shared, theta),
     )
 
@@ -64,6 +65,7 @@ def scatter(layout: ThetaLayout, gradients: Parameters, out: Floats) -> None:
     _scatter(layout.position.bias, gradients.bias, out)
     _scatter(layout.position.log_scatter, gradients.log_scatter, out)
     _scatter(layout.position.logit_repeat, gradients.logit_repeat, out)
+    _scatter(layout.position.logit_denial, gradients.logit_denial, out)
     _scatter(layout.position.shared, gradients.shared, out)
 
 
@@ -114,4 +116,5 @@ def is_inside(layout: ThetaLayout, theta: Floats, parameters: Parameters) -> boo
         _largest(parameters.log_scatter) <= 30.0
         and _largest(parameters.shared) <= 30.0
         and _largest(parameters.logit_repeat) <= 500.0
+        and _largest(parameters.logit_denial) <= 500.0
     )

@@ -444,7 +444,8 @@ def problem_of(
     problem = Claimed(
         family=family, df=df, toll_family=toll_family, toll_df=toll_df,
         grid=Grid(np.log1p(numbers.astype(np.float64)), lower, upper, width),
-        claim_voice=patterns.claim_voice, claim_lower=patterns.claim_edges[0],
+        claim_voice=patterns.claim_voice, claim_form=patterns.claim_form,
+        claim_lower=patterns.claim_edges[0],
         claim_upper=patterns.claim_edges[1], claim_width=patterns.claim_edges[2],
         claim_figure=patterns.claim_figure, figure_lower=patterns.figure_edges[0],
         figure_upper=patterns.figure_edges[1], figure_width=patterns.figure_edges[2],

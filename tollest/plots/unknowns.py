@@ -155,6 +155,7 @@ _UNKNOWNS: dict[str, tuple[str, str]] = {
     "mu": ("centre of tolls, deaths", "deaths"),
     "log_tau": ("spread of tolls", ""),
     "log_group_sd": ("spread of groups", ""),
+    "log_level_sd": ("spread of levels", ""),
     "bias_mean": ("mean bias of sources, factor", "factor"),
     "log_bias_sd": ("spread of biases", ""),
     "log_scatter_mean": ("typical scatter", "exp"),
@@ -162,6 +163,10 @@ _UNKNOWNS: dict[str, tuple[str, str]] = {
     "logit_repeat_mean": ("typical repeat probability", "probability"),
     "log_logit_repeat_sd": ("spread of repeat log odds", ""),
     "log_figure_scatter": ("scatter of figures", "exp"),
+    "log_shortfall": ("shortfall of bounds", "exp"),
+    "log_list_shortfall": ("shortfall of lists of names", "exp"),
+    "logit_denial_mean": ("typical probability of denial", "probability"),
+    "log_logit_denial_sd": ("spread of denial log odds", ""),
     "common_bias": ("common bias, factor", "factor"),
 }
 

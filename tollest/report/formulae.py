@@ -3,7 +3,7 @@
 from tollest.claims.table import Claims
 from tollest.model.posterior import Model
 from tollest.noise import Family, Normal, StudentT
-from tollest.priors import Fixed, HalfNormal, Never, Pooled
+from tollest.priors import Censored, Fixed, HalfNormal, Never, Pooled, Priors
 from tollest.priors import Normal as NormalPrior
 
 _FIGURE = "m = x(n) + b0, s = s0"
@@ -12,6 +12,8 @@ _FIGURE = "m = x(n) + b0, s = s0"
 def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
     """Mass of everything that is counted: what it is of, and the formula."""
     centre = "mu_g" if claims.groups else "mu"
+    if len(claims.tiers) > 1:
+        centre += " + c_t"
     if claims.covariate_names:
         centre += " + sum over k of e_k z_k"
     own_centre = "m = x(n) + b0 + " + ("b_sj" if claims.sides else "b_s")
@@ -40,12 +42,36 @@ def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
             (
                 "Toll of a whole",
                 "the sum of its parts' and, unless these are declared complete, of an unlisted "
-                "remainder, which is a toll like any other of the whole's group",
+                "remainder, which is a toll of a level of its own",
             )
         )
+    lines += _of_bounds(model.priors, claims)
     lines.append(
         ("Certain", "documented deaths and caps cut the toll off; a verified toll is the toll")
     )
+    return lines
+
+
+def _of_bounds(priors: Priors, claims: Claims) -> list[tuple[str, str]]:
+    """Formulae of what claims use: bounds, lists of names, denials."""
+    lines = []
+    if claims.is_bound.any():
+        said = (
+            "says nothing but that the toll is above it, or below: F at its edge"
+            if isinstance(priors.log_shortfall, Censored)
+            else "the number itself is a claim with m - lambda e (at least) or m + lambda e (at "
+            "most) in place of m, e ~ Exponential(1), summed out"
+        )
+        lines.append(("A bound, at least or at most a number", said))
+    if (claims.documented > 0).any() and not isinstance(priors.log_list_shortfall, Censored):
+        said = "the number L on the list has x(n) - x(L) ~ Exponential with mean lambda_d"
+        lines.append(("A list of names", said))
+    if claims.is_zero.any() and not isinstance(priors.logit_denial, Never):
+        said = (
+            "with probability delta_s, whatever the toll; else as other counts, whose masses are "
+            "1 - delta_s times as large"
+        )
+        lines.append(("A claim of 0", said))
     return lines
 
 
@@ -57,6 +83,15 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
         rows += [
             ("mu_g", f"centre of each of {len(claims.groups):,} groups", "Normal(mu, s_mu)"),
             ("s_mu", "spread of the groups' centres", _prior(priors.group_sd)),
+        ]
+    if len(claims.tiers) > 1:
+        rows += [
+            (
+                "c_t",
+                f"what tolls of each level have more: {', '.join(claims.tiers)}",
+                "Normal(0, s_c)",
+            ),
+            ("s_c", "spread of the levels' centres", _prior(priors.level_sd)),
         ]
     for name in claims.covariate_names:
         meaning = f"effect of {name}, by one standard deviation z_k of it"
@@ -73,6 +108,15 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
         meaning = "log odds that a source's count repeats the figure"
         rows += _pooled("logit omega_s", meaning, "logit omega", priors.logit_repeat)
         rows.append(("log s0", "log of the figure's scatter", _prior(priors.log_figure_scatter)))
+    if claims.is_bound.any() and not isinstance(priors.log_shortfall, Censored):
+        meaning = "log of the scale by which bounds miss the toll"
+        rows.append(("log lambda", meaning, _prior(priors.log_shortfall)))
+    if (claims.documented > 0).any() and not isinstance(priors.log_list_shortfall, Censored):
+        meaning = "log of the scale by which lists of names fall short"
+        rows.append(("log lambda_d", meaning, _prior(priors.log_list_shortfall)))
+    if claims.is_zero.any() and not isinstance(priors.logit_denial, Never):
+        meaning = "log odds that a source says 0 whatever the toll"
+        rows += _pooled("logit delta_s", meaning, "logit delta", priors.logit_denial)
     rows.append(
         (
             "b0",
@@ -85,7 +129,10 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
 
 def overrides(model: Model) -> list[tuple[str, str, str]]:
     """Priors of single sources in place of the population's: source, symbol, distribution."""
-    symbols = {"bias": "b_s", "log_scatter": "log sigma_s", "logit_repeat": "logit omega_s"}
+    symbols = {
+        "bias": "b_s", "log_scatter": "log sigma_s", "logit_repeat": "logit omega_s",
+        "logit_denial": "logit delta_s",
+    }  # fmt: skip
     return [
         (name, symbol, _prior(prior))
         for name, source in model.priors.sources.items()

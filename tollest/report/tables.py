@@ -281,7 +281,7 @@ def table(
     """
     claims = estimate.claims
     tolls = estimate.table(ci_prob, ci_kind)
-    said = remarks(claims, tolls)
+    said = remarks(claims, tolls, estimate.model.priors)
     of_location: dict[str, str] = dict.fromkeys(claims.locations, "")
     for letter, remark in zip(_letters(len(said)), said, strict=True):
         for name in remark.locations:

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from tollest.claims.table import Claims
 from tollest.model.names import label_of
 from tollest.noise import Family, Logistic
-from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
+from tollest.priors import Censored, Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.simulation.faults import Fault, Said
 
 # The largest number that a claim can be. More is drawn only where scales are near 1 or above.
@@ -40,6 +42,10 @@ class Truth:
         Bias of each source by the side whose dead it counts, in place of `bias`.
     effect : ndarray of float, shape (n_covariates,), optional
         Effect of each covariate on the location of the tolls, by one standard deviation.
+    denial : ndarray of float, shape (n_sources,), optional
+        Probability that a source says 0 whatever the toll; nobody does if left out.
+    shortfall, list_shortfall : float
+        Mean amount by which bounds, and lists of names, miss the toll on the log1p axis.
     """
 
     mu: float
@@ -51,6 +57,9 @@ class Truth:
     common_bias: float
     on_side: NDArray[np.float64] | None = None
     effect: NDArray[np.float64] | None = None
+    denial: NDArray[np.float64] | None = None
+    shortfall: float = 0.5
+    list_shortfall: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse what no distribution has."""
@@ -67,12 +76,53 @@ class Truth:
             if values.ndim != 2 or len(values) != len(self.bias) or not np.isfinite(values).all():
                 raise ValueError("on_side must be finite, of shape (n_sources, n_sides).")
             object.__setattr__(self, "on_side", values)
+        self._check_forms()
         if not np.isfinite([self.mu, self.common_bias]).all():
             raise ValueError("mu and common_bias must be finite.")
         if not (self.tau > 0 and self.figure_scatter > 0 and (self.scatter > 0).all()):
             raise ValueError("tau, scatter and figure_scatter must be above 0.")
         if ((self.repeat < 0) | (self.repeat > 1)).any():
             raise ValueError("repeat is a probability: each must lie in 0 to 1.")
+
+    def _check_forms(self) -> None:
+        """Refuse denials and shortfalls that cannot be."""
+        if self.denial is not None:
+            values = np.array(self.denial, dtype=float)
+            if values.shape != self.bias.shape or not ((values >= 0) & (values <= 1)).all():
+                raise ValueError("denial is a probability of each source, in 0 to 1.")
+            object.__setattr__(self, "denial", values)
+        if not (self.shortfall > 0 and self.list_shortfall > 0):
+            raise ValueError("shortfall and list_shortfall must be above 0.")
+
+
+@dataclass(frozen=True)
+class Forms:
+    """How claims are put that are no plain counts.
+
+    Parameters
+    ----------
+    at_least, at_most : float
+        Share of claims that are such bounds: a number that falls short of the toll, or goes beyond
+        it. Bounds repeat no figure, and are no denials.
+    listed : float
+        Share of locations with a list of names. A list of none is not published.
+
+    Raises
+    ------
+    ValueError
+        If shares are not in 0 to 1, or the first two exceed 1 together.
+    """
+
+    at_least: float = 0.0
+    at_most: float = 0.0
+    listed: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        if not (min(self.at_least, self.at_most) >= 0 and self.at_least + self.at_most <= 1):
+            raise ValueError("at_least and at_most are shares of claims, of 1 at most together.")
+        if not 0 <= self.listed <= 1:
+            raise ValueError(f"listed is {self.listed}; it is a share of locations, in 0 to 1.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,6 +282,36 @@ def draw_unknowns(
         for side in sides:
             bias = unknowns[f"bias[{source}]"] + sd * float(rng.standard_normal())
             unknowns[f"bias_on_side[{label_of(source, side)}]"] = bias
+    return unknowns | _draw_forms(priors, sources, rng.spawn(1)[0])
+
+
+def _draw_forms(
+    priors: Priors, sources: Sequence[str], rng: np.random.Generator
+) -> dict[str, float]:
+    """Draw what bounds, lists and denials are like, from a stream of their own."""
+    standard = rng.standard_normal(4)
+    unknowns = {
+        name: prior.value if isinstance(prior, Fixed) else prior.mean + prior.sd * float(z)
+        for name, prior, z in (
+            ("log_shortfall", priors.log_shortfall, standard[0]),
+            ("log_list_shortfall", priors.log_list_shortfall, standard[1]),
+        )
+        if not isinstance(prior, Censored)
+    }
+    pooled = priors.logit_denial
+    if isinstance(pooled, Never):
+        return unknowns | {f"logit_denial[{source}]": -np.inf for source in sources}
+    mean, sd = pooled.mean, pooled.sd
+    centre = mean.value if isinstance(mean, Fixed) else mean.mean + mean.sd * float(standard[2])
+    spread = sd.value if isinstance(sd, Fixed) else sd.sd * abs(float(standard[3]))
+    unknowns |= {"logit_denial_mean": centre, "log_logit_denial_sd": float(np.log(spread))}
+    for source, z in zip(sources, rng.standard_normal(len(sources)).tolist(), strict=True):
+        known = priors.sources.get(source, Source()).logit_denial
+        if isinstance(known, Fixed):
+            unknowns[f"logit_denial[{source}]"] = known.value
+        else:
+            at, by = (centre, spread) if known is None else (known.mean, known.sd)
+            unknowns[f"logit_denial[{source}]"] = at + by * z
     return unknowns
 
 
@@ -260,6 +340,9 @@ def truth_of(
         common_bias=unknowns["common_bias"],
         on_side=np.array(on_side) if sides else None,
         effect=np.array([unknowns[f"effect[{name}]"] for name in covariates]),
+        denial=expit(np.array([unknowns[f"logit_denial[{source}]"] for source in sources])),
+        shortfall=float(np.exp(unknowns.get("log_shortfall", np.log(0.5)))),
+        list_shortfall=float(np.exp(unknowns.get("log_list_shortfall", np.log(0.5)))),
     )
 
 
@@ -289,10 +372,11 @@ def simulate(
     toll_noise: Family | None = None,
     parts: int = 0,
     sides: int = 0,
+    forms: Forms | None = None,
     faults: Sequence[Fault] = (),
     rng: int | np.random.Generator | None = None,
 ) -> Simulation:
-    r"""Simulate claims of counts, and the tolls they are about.
+    r"""Simulate claims, of counts and bounds, and the tolls they are about.
 
     .. math::
         N_i \sim \mathrm{mass}(\cdot; \mu, \tau), \quad
@@ -326,6 +410,9 @@ def simulate(
     sides : int
         How many sides the dead of locations are of in turn, sources being biased differently
         by side; wholes have none. 0 for no sides.
+    forms : Forms, optional
+        Shares of claims that are bounds, and of locations with a list of names; by default all
+        claims are counts.
     faults : sequence of Fault
         What becomes of the claims before they reach the table, in this order: see
         `tollest.simulation.faults`.
@@ -361,7 +448,11 @@ def simulate(
     location, source = _draw_who_claims(rng, tolls.size, n_sources, claims_per_location)
     # Of a whole the dead may be of any side.
     side = np.where(location < n_locations, location % max(sides, 1), -1)
-    count = _draw_counts(rng, noise, truth, x, figures, location, source, side, faults)
+    # From a stream of their own: what is no plain count does not move the others.
+    stream, forms = rng.spawn(1)[0], forms or Forms()
+    kind = _draw_kinds(stream, forms, len(source))
+    who = _Who(location, source, side, kind)
+    count = _draw_counts(rng, stream, noise, truth, x, figures, who, faults)
     sources = source_names(n_sources)
     table = pd.DataFrame(
         {
@@ -370,12 +461,17 @@ def simulate(
             "count": count,
         }
     )
+    if forms != Forms():
+        table["kind"] = np.array(["count", "at_least", "at_most"], dtype=object)[kind]
     if sides:
         table["side"] = np.array([*side_names(sides), ""], dtype=object)[side]
     if cap is not None:
         # Wholes, and their remainders, have none.
         caps = np.full(len(table), cap, np.int64)
         table["cap"] = pd.arrays.IntegerArray(caps, side < 0)
+    if forms.listed:
+        table = pd.concat([table, _listed(stream, forms, truth, tolls, table)], ignore_index=True)
+        location = np.searchsorted(_names("L", tolls.size, 6), table["location"].to_numpy())
     if parts:
         table["parent"] = np.append(_names("L", tolls.size, 6), "")[parent[location]]
     claims = Claims.from_table(table)
@@ -438,22 +534,61 @@ def _draw_world(
     return tolls, parent
 
 
+class _Who(NamedTuple):
+    """Of each claim: the location, the source, the side of the dead (-1 of none) and the kind."""
+
+    location: NDArray[np.int64]
+    source: NDArray[np.int64]
+    side: NDArray[np.int64]
+    kind: NDArray[np.int64]  # 0 of counts, 1 of at least, 2 of at most
+
+
+def _draw_kinds(rng: np.random.Generator, forms: Forms, n: int) -> NDArray[np.int64]:
+    """Kind of each claim: 0 of counts, 1 of at least, 2 of at most."""
+    ends = np.cumsum([forms.at_least, forms.at_most])
+    uniform = rng.random(n)
+    return np.select([uniform < ends[0], uniform < ends[1]], [1, 2], 0).astype(np.int64)
+
+
 def _draw_counts(
-    rng: np.random.Generator, noise: Family, truth: Truth, x: NDArray[np.float64],
-    figures: NDArray[np.int64], location: NDArray[np.int64], source: NDArray[np.int64],
-    side: NDArray[np.int64], faults: Sequence[Fault],
+    rng: np.random.Generator, stream: np.random.Generator, noise: Family, truth: Truth,
+    x: NDArray[np.float64], figures: NDArray[np.int64], who: _Who, faults: Sequence[Fault],
 ) -> NDArray[np.int64]:  # fmt: skip
     """Draw what claims say, figures or own counts, and apply the faults."""
+    location, source, side, kind = who
     error = truth.scatter[source] * noise.rvs(rng, len(source))
     bias = truth.bias[:, None] if truth.on_side is None else truth.on_side
     own_bias = np.where(side >= 0, bias[source, side], truth.bias[source])
-    own_counts = counts_at(x[location] + own_bias + error)
+    missed = truth.shortfall * stream.exponential(size=len(source)) * np.array([0, -1, 1])[kind]
+    own_counts = counts_at(x[location] + own_bias + error + missed)
     repeats = rng.random(len(source)) < truth.repeat[source]
+    repeats &= kind == 0
     counts = np.where(repeats, figures[location], own_counts)
+    if truth.denial is not None:
+        denies = (stream.random(len(source)) < truth.denial[source]) & (kind == 0)
+        counts = np.where(denies, 0, counts)
     said = Said(location, source, counts, repeats, truth.bias.size)
     for fault in faults:
         said = replace(said, count=fault.apply(said, rng).clip(0, _MOST))
     return said.count
+
+
+def _listed(
+    rng: np.random.Generator, forms: Forms, truth: Truth, tolls: NDArray[np.int64],
+    table: pd.DataFrame,
+) -> pd.DataFrame:  # fmt: skip
+    """Rows of lists of names, whose columns are those of the table of claims."""
+    has_list = rng.random(tolls.size) < forms.listed
+    missed = truth.list_shortfall * rng.exponential(size=tolls.size)
+    # The edge of a whole number is half a death above it, so that a list is never longer.
+    count = np.minimum(counts_at(np.log1p(tolls) - missed), tolls)
+    is_in = has_list & (count > 0)
+    number = dict(zip(_names("L", tolls.size, 6)[is_in], count[is_in].tolist(), strict=True))
+    rows = table[table["location"].isin(number)].drop_duplicates("location")
+    rows = rows.assign(
+        count=[number[name] for name in rows["location"]], kind="documented", source="registry"
+    )
+    return rows[list(table.columns)]
 
 
 def _parents(n: int, parts: int) -> NDArray[np.int64]:

@@ -6,14 +6,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest import noise
 from tollest._arrays import Integers
-from tollest._sums import shards
+from tollest._sums import bounds, shards
 from tollest._sums.tables import Claimed
 from tollest.claims.intervals import DOCUMENTED, VERIFIED
 from tollest.claims.table import KINDS, UNBOUNDED, Claims
 from tollest.model.names import positions
 from tollest.model.posterior import Posterior
-from tollest.priors import Never
+from tollest.priors import Censored, Never
 
 _COUNT = KINDS.index("count")
 
@@ -73,6 +74,14 @@ class Evidence:
             out.append((verified[0], verified[0] + 1) if verified.size else (floor, end))
         return np.array(out, np.int64)
 
+    @property
+    def _named(self) -> Integers:
+        """Deaths named by the longest list that each case has, 0 of none."""
+        kind, count = self.claims.record.rows.kind, self.claims.record.rows.lower
+        lists = self.certain[kind[self.certain] == DOCUMENTED]
+        left_out = np.concatenate([[-1], self.rows])
+        return np.where(lists != left_out[:, None], count[lists], 0).max(axis=1, initial=0)
+
     @cached_property
     def posterior(self) -> Posterior:
         """The same on a support whose bins begin where any case's tolls do, and after they end."""
@@ -93,16 +102,25 @@ class Evidence:
         return np.asarray((self.claims.kind[self.noisy] == _COUNT) & (not never))
 
     @cached_property
+    def is_bound(self) -> NDArray[np.bool_]:
+        """Whether each claim that may err is a bound that misses the toll by some amount."""
+        censored = isinstance(self.posterior.model.priors.log_shortfall, Censored)
+        return np.asarray(self.claims.is_bound[self.noisy] & (not censored))
+
+    @cached_property
     def problem(self) -> Claimed:
         """A pattern for each case."""
         pattern = self.posterior.patterns[self.place : self.place + 1]
         whole = shards.chosen(self.posterior.problem, pattern)
-        # A source has one claim in evidence that may err on a location.
-        voice = whole.claim_voice[whole.members]
-        lacking = np.concatenate([[-1], self.voice, np.full(self.certain.size, -1)])
-        keep = voice != lacking[:, None]
-        first = self.posterior.bins[0]
         floor, end = self.limits.T
+        whole, lists = _with_lists(whole, self._named)
+        # A source has one claim in evidence that may err on a location. Of lists of names, which
+        # have no voice, each case has the longest that is left to it.
+        voice = whole.claim_voice[whole.members]
+        lacking = np.concatenate([[-2], self.voice, np.full(self.certain.size, -2)])
+        is_list = voice < 0
+        keep = np.where(is_list, whole.members == lists[:, None], voice != lacking[:, None])
+        first = self.posterior.bins[0]
         last = np.where(end == UNBOUNDED, first.size, np.searchsorted(first, end))
         n = len(keep)
         return whole._replace(
@@ -130,3 +148,28 @@ class Evidence:
         n_claims = np.zeros(len(names.voices), np.int64)
         n_claims[positions(rest.voices, names.voices)] = np.bincount(rest.voice_index)
         return Posterior(self.whole.model, rest, replace(names, n_claims=n_claims))
+
+
+def _with_lists(whole: Claimed, named: Integers) -> tuple[Claimed, Integers]:
+    """Put lists of each case's length in place of the one in evidence; which is each, -1 of none.
+
+    Where there is none in evidence there is none in any case.
+    """
+    listed = whole.members[whole.claim_voice[whole.members] < 0]
+    if not listed.size:
+        return whole, np.full(named.size, -1)
+    known = np.unique(named[named > 0])
+    lower, upper, width = noise.interval_edges(known, known, UNBOUNDED)
+    n, start = known.size, whole.claim_lower.size
+    members = np.concatenate([np.setdiff1d(whole.members, listed), start + np.arange(n)])
+    position = np.searchsorted(known, named)
+    lists = np.where(named > 0, start + position, -1)
+    return whole._replace(
+        claim_voice=np.append(whole.claim_voice, np.full(n, -1)),
+        claim_lower=np.append(whole.claim_lower, lower),
+        claim_upper=np.append(whole.claim_upper, upper),
+        claim_width=np.append(whole.claim_width, width),
+        claim_figure=np.append(whole.claim_figure, np.full(n, -1)),
+        claim_form=np.append(whole.claim_form, np.full(n, bounds.LISTED)),
+        members=members,
+    ), lists

@@ -9,7 +9,7 @@ from scipy.special import expit, logsumexp
 
 from tollest._arrays import Floats, Integers
 from tollest._sums import marginal
-from tollest._sums.tables import Parameters
+from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, LOG_SHORTFALL, Parameters
 from tollest._sums.threads import threaded
 from tollest.claims.intervals import VERIFIED
 from tollest.claims.table import UNBOUNDED
@@ -19,6 +19,8 @@ from tollest.estimation.masses import TollMasses
 from tollest.model.circulation import Figure, Speakers, log_mass_up_to
 
 _TOLLS = 4  # equally likely ones, for each draw, that predictions are averaged over
+# Middles of equally likely stretches of an exponential amount.
+_SHORTFALLS = -np.log1p(-(np.arange(32) + 0.5) / 32)
 _GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 _CHUNK = 64  # draws a thread takes at a time
 _TAIL = 5  # weights that a tail is fitted to, at least
@@ -143,6 +145,10 @@ class Weighed:
         def fill(i: int) -> None:
             gradients = Parameters(*map(np.zeros_like, self.points[i]))
             marginal.log_likelihood(one, self.points[i], True, gradients)
+            if gradients.logit_denial.size:
+                # A claim of 0 that is a denial repeats nothing.
+                denied = expit(self.points[i].logit_denial) + gradients.logit_denial
+                repeat[i] *= 1.0 - denied[voices]
             repeat[i] += gradients.logit_repeat[voices]
 
         for _ in threaded(fill, list(range(len(self.used)))):
@@ -175,7 +181,8 @@ class Weighed:
             values = np.array([getattr(point, name)[columns] for point in points])
             return np.repeat(values, _TOLLS, axis=0)
 
-        figure_scatter, common_bias = np.exp(drawn("shared", 1)), drawn("shared", 2)
+        figure_scatter = np.exp(drawn("shared", LOG_FIGURE_SCATTER))
+        common_bias = drawn("shared", COMMON_BIAS)
         source = int(evidence.voice[j])
         centre = x + common_bias + drawn("bias", source)
         scatter = np.exp(drawn("log_scatter", source))
@@ -187,17 +194,38 @@ class Weighed:
             centre=(x + common_bias)[:, None] + drawn("bias", voices),
             scatter=np.exp(drawn("log_scatter", voices)),
             logit_repeat=drawn("logit_repeat", voices),
+            logit_denial=drawn(
+                "logit_denial", voices if points[0].logit_denial.size else voices[:0]
+            ),
         )
         counts = claims.lower[evidence.noisy[others]]
         figure = Figure(family, x + common_bias, figure_scatter, counts, speakers)
         weights = np.repeat(self.weights[:, 1 + j], _TOLLS) / _TOLLS
 
+        denial = np.zeros(1)
+        if points[0].logit_denial.size:
+            denial = expit(drawn("logit_denial", source))
+        lower, upper = claims.lower[evidence.noisy[j]], claims.upper[evidence.noisy[j]]
+        shortfall = np.zeros(1)
+        if evidence.is_bound[j]:
+            shortfall = np.exp(drawn("shared", LOG_SHORTFALL))
+            lower = upper = lower if upper == UNBOUNDED else upper
+            shortfall *= 1.0 if claims.upper[evidence.noisy[j]] == UNBOUNDED else -1.0
+
         def up_to(k: int) -> float:
             own_mass = np.exp(log_mass_up_to(family, k, centre, scatter))
+            if evidence.is_bound[j]:
+                own_mass = np.mean(
+                    [
+                        np.exp(log_mass_up_to(family, k, centre - shortfall * e, scatter))
+                        for e in _SHORTFALLS
+                    ],
+                    axis=0,
+                )
             repeated = figure.probability_up_to(k) if evidence.can_repeat[j] else 0.0
-            return float(weights @ ((1.0 - repeat) * own_mass + repeat * repeated))
+            said = (1.0 - repeat) * own_mass + repeat * repeated
+            return float(weights @ (denial + (1.0 - denial) * said))
 
-        lower, upper = claims.lower[evidence.noisy[j]], claims.upper[evidence.noisy[j]]
         return (
             up_to(int(lower) - 1) if lower > 0 else 0.0,
             up_to(int(upper)) if upper != UNBOUNDED else 1.0,
