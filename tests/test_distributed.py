@@ -69,7 +69,8 @@ def test_files_are_estimated_as_one_table_is(table, alone, tmp_path):
     # Of the largest tolls a death or two is within the error of a few hundred draws.
     moved = (apart["median"] - whole["median"]).abs()
     assert (moved <= np.maximum(1, 0.02 * whole["median"])).all()
-    assert_allclose(apart["mean"], whole["mean"], rtol=0.02, atol=0.005)
+    # Means where somebody says 0 hang on how often sources deny, of which few draws know.
+    assert_allclose(apart["mean"], whole["mean"], rtol=0.06, atol=0.005)
     sources, of_whole = alone.sources(), together.sources()
     spread = of_whole["bias_upper"] - of_whole["bias_lower"]
     # A fifth of the interval is four standard errors of a median of 80 draws.

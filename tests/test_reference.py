@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from tests.pinned.prior_sampling import CASES
+from tests.pinned.prior_sampling import CASES, FORMS
 from tests.reference import (
     Location,
     Theta,
@@ -237,7 +237,10 @@ PINNED = json.loads((Path(__file__).parent / "pinned" / "prior_sampling.json").r
 
 
 def test_pinned_posteriors_are_of_the_cases_in_their_script():
-    assert list(PINNED["cases"]) == list(CASES)
+    assert list(PINNED["cases"]) == [*CASES, *FORMS]
+    for name, (location, settings) in FORMS.items():
+        assert [tuple(claim) for claim in PINNED["cases"][name]["claims"]] == location.claims
+        assert PINNED["cases"][name]["settings"] == settings
     for name, (claims, settings) in CASES.items():
         assert [tuple(claim) for claim in PINNED["cases"][name]["claims"]] == claims
         assert PINNED["cases"][name]["settings"] == settings

@@ -161,9 +161,9 @@ def _first(number: _Number, y: float, shortfall: float, out: Floats) -> None:
     _outside(number, begin, rate, out)
     # The number itself takes fine steps, what is before and after it few.
     for end in (number.lower - _FAR * number.scale, number.upper + _FAR * number.scale, y):
-        to = min(max(end, begin), y)
-        _step(number, begin, to - begin, shortfall, out)
-        begin = to
+        stop = min(max(end, begin), y)
+        _step(number, begin, stop - begin, shortfall, out)
+        begin = stop
 
 
 @njit(cache=True, error_model="numpy")
@@ -218,18 +218,18 @@ def bound_rows(
     y = 0.0
     for i in range(n):
         k = n - 1 - i if beyond else i
-        to = sign * (x[a + k] + centre)
+        point = sign * (x[a + k] + centre)
         if shortfall < _SHORT * scale:
-            _settled(number, to, shortfall, held)
+            _settled(number, point, shortfall, held)
         elif i == 0:
-            _first(number, to, shortfall, held)
+            _first(number, point, shortfall, held)
         else:
-            _step(number, y, to - y, shortfall, held)
-        y = to
+            _step(number, y, point - y, shortfall, held)
+        y = point
         mass = held[0]
         if not mass > _LEAST:
             # Nothing is left of the mass; its slopes still point to where there is some.
-            z = (lower - to) / scale
+            z = (lower - point) / scale
             _, by_centre, by_log_scale = mass_cell(family, df, z, z + w, w)
             held[1], held[2] = by_centre / scale, by_log_scale
             held[3] = 1.0 / (1.0 + shortfall * max(by_centre, 0.0) / scale)

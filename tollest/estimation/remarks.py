@@ -86,12 +86,11 @@ def _marked(
         open_above & (not is_censored) & ~(table["prior_share"].to_numpy() > _DOMINATED),
     )
     bounded = any_of(at_most & (claims.upper > 0)) & ~any_of(~at_most | (claims.upper == 0))
-    whose = "the prior's" if is_censored else "what such claims exceed tolls by"
-    are = "are" if is_censored else "rest on"
+    owned = "are the prior's" if is_censored else "rest on what such claims exceed tolls by"
     yield (
         "No claim says that anybody died, only that no more did than some number; median and "
-        f"lower bound {are} {whose}.",
-        f'Only claims of "at most", so that median and lower bound {are} {whose}:',
+        f"lower bound {owned}.",
+        f'Only claims of "at most", so that median and lower bound {owned}:',
         bounded & ~verified & (claims.documented == 0),
     )
     # A claim of "no more than 30" beside a denial does not soften it.

@@ -310,8 +310,10 @@ def _draw_forms(
         if isinstance(known, Fixed):
             unknowns[f"logit_denial[{source}]"] = known.value
         else:
-            at, by = (centre, spread) if known is None else (known.mean, known.sd)
-            unknowns[f"logit_denial[{source}]"] = at + by * z
+            mean_of_source, sd_of_source = (
+                (centre, spread) if known is None else (known.mean, known.sd)
+            )
+            unknowns[f"logit_denial[{source}]"] = mean_of_source + sd_of_source * z
     return unknowns
 
 
@@ -451,8 +453,8 @@ def simulate(
     # From a stream of their own: what is no plain count does not move the others.
     stream, forms = rng.spawn(1)[0], forms or Forms()
     kind = _draw_kinds(stream, forms, len(source))
-    who = _Who(location, source, side, kind)
-    count = _draw_counts(rng, stream, noise, truth, x, figures, who, faults)
+    spoken = _Spoken(location, source, side, kind)
+    count = _draw_counts(rng, stream, noise, truth, x, figures, spoken, faults)
     sources = source_names(n_sources)
     table = pd.DataFrame(
         {
@@ -534,7 +536,7 @@ def _draw_world(
     return tolls, parent
 
 
-class _Who(NamedTuple):
+class _Spoken(NamedTuple):
     """Of each claim: the location, the source, the side of the dead (-1 of none) and the kind."""
 
     location: NDArray[np.int64]
@@ -552,10 +554,10 @@ def _draw_kinds(rng: np.random.Generator, forms: Forms, n: int) -> NDArray[np.in
 
 def _draw_counts(
     rng: np.random.Generator, stream: np.random.Generator, noise: Family, truth: Truth,
-    x: NDArray[np.float64], figures: NDArray[np.int64], who: _Who, faults: Sequence[Fault],
+    x: NDArray[np.float64], figures: NDArray[np.int64], spoken: _Spoken, faults: Sequence[Fault],
 ) -> NDArray[np.int64]:  # fmt: skip
     """Draw what claims say, figures or own counts, and apply the faults."""
-    location, source, side, kind = who
+    location, source, side, kind = spoken
     error = truth.scatter[source] * noise.rvs(rng, len(source))
     bias = truth.bias[:, None] if truth.on_side is None else truth.on_side
     own_bias = np.where(side >= 0, bias[source, side], truth.bias[source])
