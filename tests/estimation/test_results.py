@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
-from tests.conftest import claims_of, guessed
+from tests.conftest import LIMITS, claims_of, guessed
 from tollest.engines import NUTS
 from tollest.estimation.streams import stream
 from tollest.estimation.totals import labelled
@@ -71,11 +71,17 @@ def test_what_is_done_to_a_table_stays_in_it(villages):
 
 
 def test_a_toll_that_only_the_prior_bounds_has_an_infinite_mean_and_is_named(villages):
-    assert np.isinf(villages.table()["mean"]).tolist() == [False] * 4 + [True, False, True]
-    assert (
-        "No claim or cap bounds from above, so the upper bound is the prior's: Elford; Silent."
-        in repr(villages)
+    assert np.isinf(villages.table()["mean"]).tolist() == [False] * 6 + [True]
+    said = "No claim or cap bounds from above, so the upper bound is the prior's: "
+    assert said + "Silent." in repr(villages)
+    short = (
+        'Only claims of "at least", so that the upper bound rests on how far such claims fall '
+        "short: Elford."
     )
+    assert short in repr(villages)
+    limits = guessed(villages.claims, te.Model(priors=LIMITS))
+    assert np.isinf(limits.table()["mean"]).tolist() == [False] * 4 + [True, False, True]
+    assert said + "Elford; Silent." in repr(limits)
 
 
 def test_silence_is_not_a_claim_of_zero():
@@ -253,7 +259,9 @@ def test_what_an_interval_takes_on_trust_is_said_in_the_text():
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["location", "source", "kind", "count", "cap"])
 
-    text = repr(guessed(te.Claims.from_table(table)))
+    claims = te.Claims.from_table(table)
+
+    text = repr(guessed(claims, te.Model(priors=LIMITS)))
 
     lines = text.splitlines()
     assert (
@@ -267,6 +275,11 @@ def test_what_an_interval_takes_on_trust_is_said_in_the_text():
     assert "The toll is verified, not estimated: Dunmow." in lines
     (dunmow,) = [line for line in lines if line.startswith("Dunmow")]
     assert dunmow.endswith("= 2,500")
+    by_default = repr(guessed(claims))
+    assert (
+        "(the interval assumes that sources deny on their own, not all together): A" in by_default
+    )
+    assert "lower bound rest on what such claims exceed tolls by: Elham." in by_default
 
 
 def test_a_place_that_cannot_be_written_to_is_refused(villages, tmp_path):

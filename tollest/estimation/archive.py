@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-_FORMAT = "tollest estimate 3"
+_FORMAT = "tollest estimate 4"
 _KINDS_OF_FILE = {".nc": "netCDF", ".parquet": "Parquet", ".csv": "CSV", ".html": "HTML"}
 _OF_CLAIMS = ("claim_location", "claim_source", "claim_kind", "claim_row")
 
