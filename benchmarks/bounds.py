@@ -90,7 +90,7 @@ def vague_parts():
         ]
     estimate = estimated(rows, more=("parent", "kind"))
     medians = estimate.table()["median"].filter(like="vague")
-    return medians.max(), max(counted)
+    return medians.max(), max(counted), estimate.doubts
 
 
 def cost(n):
@@ -117,7 +117,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     n = QUICK if parser.parse_args().quick else LARGE
-    most, largest = vague_parts()
+    most, largest, doubts = vague_parts()
     (plain, n_plain), (bounded, n_bounded) = cost(n)
     lines = [
         "# What bounds, denials and levels say", "",
