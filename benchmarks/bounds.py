@@ -129,7 +129,7 @@ def main():
         "## Vague parts of known wholes", "",
         "Ten wholes of 300 to 3,000, each known, with one part counted and one of which somebody "
         f'says "at least 2": the largest median of a vague part is {most}; the largest counted '
-        f"part is {largest}.", "",
+        f"part is {largest}.", *(f"DOUBTFUL: {doubt}" for doubt in doubts), "",
         "## Cost", "",
         f"A gradient at {n:,} locations of which a third of all claims are bounds takes "
         f"{bounded / plain:.2f} times the CPU seconds of one with counts alone ({bounded:.2f} and "
