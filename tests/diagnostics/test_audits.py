@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import tollest as te
 from tests import reference
 from tests._sums.test_marginal import COLUMNS, DENSE, row
-from tests.conftest import LIMITS, claims_of
+from tests.conftest import LIMITS, claims_of, guessed
 from tollest._sums import marginal
 from tollest.diagnostics.audits.evidence import Evidence
 from tollest.diagnostics.audits.weighed import Weighed
@@ -225,6 +225,26 @@ def test_cases_are_the_location_without_each_claim():
         location = reference.Location(claims, cap=CAP, floor=floor)
         pmf = reference.conditional_tolls(location, THETA, range(CAP + 1))
         assert_allclose(weights.masses.masses[case, : CAP + 1], pmf, atol=1e-8)
+
+
+def test_cases_with_bounds_lists_and_denials_are_posteriors_of_the_other_claims():
+    rows = [
+        ("Arden", "press", "at_least", 17), ("Arden", "clinic", "count", 21),
+        ("Arden", "staff", "count", 0), ("Arden", "names", "documented", 9),
+        ("Arden", "church", "documented", 5), ("Brook", "press", "count", 0),
+        ("Brook", "clinic", "at_most", 30), ("Brook", "staff", "at_least", 2),
+        ("Corley", "names", "documented", 3),
+    ]  # fmt: skip
+    evidence, weights = weighed(guessed(claims_of(rows), n_draws=2), "Arden")
+
+    point = weights.points[0]
+    for case, left_out in enumerate(evidence.rows.tolist(), start=1):
+        rest = evidence.without(left_out)
+        alone = np.empty(rest.problem.level.size)
+        marginal.log_likelihoods(rest.problem, point, alone)
+        expected = alone[rest.patterns[rest.claims.locations.index("Arden")]]
+        # Bins begin where any case's tolls do, and there alone.
+        assert_allclose(weights._first_pass[0][0, case], expected, rtol=1e-6)
 
 
 def test_the_probability_of_a_repeat_is_that_of_bayes_rule():

@@ -282,6 +282,26 @@ def test_what_an_interval_takes_on_trust_is_said_in_the_text():
     assert "lower bound rest on what such claims exceed tolls by: Elham." in by_default
 
 
+def test_shortfalls_are_of_what_the_claims_have():
+    rows = [("Arden", "press", "at_least", 9), ("Arden", "names", "documented", 5)]
+    estimate = guessed(claims_of(rows))
+    names, flat = estimate.posterior.theta_names, estimate.theta.flat
+
+    table = estimate.shortfalls(0.8)
+
+    assert table.index.tolist() == ["bounds", "lists of names"]
+    assert table["n_claims"].tolist() == [1, 1]
+    for row, name in zip(table.index, ("log_shortfall", "log_list_shortfall"), strict=True):
+        # Half of an exponential amount is below its mean times the log of 2.
+        factor = 2.0 ** np.exp(flat[:, names.index(name)])
+        found = table.loc[row, ["factor", "factor_lower", "factor_upper"]]
+        assert_allclose(found.astype(float), np.quantile(factor, [0.5, 0.1, 0.9]))
+    limits = guessed(estimate.claims, te.Model(priors=LIMITS))
+    for none in (limits, guessed(claims_of([("Arden", "press", "count", 9)]))):
+        assert none.shortfalls().empty
+        assert list(none.shortfalls()) == list(table)
+
+
 def test_a_place_that_cannot_be_written_to_is_refused(villages, tmp_path):
     for saved in (villages, villages.total()):
         with pytest.raises(FileNotFoundError, match=r"there is no folder '.*nowhere'; make it"):

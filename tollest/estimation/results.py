@@ -28,7 +28,7 @@ from tollest.estimation.masses import (
 from tollest.estimation.remarks import remarks
 from tollest.estimation.totals import Totals, labelled
 from tollest.model.posterior import Model, Posterior
-from tollest.priors import Fixed, Never
+from tollest.priors import Censored, Never
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -447,17 +447,17 @@ class Estimate:
         Returns
         -------
         pandas.DataFrame
-            A row for ``"bounds"`` and one for ``"lists of names"``, where there are any that are
-            no mere limits: ``factor``, which half of all tolls exceed such a number by, and half
-            do not; ``factor_lower, factor_upper``; ``n_claims``, how many there are. Of "at most"
-            the factor is that by which the number exceeds the toll.
+            A row for ``"bounds"`` and one for ``"lists of names"``, none where there are no such
+            claims or they are mere limits: ``factor``, which half of all tolls exceed such a
+            number by, and half do not; ``factor_lower, factor_upper``; ``n_claims``, how many
+            there are. Of "at most" the factor is that by which the number exceeds the toll.
 
         Raises
         ------
         ValueError
             If `ci_prob` is not between 0 and 1.
         """
-        names, claims = self.posterior.theta_names, self.claims
+        claims, priors = self.claims, self.model.priors
         known = {
             "bounds": ("log_shortfall", int(claims.is_bound.sum())),
             "lists of names": ("log_list_shortfall", int((claims.documented > 0).sum())),
@@ -466,7 +466,7 @@ class Estimate:
             {
                 kind: (self._values(name), n)
                 for kind, (name, n) in known.items()
-                if n and (name in names or isinstance(getattr(self.model.priors, name), Fixed))
+                if n and not isinstance(getattr(priors, name), Censored)
             },
             ci_prob,
         )

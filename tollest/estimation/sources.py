@@ -90,7 +90,7 @@ def shortfalls_table(drawn: dict[str, tuple[Floats, int]], ci_prob: float) -> "p
     import pandas as pd
 
     factors = [np.exp(np.log(2.0) * np.exp(draws)) for draws, _ in drawn.values()]
-    columns = np.array(factors).T.reshape(-1, len(drawn))
+    columns = np.stack(factors, axis=1) if factors else np.empty((1, 0))
     frame = intervals(pd.Index(list(drawn), name="kind"), {"factor": columns}, ci_prob)
     frame["n_claims"] = [n for _, n in drawn.values()]
     return frame
