@@ -47,6 +47,8 @@ _FAR = 45.0
 # Scatters below the number from which on masses of single points are those of the tail.
 _TAIL = 12.0
 _LEAST = 1e-140
+# Log mass below the floor of a list of names, where sums never look.
+LEAST_LOG = -690.0
 _MOST_PANELS = 5000
 
 

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from tollest._arrays import Floats
 from tollest._sums.compiled import kernel
 from tollest._sums.mass import FAST, SUMS
-from tollest._sums.tables import FIRST, NONE, ODDS, REST, UNIT, WAY, Claimed, Tables
+from tollest._sums.tables import FIRST, NONE, ODDS, REST, UNIT, WAY, Claimed, Run, Tables
 
 # A sum of products below this may have lost terms to underflow, or have masses in it that stop
 # at 1e-137.
@@ -322,21 +322,22 @@ def highest(table: Floats, work: int, n: int) -> float:
 
 
 @kernel(forceinline=True)
-def products(p: int, a: int, n: int, claimed: Claimed, tables: Tables) -> tuple[float, float]:
-    """Joint of pattern `p` over `n` points of support from `a`: its sum, and the log of its unit.
+def products(run: Run, a: int, n: int, claimed: Claimed, tables: Tables) -> tuple[float, float]:
+    """Joint of a run of claims over `n` points of support from `a`: its sum, and its log unit.
 
     On leaving, the work space holds the joint, the product of all claims' masses, and each
     figure's part of the joint, but for its claims; and spare columns hold the products of claims
     that state the same number.
     """
-    offsets, members, claim_figure = claimed.offsets, claimed.members, claimed.claim_figure
+    members, claim_figure = claimed.members, claimed.claim_figure
     table, claim_base, claim_terms = tables.table, tables.claim_base, tables.claim_terms
     spare, width = tables.spare, tables.width
     log_unit = 0.0
-    start, slot, n_figures = tables.prior_base[claimed.level[p]] + a, spare, 0
+    prior = tables.prior_base[run.level] if run.level >= 0 else tables.ones
+    start, slot, n_figures = prior + a, spare, 0
     # The last four figures, in their order.
     first = second = third = fourth = FigureRow(start, n_figures, log_unit, start)
-    m, end = offsets[p], offsets[p + 1]
+    m, end = run.start, run.stop
     while m < end:
         j = members[m]
         v, s = claim_figure[j], claim_base[j] + a
@@ -369,7 +370,7 @@ def products(p: int, a: int, n: int, claimed: Claimed, tables: Tables) -> tuple[
     elif n_figures == 4:
         total = _four_figures(table, work, width, n, start, first, second, third, fourth)
     else:
-        total = _many_figures(p, a, n, start, claimed, tables)
+        total = _many_figures(run, a, n, start, claimed, tables)
     return total, log_unit
 
 
@@ -399,10 +400,10 @@ def _several_claims(
 
 @kernel()
 def _many_figures(
-    p: int, a: int, n: int, start: int, claimed: Claimed, tables: Tables
+    run: Run, a: int, n: int, start: int, claimed: Claimed, tables: Tables
 ) -> float:  # fmt: skip
     """Do as the last of `products` for any number of figures."""
-    offsets, members, claim_figure = claimed.offsets, claimed.members, claimed.claim_figure
+    members, claim_figure = claimed.members, claimed.claim_figure
     table, figure_base = tables.table, tables.figure_base
     claim_base, claim_terms = tables.claim_base, tables.claim_terms
     spare, work, width = tables.spare, tables.work, tables.width
@@ -410,7 +411,8 @@ def _many_figures(
     _begin(table, none, rest, n, start)
     # Products stand where they were left: after what the pattern starts with.
     slot = spare + width if start == spare else spare
-    term, m, begin, end = work + FIRST * width, offsets[p], offsets[p], offsets[p + 1]
+    begin, end = run.start, run.stop
+    term, m = work + FIRST * width, begin
     while m < end:
         j = members[m]
         v = claim_figure[j]

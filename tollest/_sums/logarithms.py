@@ -10,6 +10,7 @@ from tollest._sums.bounds import (
     DENIED,
     FALLS_SHORT,
     GOES_BEYOND,
+    LEAST_LOG,
     LISTED,
     bound_log_mass,
     list_log_mass,
@@ -28,12 +29,10 @@ from tollest._sums.tables import (
     Claimed,
     Grid,
     Parameters,
+    Run,
     Tables,
     softplus,
 )
-
-# Log mass below the floor of a list of names, where sums never look.
-_LEAST_LOG = -690.0
 
 
 class _Scales(NamedTuple):
@@ -48,8 +47,9 @@ class _Scales(NamedTuple):
 
 @kernel()
 def logarithms(
-    claimed: Claimed, parameters: Parameters, grid: Grid, p: int, a: int, n: int, tables: Tables
-) -> float:
+    claimed: Claimed, parameters: Parameters, grid: Grid, run: Run, a: int, n: int,
+    tables: Tables,
+) -> float:  # fmt: skip
     """Do as `products`, in logs and cell by cell: the joint sums to one, the log of its unit.
 
     On leaving, the work space holds each figure's part of the joint with its claims.
@@ -64,7 +64,7 @@ def logarithms(
     first, none = work + FIRST * width, work + NONE * width
     peak, n_figures = -np.inf, 0
     for k in range(n):
-        log_joint, n_figures, masses = _cell(claimed, parameters, grid, p, a + k, scales, logs)
+        log_joint, n_figures, masses = _cell(claimed, parameters, grid, run, a + k, scales, logs)
         largest = 0.0
         for g in range(n_figures):
             largest = max(largest, logs[g])
@@ -85,14 +85,14 @@ def logarithms(
         table[0, none + k] *= table[0, work + k]
         for g in range(n_figures):
             table[0, first + g * width + k] *= table[0, work + k]
-    return peak + math.log(total) + _log_not(claimed, parameters, p)
+    return peak + math.log(total) + _log_not(claimed, parameters, run)
 
 
 @kernel(forceinline=True)
-def _log_not(claimed: Claimed, parameters: Parameters, p: int) -> float:
+def _log_not(claimed: Claimed, parameters: Parameters, run: Run) -> float:
     """Log probability that no claim repeats a figure, and none is a denial."""
     out = 0.0
-    for m in range(claimed.offsets[p], claimed.offsets[p + 1]):
+    for m in range(run.start, run.stop):
         j = claimed.members[m]
         if claimed.claim_figure[j] >= 0:
             out -= softplus(parameters.logit_repeat[claimed.claim_voice[j]])
@@ -103,7 +103,7 @@ def _log_not(claimed: Claimed, parameters: Parameters, p: int) -> float:
 
 @kernel(forceinline=True)
 def _cell(
-    claimed: Claimed, parameters: Parameters, grid: Grid, p: int, point: int, scales: _Scales,
+    claimed: Claimed, parameters: Parameters, grid: Grid, run: Run, point: int, scales: _Scales,
     logs: Floats,
 ) -> tuple[float, int, float]:  # fmt: skip
     """Log of the product of the prior and all claims at one point; and of its figures.
@@ -112,13 +112,15 @@ def _cell(
     the log of each figure's ``p R / F`` of `tollest._sums.joint`.
     """
     tau, figure_scatter, common_bias = scales.tau, scales.figure_scatter, scales.common_bias
-    x, mu = grid.x[point], parameters.mu[claimed.level[p]]
-    log_joint = mass_cell(
-        claimed.toll_family, claimed.toll_df, (grid.bin_lower[point] - mu) / tau,
-        (grid.bin_upper[point] - mu) / tau, grid.bin_width[point] / tau,
-    )[0]  # fmt: skip
+    x, log_joint = grid.x[point], 0.0
+    if run.level >= 0:
+        mu = parameters.mu[run.level]
+        log_joint = mass_cell(
+            claimed.toll_family, claimed.toll_df, (grid.bin_lower[point] - mu) / tau,
+            (grid.bin_upper[point] - mu) / tau, grid.bin_width[point] / tau,
+        )[0]  # fmt: skip
     n_figures, current, masses = 0, -1, 0.0
-    for m in range(claimed.offsets[p], claimed.offsets[p + 1]):
+    for m in range(run.start, run.stop):
         j = claimed.members[m]
         log_mass = _of_claim(claimed, parameters, scales, j, x)
         log_joint += log_mass
@@ -148,7 +150,7 @@ def _of_claim(
     lower, upper, width = claimed.claim_lower[j], claimed.claim_upper[j], claimed.claim_width[j]
     form, voice = claimed.claim_form[j], claimed.claim_voice[j]
     if form == LISTED:
-        return max(list_log_mass(x, lower, upper, scales.list_shortfall)[0], _LEAST_LOG)
+        return max(list_log_mass(x, lower, upper, scales.list_shortfall)[0], LEAST_LOG)
     scatter = math.exp(parameters.log_scatter[voice])
     centre = x + scales.common_bias + parameters.bias[voice]
     below, above, wide = (lower - centre) / scatter, (upper - centre) / scatter, width / scatter

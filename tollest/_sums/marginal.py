@@ -17,6 +17,7 @@ from numba import njit
 from tollest._arrays import Floats, Integers
 from tollest._sums.bounds import LISTED
 from tollest._sums.compiled import kernel
+from tollest._sums.early import Known, add_early_gradient, early_joint, known_by
 from tollest._sums.joint import LEAST, add_masses, products
 from tollest._sums.logarithms import logarithms
 from tollest._sums.mass import mass_cell
@@ -27,7 +28,9 @@ from tollest._sums.tables import (
     Flat,
     Parameters,
     Tables,
+    all_of,
     flat_layout,
+    is_early,
     split,
     tabulate,
 )
@@ -37,7 +40,7 @@ from tollest._sums.windows import windows
 @kernel()
 def cap_mass(claimed: Claimed, parameters: Parameters, p: int) -> tuple[float, float, float]:
     """Log prior mass up to the cap of pattern `p`, and its derivatives by mu and log tau."""
-    if claimed.cap_edge[p] == np.inf:
+    if claimed.cap_edge[p] == np.inf or claimed.level[p] < 0:
         return 0.0, 0.0, 0.0
     tau = math.exp(parameters.shared[LOG_TAU])
     z = (claimed.cap_edge[p] - parameters.mu[claimed.level[p]]) / tau
@@ -75,13 +78,12 @@ def evaluate(
     """
     low, high = windows(claimed, parameters)
     tables = tabulate(claimed, parameters, claimed.grid, low, high, gradient)
-    omega, flat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), flat_layout(parameters)
-    delta = 1.0 / (1.0 + np.exp(-parameters.logit_denial))
+    flat, known = flat_layout(parameters), known_by(claimed)
     sums, of_location = np.zeros(flat.size), np.zeros(flat.size)
     touched = np.empty(flat.size, np.int64)
     value = _sum(
-        claimed, parameters, low, high, gradient, tables, omega, delta, flat, sums, of_location,
-        touched, matrix,
+        claimed, parameters, low, high, gradient, tables, known, flat, sums, of_location, touched,
+        matrix,
     )  # fmt: skip
     if gradient:
         split(sums, gradients)
@@ -89,9 +91,9 @@ def evaluate(
 
 
 @kernel()
-def _sum(  # noqa: PLR0913 - the bundles of one pass
+def _sum(
     claimed: Claimed, parameters: Parameters, low: Integers, high: Integers, gradient: bool,
-    tables: Tables, omega: Floats, delta: Floats, flat: Flat, sums: Floats, of_location: Floats,
+    tables: Tables, known: Known, flat: Flat, sums: Floats, of_location: Floats,
     touched: Integers, matrix: Floats,
 ) -> float:  # fmt: skip
     """Sum over patterns; derivatives are added to `sums`.
@@ -104,13 +106,20 @@ def _sum(  # noqa: PLR0913 - the bundles of one pass
     value = 0.0
     for p in range(low.size):
         a, n, times = low[p], high[p] - low[p], claimed.multiplicity[p]
-        total, log_unit = products(p, a, n, claimed, tables)
-        in_logs = not LEAST < total < np.inf
-        if in_logs:
-            total = 1.0
-            log_unit = logarithms(claimed, parameters, claimed.grid, p, a, n, tables)
-        else:
+        early, run = is_early(claimed, p), all_of(claimed, p)
+        if early:
+            run, total, log_unit, in_logs = early_joint(
+                p, n, claimed, parameters, tables, known
+            )  # fmt: skip
             log_unit += math.log(total)
+        else:
+            total, log_unit = products(run, a, n, claimed, tables)
+            in_logs = not LEAST < total < np.inf
+            if in_logs:
+                total = 1.0
+                log_unit = logarithms(claimed, parameters, claimed.grid, run, a, n, tables)
+            else:
+                log_unit += math.log(total)
         weight = 1.0 if each else times
         if claimed.cap_edge[p] < np.inf:
             log_inside, d_mu, d_log_tau = cap_mass(claimed, parameters, p)
@@ -120,10 +129,10 @@ def _sum(  # noqa: PLR0913 - the bundles of one pass
                 out[flat.shared + LOG_TAU] -= weight * d_log_tau
         value += times * log_unit
         if gradient:
-            add_gradient(
-                p, a, n, claimed, tables, in_logs,
-                Gradient(weight, weight / total, omega, delta, flat, out),
-            )  # fmt: skip
+            toward = Gradient(weight, weight / total, flat, out)
+            add_gradient(run, a, n, claimed, tables, in_logs, toward)
+            if early:
+                add_early_gradient(p, n, claimed, parameters, tables, known, toward)
         if each:
             n_touched = _touched(p, claimed, flat, touched)
             _move(times, touched[:n_touched], of_location, sums, matrix)
@@ -212,18 +221,24 @@ def tolls(
     low, high = windows(claimed, parameters)
     tables = tabulate(claimed, parameters, claimed.grid, low, high, bool(np.bool_(False)))
     table, work, totals = tables.table, tables.work, np.empty(tables.width)
-    position = 0
+    position, known = 0, known_by(claimed)
     for p in range(low.size):
         a, n = low[p], high[p] - low[p]
         is_drawn = position < order.size and pattern[order[position]] == p
         if masses.size == 0 and logs.size == 0 and not is_drawn:
             continue
-        total, log_unit = products(p, a, n, claimed, tables)
-        if LEAST < total < np.inf:
+        total, log_unit = 1.0, 0.0
+        if is_early(claimed, p):
+            _, total, log_unit, _ = early_joint(p, n, claimed, parameters, tables, known)
             log_unit += math.log(total)
         else:
-            total = 1.0
-            log_unit = logarithms(claimed, parameters, claimed.grid, p, a, n, tables)
+            run = all_of(claimed, p)
+            total, log_unit = products(run, a, n, claimed, tables)
+            if LEAST < total < np.inf:
+                log_unit += math.log(total)
+            else:
+                total = 1.0
+                log_unit = logarithms(claimed, parameters, claimed.grid, run, a, n, tables)
         if logs.size > 0:
             logs[p] = log_unit - cap_mass(claimed, parameters, p)[0]
         if masses.size > 0:

@@ -26,18 +26,22 @@ import numpy as np
 from numba import njit
 
 from tollest._arrays import Floats, Integers
+from tollest._sums.compiled import kernel
 from tollest._sums.convolution import add_slopes, convolve
+from tollest._sums.early import Known, add_early_gradient, early_joint, known_by
 from tollest._sums.joint import LEAST, highest, products
 from tollest._sums.logarithms import logarithms
 from tollest._sums.marginal import cap_mass
-from tollest._sums.mass import mass_cell
 from tollest._sums.slopes import Gradient, add_gradient
 from tollest._sums.tables import (
     LOG_TAU,
     Claimed,
     Parameters,
+    Run,
     Tables,
+    all_of,
     flat_layout,
+    is_early,
     split,
     tabulate,
 )
@@ -50,8 +54,7 @@ _FLOOR = 1e-250
 class Forest(NamedTuple):
     """Trees of tolls, each node after those that it is the sum of, its root last.
 
-    Patterns are those of a `Claimed` on the grid of `tollest._sums.convolution`; the level of a
-    node that is a sum is one beyond the last.
+    Patterns are those of a `Claimed` on the grid of `tollest._sums.convolution`.
     """
 
     dense: int
@@ -78,7 +81,7 @@ def evaluate_forest(
     forest : Forest
         The trees.
     parameters : Parameters
-        The point to evaluate at; `mu` has an entry more, of the level of sums.
+        The point to evaluate at.
     low, high : ndarray of int, shape (n_nodes,)
         Stretch of points that each node is summed over; outside it nodes have no mass worth
         summing.
@@ -99,14 +102,14 @@ def evaluate_forest(
         ``-inf`` where the claims are impossible.
     """
     n_patterns, n_points = claimed.level.size, claimed.grid.x.size
-    begin, end = _windows(forest, low, high, n_patterns, n_points)
+    begin, end = _windows(claimed, forest, low, high)
     tables = tabulate(claimed, parameters, claimed.grid, begin, end, gradient)
-    _flatten(claimed, parameters, begin, end, tables)
+    known = known_by(claimed)
     sums = np.zeros(flat_layout(parameters).size)
     if gradient:
         split(sums, gradients)
     likelihoods, units = np.zeros((n_patterns, n_points)), np.empty(n_patterns)
-    if not _fill_likelihoods(claimed, parameters, begin, end, tables, likelihoods, units):
+    if not _fill_likelihoods(claimed, parameters, begin, end, tables, known, likelihoods, units):
         return -np.inf
     _leave_out_caps(claimed, forest, parameters, gradient, units, sums)
     value = 0.0
@@ -116,44 +119,49 @@ def evaluate_forest(
             forest, t, low, high, likelihoods, units, gradient, weights, weight, masses, messages
         )
     if gradient and value > -np.inf:
-        _add_gradients(claimed, forest, parameters, begin, end, tables, weights, sums)
+        _add_gradients(claimed, forest, parameters, begin, end, tables, known, weights, sums)
         split(sums, gradients)
     return value
 
 
 @njit(cache=True, error_model="numpy")
 def _windows(
-    forest: Forest, low: Integers, high: Integers, n_patterns: int, n_points: int
+    claimed: Claimed, forest: Forest, low: Integers, high: Integers
 ) -> tuple[Integers, Integers]:
     """Stretch of points that some node of each pattern is summed over."""
+    n_patterns, n_points = claimed.level.size, claimed.grid.x.size
     begin, end = np.full(n_patterns, n_points), np.zeros(n_patterns, np.int64)
     for v in range(low.size):
         p = forest.pattern[v]
         if p >= 0:
-            begin[p], end[p] = min(begin[p], low[v]), max(end[p], high[v])
+            least = 0 if is_early(claimed, p) else low[v]
+            begin[p], end[p] = min(begin[p], least), max(end[p], high[v])
     return begin, end
 
 
-@njit(cache=True, error_model="numpy")
-def _flatten(
-    claimed: Claimed, parameters: Parameters, begin: Integers, end: Integers, tables: Tables
-) -> None:
-    """Put 1 for the prior of sums, which have none of their own."""
-    table, of_sums = tables.table, parameters.mu.size - 1
-    a, b = claimed.grid.x.size, 0
-    for p in range(begin.size):
-        if claimed.level[p] == of_sums:
-            a, b = min(a, begin[p]), max(b, end[p])
-    if b > a:
-        base = tables.prior_base[of_sums]
-        table[0, base + a : base + b] = 1.0
-        table[1:, base + a : base + b] = 0.0
+@kernel()
+def _joint(
+    p: int, a: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables, known: Known
+) -> tuple[Run, float, bool]:
+    """Leave a pattern's joint in the work space.
+
+    The run of its claims of no early age; the log of its unit; and whether logs were summed.
+    """
+    if is_early(claimed, p):
+        run, _, log_unit, in_logs = early_joint(p, n, claimed, parameters, tables, known)
+        return run, log_unit, in_logs
+    run = all_of(claimed, p)
+    total, log_unit = products(run, a, n, claimed, tables)
+    in_logs = not LEAST < total < np.inf
+    if in_logs:
+        log_unit = logarithms(claimed, parameters, claimed.grid, run, a, n, tables)
+    return run, log_unit, in_logs
 
 
 @njit(cache=True, error_model="numpy")
 def _fill_likelihoods(
     claimed: Claimed, parameters: Parameters, begin: Integers, end: Integers, tables: Tables,
-    likelihoods: Floats, units: Floats,
+    known: Known, likelihoods: Floats, units: Floats,
 ) -> bool:  # fmt: skip
     """Joint of each pattern over its highest value, and the log of that; whether all are possible.
 
@@ -162,9 +170,7 @@ def _fill_likelihoods(
     table, work = tables.table, tables.work
     for p in range(units.size):
         a, n = begin[p], end[p] - begin[p]
-        total, units[p] = products(p, a, n, claimed, tables)
-        if not LEAST < total < np.inf:
-            units[p] = _in_logs(claimed, parameters, p, a, n, tables)
+        units[p] = _joint(p, a, n, claimed, parameters, tables, known)[1]
         peak = highest(table, work, n)
         if not 0.0 < peak < np.inf:
             return False
@@ -182,10 +188,10 @@ def _leave_out_caps(
     sums: Floats,
 ) -> None:  # fmt: skip
     """Divide by the prior mass up to the cap, where a toll is capped and no sum."""
-    of_sums, shared = parameters.mu.size - 1, flat_layout(parameters).shared
+    shared = flat_layout(parameters).shared
     for p in range(units.size):
         level = claimed.level[p]
-        if claimed.cap_edge[p] < np.inf and level != of_sums:
+        if claimed.cap_edge[p] < np.inf and level >= 0:
             log_inside, d_mu, d_log_tau = cap_mass(claimed, parameters, p)
             units[p] -= log_inside
             if gradient:
@@ -196,47 +202,24 @@ def _leave_out_caps(
 @njit(cache=True, error_model="numpy")
 def _add_gradients(
     claimed: Claimed, forest: Forest, parameters: Parameters, begin: Integers, end: Integers,
-    tables: Tables, weights: Floats, sums: Floats,
+    tables: Tables, known: Known, weights: Floats, sums: Floats,
 ) -> None:  # fmt: skip
     """Add the gradient of each pattern, whose joint counts by `weights` at each point."""
     table, work = tables.table, tables.work
-    omega, flat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat)), flat_layout(parameters)
-    delta = 1.0 / (1.0 + np.exp(-parameters.logit_denial))
+    flat = flat_layout(parameters)
     for p in range(begin.size):
         a, n = begin[p], end[p] - begin[p]
-        total = products(p, a, n, claimed, tables)[0]
-        in_logs = not LEAST < total < np.inf
-        if in_logs:
-            _in_logs(claimed, parameters, p, a, n, tables)
+        run, _, in_logs = _joint(p, a, n, claimed, parameters, tables, known)
         peak = highest(table, work, n)
         for row in range(work, table.shape[1], tables.width):
             for k in range(n):
                 table[0, row + k] *= weights[p, a + k] / peak
-        add_gradient(
-            p, a, n, claimed, tables, in_logs,
-            Gradient(forest.n_nodes[p], 1.0, omega, delta, flat, sums),
-        )  # fmt: skip
-
-
-@njit(cache=True, error_model="numpy")
-def _in_logs(
-    claimed: Claimed, parameters: Parameters, p: int, a: int, n: int, tables: Tables
-) -> float:
-    """Do as `logarithms`; without the prior where the pattern is of sums."""
-    grid, table = claimed.grid, tables.table
-    log_unit = logarithms(claimed, parameters, grid, p, a, n, tables)
-    if claimed.level[p] != parameters.mu.size - 1:
-        return log_unit
-    tau = math.exp(parameters.shared[LOG_TAU])
-    for k in range(n):
-        upper = (grid.bin_upper[a + k] - parameters.mu[-1]) / tau
-        lower = (grid.bin_lower[a + k] - parameters.mu[-1]) / tau
-        mass = mass_cell(
-            claimed.toll_family, claimed.toll_df, lower, upper, grid.bin_width[a + k] / tau
-        )[0]
-        for row in range(tables.work, table.shape[1], tables.width):
-            table[0, row + k] *= math.exp(-max(mass, -600.0))
-    return log_unit
+        toward = Gradient(forest.n_nodes[p], 1.0, flat, sums)
+        add_gradient(run, a, n, claimed, tables, in_logs, toward)
+        if is_early(claimed, p):
+            for k in range(n):
+                known.apart[k] *= weights[p, k] / peak
+            add_early_gradient(p, n, claimed, parameters, tables, known, toward)
 
 
 @njit(cache=True, error_model="numpy")

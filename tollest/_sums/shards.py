@@ -140,6 +140,7 @@ def _compact(part: Claimed) -> Claimed:
         claim_voice=part.claim_voice[claims], claim_lower=part.claim_lower[claims],
         claim_upper=part.claim_upper[claims], claim_width=part.claim_width[claims],
         claim_figure=claim_figure, claim_form=part.claim_form[claims],
+        claim_age=part.claim_age[claims],
         figure_lower=part.figure_lower[figures],
         figure_upper=part.figure_upper[figures], figure_width=part.figure_width[figures],
         members=members.astype(np.int64),

@@ -24,6 +24,7 @@ from tollest._sums.tables import (
     ODDS,
     Claimed,
     Flat,
+    Run,
     Tables,
 )
 
@@ -46,8 +47,6 @@ class Gradient(NamedTuple):
 
     times: float  # locations that it counts for
     scale: float  # that over the sum of the joint as it stands in the work space
-    omega: Floats  # (n_voices,) probability of repeating
-    delta: Floats  # (n_voices,) or (0,) probability of a denial
     flat: Flat
     out: Floats  # (flat.size,)
 
@@ -234,12 +233,12 @@ def _left_of_figure(
 
 
 @kernel()
-def _as_products(p: int, a: int, n: int, claimed: Claimed, tables: Tables) -> None:
+def _as_products(run: Run, a: int, n: int, claimed: Claimed, tables: Tables) -> None:
     """Put what `logarithms` leaves as `add_gradient` expects it: figures without their claims."""
-    offsets, members, claim_figure = claimed.offsets, claimed.members, claimed.claim_figure
+    members, claim_figure = claimed.members, claimed.claim_figure
     table, claim_base, claim_terms = tables.table, tables.claim_base, tables.claim_terms
     width, slot = tables.width, tables.spare
-    term, m, end = tables.work + FIRST * width, offsets[p], offsets[p + 1]
+    term, m, end = tables.work + FIRST * width, run.start, run.stop
     if m < end and claim_figure[members[m]] < 0:
         slot += width
     while m < end:
@@ -265,21 +264,23 @@ def _as_products(p: int, a: int, n: int, claimed: Claimed, tables: Tables) -> No
 
 @kernel(forceinline=True)
 def add_gradient(
-    p: int, a: int, n: int, claimed: Claimed, tables: Tables, in_logs: bool, gradient: Gradient
+    run: Run, a: int, n: int, claimed: Claimed, tables: Tables, in_logs: bool, gradient: Gradient
 ) -> None:
-    """Add the posterior mean of the complete-data gradient of pattern `p`.
+    """Add the posterior mean of the complete-data gradient of a run of claims.
 
     `in_logs` says that `tollest._sums.logarithms` left the work space.
     """
     if in_logs:
-        _as_products(p, a, n, claimed, tables)
-    offsets, members, claim_figure = claimed.offsets, claimed.members, claimed.claim_figure
-    table, work, width, level = tables.table, tables.work, tables.width, claimed.level[p]
+        _as_products(run, a, n, claimed, tables)
+    members, claim_figure = claimed.members, claimed.claim_figure
+    table, work, width, level = tables.table, tables.work, tables.width, run.level
     flat, scale, out = gradient.flat, gradient.scale, gradient.out
-    total, by_mu, by_log_tau = _prior_slopes(table, work, n, tables.prior_base[level] + a)
-    out[level] += scale * by_mu
-    out[flat.shared + LOG_TAU] += scale * by_log_tau
-    term, slot, m, end = work + (FIRST - 1) * width, tables.spare, offsets[p], offsets[p + 1]
+    prior = tables.prior_base[level] if level >= 0 else tables.ones
+    total, by_mu, by_log_tau = _prior_slopes(table, work, n, prior + a)
+    if level >= 0:
+        out[level] += scale * by_mu
+        out[flat.shared + LOG_TAU] += scale * by_log_tau
+    term, slot, m, end = work + (FIRST - 1) * width, tables.spare, run.start, run.stop
     if m < end and claim_figure[members[m]] < 0:
         slot += width
     by_common = by_figure = 0.0
@@ -311,7 +312,7 @@ def add_gradient(
                 slopes = _claim_slopes(table, work, term, n, a, stated.both, s, odds)
             left = _add_left(j, stated, a, n, claimed, tables, gradient)
             _add_claim(j, slopes, left, total, claimed, tables, gradient)
-            _add_repeat(j, slopes, claimed, gradient)
+            _add_repeat(j, slopes, claimed, tables, gradient)
             by_common += slopes.centre
     out[flat.shared + LOG_FIGURE_SCATTER] += scale * by_figure
     out[flat.shared + COMMON_BIAS] += scale * by_common
@@ -370,8 +371,8 @@ def _add_claim(
     by_scale = terms[j, EDGE] * slopes.centre - slopes.moment + terms[j, MORE] * slopes.mass + left
     by_scale -= terms[j, LESS] * (total - slopes.weight)
     gradient.out[flat.log_scatter + voice] += gradient.scale * by_scale
-    if gradient.delta.size > 0:
-        gradient.out[flat.logit_denial + voice] -= gradient.times * gradient.delta[voice]
+    if tables.delta.size > 0:
+        gradient.out[flat.logit_denial + voice] -= gradient.times * tables.delta[voice]
 
 
 @kernel(forceinline=True)
@@ -398,13 +399,15 @@ def _add_left(
             out[flat.logit_denial + voice] += share
             # A denial repeats nothing.
             if claimed.claim_figure[j] >= 0:
-                out[flat.logit_repeat + voice] += share * gradient.omega[voice]
+                out[flat.logit_repeat + voice] += share * tables.omega[voice]
     return _left_of_claim(table, 2, work, term, n, both, s, odds)
 
 
 @kernel(forceinline=True)
-def _add_repeat(j: int, slopes: Slopes, claimed: Claimed, gradient: Gradient) -> None:
+def _add_repeat(
+    j: int, slopes: Slopes, claimed: Claimed, tables: Tables, gradient: Gradient
+) -> None:
     """Add a claim's derivative by the log odds that its voice repeats the figure."""
     voice = claimed.claim_voice[j]
-    by_logit = gradient.scale * slopes.weight - gradient.times * gradient.omega[voice]
+    by_logit = gradient.scale * slopes.weight - gradient.times * tables.omega[voice]
     gradient.out[gradient.flat.logit_repeat + voice] += by_logit

@@ -20,6 +20,7 @@ from tollest._sums.bounds import (
     DENIED,
     FALLS_SHORT,
     GOES_BEYOND,
+    LEAST_LOG,
     LISTED,
     N_ROWS,
     PLAIN,
@@ -72,16 +73,43 @@ class Claimed(NamedTuple):
     claim_width: Floats  # (n_claims,)
     claim_figure: Integers  # (n_claims,) index into figures, or -1 if it cannot repeat one
     claim_form: Integers  # (n_claims,) of `tollest._sums.bounds`: how its number stands
+    # (n_claims,) days from the onset at which it was made, inf where it is of no early age
+    claim_age: Floats
     figure_lower: Floats  # (n_figures,) of each distinct figure
     figure_upper: Floats  # (n_figures,)
     figure_width: Floats  # (n_figures,)
     offsets: Integers  # (n_patterns + 1,) into members
-    members: Integers  # distinct claims of each pattern, those of one figure side by side
-    level: Integers  # (n_patterns,) prior of the toll
+    # Distinct claims of each pattern, from the oldest age on; of one age those that cannot repeat
+    # a figure first, then those of one figure side by side.
+    members: Integers
+    level: Integers  # (n_patterns,) prior of the toll, -1 of sums, which have none of their own
     first: Integers  # (n_patterns,) support allowed by floors, caps and verified tolls
     last: Integers  # (n_patterns,)
     cap_edge: Floats  # (n_patterns,) upper edge of the cap, inf where there is none
     multiplicity: Floats  # (n_patterns,) locations a pattern stands for
+
+
+class Run(NamedTuple):
+    """Claims of one pattern and one age, which stand side by side."""
+
+    start: int  # into members
+    stop: int
+    level: int  # prior that they are multiplied by, or -1 for none
+
+
+@kernel(forceinline=True)
+def is_early(claimed: Claimed, p: int) -> bool:
+    """Whether some claims of a pattern are of an early age: the last of its members is, if any."""
+    last = claimed.offsets[p + 1] - 1
+    if last < claimed.offsets[p]:
+        return False
+    return bool(claimed.claim_age[claimed.members[last]] < np.inf)
+
+
+@kernel(forceinline=True)
+def all_of(claimed: Claimed, p: int) -> Run:
+    """All claims of a pattern, where none is of an early age."""
+    return Run(claimed.offsets[p], claimed.offsets[p + 1], claimed.level[p])
 
 
 class Parameters(NamedTuple):
@@ -92,12 +120,13 @@ class Parameters(NamedTuple):
     log_scatter: Floats  # (n_voices,)
     logit_repeat: Floats  # (n_voices,)
     logit_denial: Floats  # (n_voices,), or (0,) where nobody claims 0
-    shared: Floats  # (5,) in the order of the next lines
+    shared: Floats  # (7,) in the order of the next lines
 
 
 # Entries of `Parameters.shared`.
 LOG_TAU, LOG_FIGURE_SCATTER, COMMON_BIAS = 0, 1, 2
 LOG_SHORTFALL, LOG_LIST_SHORTFALL = 3, 4
+LOG_EARLY_SHORTFALL, LOG_HALVING = 5, 6
 
 
 class Flat(NamedTuple):
@@ -152,6 +181,9 @@ class Tables(NamedTuple):
     # (n_claims, 5): of `by_log_scale`; scaled odds of repeating; log of (1 - omega) times the
     # scale that masses are in
     claim_terms: Floats
+    omega: Floats  # (n_voices,) probability of repeating
+    delta: Floats  # (n_voices,) or (0,) probability of a denial
+    ones: int  # column from which on row 0 holds 1 at all points, or -1 where nothing needs it
     spare: int  # column from which on patterns keep products, each `width` columns
     work: int  # column from which on they work, to the end
     width: int
@@ -211,7 +243,8 @@ def _stretches(
     most = widest = 0
     for p in range(level.size):
         a, b, g = low[p], high[p], level[p]
-        prior_low[g], prior_high[g] = min(prior_low[g], a), max(prior_high[g], b)
+        if g >= 0:
+            prior_low[g], prior_high[g] = min(prior_low[g], a), max(prior_high[g], b)
         n_stated, current = 0, -1
         for m in range(offsets[p], offsets[p + 1]):
             j = members[m]
@@ -398,7 +431,7 @@ def _fill_list(
     shortfall = math.exp(parameters.shared[LOG_LIST_SHORTFALL])
     for k in range(x.size):
         value, by_log_shortfall = list_log_mass(x[k], lower, upper, shortfall)
-        table[0, s + k] = math.exp(max(value, -690.0))
+        table[0, s + k] = math.exp(max(value, LEAST_LOG))
         table[1, s + k] = table[2, s + k] = 0.0
         table[3, s + k] = by_log_shortfall
 
@@ -428,7 +461,10 @@ def tabulate(
     (
         prior_low, prior_high, figure_low, figure_high, claim_low, claim_high, most, widest
     ) = _stretches(claimed, parameters.mu.size, low, high)  # fmt: skip
-    prior, end = _starts(prior_low, prior_high, grid.x.size)
+    end, ones = grid.x.size, -1
+    if (claimed.level < 0).any() or (claimed.claim_age < np.inf).any():
+        end, ones = 2 * end, end
+    prior, end = _starts(prior_low, prior_high, end)
     figure, end = _starts(figure_low, figure_high, end)
     claim, spare = _starts(claim_low, claim_high, end)
     width = max(most, widest)
@@ -436,6 +472,9 @@ def tabulate(
     n_rows = N_ROWS if (claimed.claim_form != PLAIN).any() else 3
     table = np.empty((n_rows, work + (FIRST + most) * width))
     table[0, : grid.x.size] = grid.x
+    if ones >= 0:
+        table[0, ones : ones + grid.x.size] = 1.0
+        table[1:, ones : ones + grid.x.size] = 0.0
     _fill_priors(claimed, parameters, grid, prior_low, prior_high, prior, table)
     figure_terms = _fill_figures(
         claimed, parameters, grid, derivatives, figure_low, figure_high, figure, table
@@ -445,5 +484,6 @@ def tabulate(
     )
     return Tables(
         table, prior - prior_low, figure - figure_low, figure_terms, claim - claim_low,
-        claim_terms, spare, work, width,
+        claim_terms, 1.0 / (1.0 + np.exp(-parameters.logit_repeat)),
+        1.0 / (1.0 + np.exp(-parameters.logit_denial)), ones, spare, work, width,
     )  # fmt: skip

@@ -35,6 +35,8 @@ from tollest._sums.tables import (
     Grid,
     Parameters,
     Tables,
+    all_of,
+    is_early,
     tabulate,
 )
 
@@ -137,6 +139,10 @@ def _bound(
     per_entry = (lookup.size - 1) / (x[x.size - 1] - x[0])
     for p in range(low.size):
         first, last, mu = firsts[p], lasts[p], mus[level[p]]
+        if is_early(claimed, p):
+            # What was known early is below the toll, and the toll far above: all is summed.
+            low[p], high[p] = 0, last
+            continue
         if last - first <= 2 * STRIDE:
             low[p], high[p] = first, last
             continue
@@ -202,7 +208,10 @@ def _search(
     firsts, lasts, table, work = claimed.first, claimed.last, tables.table, tables.work
     depth = math.exp(-DEPTH)
     for p in range(low.size):
-        first, last = firsts[p], lasts[p]
+        first, last, run = firsts[p], lasts[p], all_of(claimed, p)
+        if is_early(claimed, p):
+            low[p], high[p] = 0, last
+            continue
         if last - first <= 2 * STRIDE:
             low[p], high[p] = first, last
             continue
@@ -221,10 +230,10 @@ def _search(
             # Whole vector registers, as far as there are columns.
             n = min(_LANES * ((stop - start + _LANES - 1) // _LANES), end - begin)
             start = min(start, end - n)
-            total, _ = products(p, start, n, claimed, tables)
+            total, _ = products(run, start, n, claimed, tables)
             if not LEAST < total < np.inf:
                 start, n = begin, end - begin
-                logarithms(claimed, parameters, grid, p, start, n, tables)
+                logarithms(claimed, parameters, grid, run, start, n, tables)
             least, stop = depth * highest(table, work, n), start + n
             is_open_left = start > begin and table[0, work] >= least
             is_open_right = stop < end and table[0, work + n - 1] >= least

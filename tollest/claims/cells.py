@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tollest._arrays import Integers
 from tollest.claims.columns import STATING
-from tollest.claims.days import NO_DAY, read_day
+from tollest.claims.days import NO_MOMENT, Moments, read_moment
 from tollest.claims.problems import COUNTS, ClaimsError, Problem, shown
 from tollest.wording import LARGEST
 
@@ -163,21 +163,25 @@ class Cells:
 
     def dates(self, name: str) -> NDArray[np.datetime64]:
         """Days; ``NaT`` where there is none, or none that can be read."""
-        day = np.dtype("datetime64[D]")
+        return self.moments(name).astype("datetime64[D]")
+
+    def moments(self, name: str) -> Moments:
+        """Days with their times; ``NaT`` where there is none, or none that can be read."""
+        unit = np.dtype("datetime64[s]")
         series = self.columns.get(name)
         if series is not None and str(series.dtype).startswith("Date"):
             if getattr(series.dtype, "time_zone", None):
                 # A day is a day where the source was, not in Greenwich.
                 series = series.dt.replace_time_zone(None)
-            return series.to_numpy().astype(day)
+            return series.to_numpy().astype(unit)
 
         def parse(value: object) -> np.datetime64:
             try:
-                return read_day(value)
+                return read_moment(value)
             except ValueError as error:
                 raise ValueError(str(error).replace("date is", f"{name} is", 1)) from None
 
-        return self.read(name, parse, NO_DAY, day)
+        return self.read(name, parse, NO_MOMENT, unit)
 
     def read(
         self,

@@ -51,7 +51,7 @@ CLAIM = ColumnLayout(
         name: (name,)
         for name in (
             *STATING, "kind", "date", "origin", "group", "cap", "parent", "side", "period",
-            "from", "to",
+            "from", "to", "onset",
         )
     },
     spelled=True,

@@ -30,6 +30,9 @@ def evidence_frame(record: Record) -> "pd.DataFrame":
     cap = rows.cap[location]
     if (cap != UNBOUNDED).any():
         frame["cap"] = pd.arrays.IntegerArray(cap, cap == UNBOUNDED)
+    onset = rows.onset[location]
+    if not np.isnat(onset).all():
+        frame["onset"] = onset
     parent = rows.parent[location]
     if (parent >= 0).any():
         frame["parent"] = _spelled(("", *rows.locations), parent + 1)
@@ -68,7 +71,7 @@ def of_rows(record: Record, row: Integers) -> "pd.DataFrame":
             "kind": _spelled(KINDS, rows.kind[row]),
             "lower": rows.lower[row],
             "upper": pd.arrays.IntegerArray(rows.upper[row], rows.upper[row] == UNBOUNDED),
-            "date": rows.date[row].astype("datetime64[s]"),
+            "date": rows.date[row],
         }
     )
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest import wording
 from tollest._arrays import Flags, Integers
@@ -27,10 +26,11 @@ from tollest.claims.cells import (
     variants,
 )
 from tollest.claims.columns import find_claim_columns
+from tollest.claims.days import NO_MOMENT, Moments, in_words, read_moment
 from tollest.claims.design import DesignMatrix
 from tollest.claims.files import open_frame
 from tollest.claims.intervals import DOCUMENTED, Kinds, read_intervals
-from tollest.claims.problems import ClaimsError, Problem, shown
+from tollest.claims.problems import ClaimsError, Problem, listed, shown
 from tollest.wording import UNBOUNDED
 
 
@@ -67,8 +67,11 @@ class Rows:
         Position in `KINDS`.
     lower, upper : ndarray of int, shape (n_rows,)
         Deaths; `UNBOUNDED` for no upper bound.
-    date : ndarray of datetime64[D], shape (n_rows,)
-        ``NaT`` where undated; of a claim on a period at least its last day.
+    date : ndarray of datetime64[s], shape (n_rows,)
+        ``NaT`` where undated; midnight where only the day is known; of a claim on a period at
+        least its last day.
+    onset : ndarray of datetime64[s], shape (n_locations,)
+        When it began there, as dates are; ``NaT`` where that is not said.
     spans : dict of str to (str, DayRange)
         Place and days of each location that is a period.
     to_date : ToDate
@@ -94,7 +97,8 @@ class Rows:
     kind: Kinds
     lower: Integers
     upper: Integers
-    date: NDArray[np.datetime64]
+    date: Moments
+    onset: Moments
     spans: Mapping[str, tuple[str, periods.DayRange]]
     to_date: periods.ToDate
     set_aside: Mapping[int, str]
@@ -127,6 +131,7 @@ def read_rows(
     parents: Mapping[Any, Any],
     complete: Iterable[Any],
     to_date: periods.ToDate,
+    onsets: Mapping[Any, Any],
 ) -> Rows:
     """Read a table of claims, naming all cells that cannot be read.
 
@@ -146,6 +151,8 @@ def read_rows(
         Wholes whose parts are all there are.
     to_date : ToDate
         Which totals to date are evidence.
+    onsets : mapping of str to str
+        When it began at locations, beside those of the column ``onset``.
 
     Returns
     -------
@@ -164,7 +171,7 @@ def read_rows(
     cells.add_unnamed("location", location)
     cells.add_unnamed("source", source)
     kind, lower, upper = read_intervals(cells, words)
-    date = cells.dates("date")
+    date = cells.moments("date")
     begin, end = periods.read_periods(cells)
     # Sorted, so that neither the order of rows nor that of the table's columns shows.
     names, rank = _sorted(names)
@@ -183,6 +190,8 @@ def read_rows(
     groups, group_of = _read_groups(cells, laid.location, laid.locations)
     sides, side_of = _read_sides(cells, laid.location, n_reported)
     cap = _read_caps(cells, laid.location, n_reported)
+    date = np.where(np.isnat(date), end, date)
+    onset = _read_onsets(cells, laid.location, laid.locations, onsets, date)
     cells.check(location, locations, source, names)
 
     parent_of = laid.with_parents(parent_of)
@@ -210,7 +219,8 @@ def read_rows(
         kind=kind,
         lower=lower,
         upper=upper,
-        date=np.where(np.isnat(date), end, date),
+        date=date,
+        onset=np.concatenate([onset, np.full(len(extra), NO_MOMENT)]),
         spans=laid.spans,
         to_date=to_date,
         set_aside=laid.set_aside,
@@ -350,6 +360,63 @@ def _read_caps(cells: Cells, location: Integers, n_locations: int) -> Integers:
         lambda a, b, row: f"cap is {a}, but {b} in row {row}; a location has one cap",
     )
     return np.where(cap == BLANK, UNBOUNDED, cap)
+
+
+def _read_onsets(
+    cells: Cells,
+    location: Integers,
+    locations: Sequence[str],
+    onsets: Mapping[Any, Any],
+    date: Moments,
+) -> Moments:
+    """Read when it began at each location, the same on all its rows; none is dated before."""
+    if not hasattr(onsets, "items"):
+        message = (
+            f"onsets is a {type(onsets).__name__}; give a mapping of each location to when it "
+            "began there, as {'Arden': '2025-03-06 14:30'}"
+        )
+        raise TypeError(message)
+    given = {text_of(name): when for name, when in onsets.items()}
+    strays = [name for name in given if name not in locations]
+    if strays:
+        message = f"onsets names {listed(strays)}, on which the table has no claim; take it out."
+        cells.table_problems.append(Problem(message))
+    stated = cells.moments("onset")
+    for i, name in enumerate(locations):
+        if name in given:
+            try:
+                when = read_moment(given[name])
+            except ValueError as error:
+                problem = str(error).replace("date is", f"onset of {shown(name)} is", 1)
+                cells.table_problems.append(Problem(problem))
+                continue
+            stated = np.where((location == i) & np.isnat(stated), when, stated)
+    onset = np.full(len(locations), BLANK)
+    seconds = np.where(np.isnat(stated), BLANK, stated.astype(np.int64))
+
+    def shown_onset(value: int) -> str:
+        return in_words(np.datetime64(value, "s"))
+
+    fill_by_location(
+        cells, location, seconds, onset,
+        lambda a, b, row: (
+            f"onset is {shown_onset(a)}, but {shown_onset(b)} in row {row}; it began at a "
+            "location once"
+        ),
+    )  # fmt: skip
+    out = np.where(onset == BLANK, NO_MOMENT, onset.astype("datetime64[s]"))
+    of_row = np.append(out, NO_MOMENT)[location]
+    # Of a day without a time every moment may be meant.
+    is_before = (date < of_row) & (date.astype("datetime64[D]") < of_row.astype("datetime64[D]"))
+    timed = (date != date.astype("datetime64[D]")) & (of_row != of_row.astype("datetime64[D]"))
+    cells.add(
+        np.flatnonzero(is_before | (timed & (date < of_row))),
+        lambda row: (
+            f"is dated {in_words(date[row])}, before the onset {in_words(of_row[row])}; correct "
+            "one of them (both are in one time zone), or leave the onset blank"
+        ),
+    )
+    return out
 
 
 def _read_unreported(

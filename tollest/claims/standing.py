@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest._arrays import Flags, Integers
 from tollest.claims import hierarchy
 from tollest.claims.cells import BLANK
-from tollest.claims.days import NO_DAY
+from tollest.claims.days import NO_MOMENT, Moments, in_words, is_after
 from tollest.claims.intervals import COUNT, DOCUMENTED, VERIFIED
 from tollest.claims.problems import ClaimsError, Problem, shown
 from tollest.claims.rows import Rows
@@ -36,7 +35,7 @@ class Record:
         Which locations of the table stay: those with evidence, those silent from the start, and
         those that others need.
     known_by : numpy.datetime64
-        The last day that counts; ``NaT`` where all do.
+        The last moment that counts, midnight for all of its day; ``NaT`` where all do.
     left_out : tuple of (int, str)
         Rows left out by the analyst, and why.
     """
@@ -72,16 +71,16 @@ class Record:
         if standing == _EVIDENCE:
             return ""
         if standing >= 0:
-            return f"superseded by the claim of {rows.date[standing]} (row {standing})"
+            return f"superseded by the claim of {in_words(rows.date[standing])} (row {standing})"
         if standing == _REPEAT:
             return f"repeats {rows.names[rows.origin[row]]}"
         if standing == _LATER:
-            return f"dated {rows.date[row]}, after {self.known_by}"
+            return f"dated {in_words(rows.date[row])}, after {in_words(self.known_by)}"
         if standing == _LEFT_OUT:
             return given[row]
         if standing == _SUM:
             return f"is the sum of the claims of {rows.names[rows.source[row]]} on its parts"
-        return f"undated, so not known by {self.known_by}"
+        return f"undated, so not known by {in_words(self.known_by)}"
 
     def tally(self) -> str:
         """Count the rows that are not evidence by why they are not; blank where all are."""
@@ -92,7 +91,7 @@ class Record:
         reasons = {
             "superseded": int((standing >= 0).sum()),
             "repeats another source" if n_repeats == 1 else "repeat another source": n_repeats,
-            f"dated after {self.known_by}": int((standing == _LATER).sum()),
+            f"dated after {in_words(self.known_by)}": int((standing == _LATER).sum()),
             "undated": int((standing == _UNDATED).sum()),
             "left out": int((standing == _LEFT_OUT).sum()),
             "adds up its own claims" if n_sums == 1 else "add up their own claims": n_sums,
@@ -103,7 +102,7 @@ class Record:
 
 def judged(
     rows: Rows,
-    known_by: np.datetime64 = NO_DAY,
+    known_by: np.datetime64 = NO_MOMENT,
     left_out: tuple[tuple[int, str], ...] = (),
 ) -> Record:
     """Judge which rows of a table are evidence.
@@ -113,7 +112,7 @@ def judged(
     rows : Rows
         The rows as stated.
     known_by : numpy.datetime64
-        The last day that counts; ``NaT`` for all days.
+        The last moment that counts, midnight for all of its day; ``NaT`` for all.
     left_out : tuple of (int, str)
         Rows to leave out, each with its reason.
 
@@ -135,8 +134,8 @@ def judged(
         raise ClaimsError([Problem(message)], len(standing))
     if not evidence.any():
         dates = rows.date[~np.isnat(rows.date)]
-        earliest = f"the earliest is of {dates.min()}" if dates.size else "none is dated"
-        message = f"no claim was known by {known_by}; {earliest}."
+        earliest = f"the earliest is of {in_words(dates.min())}" if dates.size else "none is dated"
+        message = f"no claim was known by {in_words(known_by)}; {earliest}."
         raise ClaimsError([Problem(message)], len(standing))
     return Record(rows, standing, is_kept, known_by, left_out)
 
@@ -198,7 +197,7 @@ def _standing(rows: Rows, known_by: np.datetime64) -> Integers:
     if not np.isnat(known_by):
         judged = standing == _EVIDENCE
         standing[judged & undated] = _UNDATED
-        standing[judged & ~undated & (rows.date > known_by)] = _LATER
+        standing[judged & ~undated & is_after(rows.date, known_by)] = _LATER
     known = np.flatnonzero(standing == _EVIDENCE)
     # A documented or verified count is certain, whoever repeats it.
     repeats = known[(rows.origin[known] != BLANK) & (rows.kind[known] < DOCUMENTED)]
@@ -210,7 +209,7 @@ def _standing(rows: Rows, known_by: np.datetime64) -> Integers:
     key = (rows.location[known] * len(rows.names) + rows.source[known]) * 3 + certainty
     # Undated rows come first in their run, and are an error unless alone there.
     day = rows.date[known].astype(np.int64)
-    order = _by_key_then_day(key, rows.date[known])
+    order = _by_key_then_date(key, rows.date[known])
     key, ordered, day = key[order], known[order], day[order]
     same = key[1:] == key[:-1]
     clash = np.flatnonzero(same & ((day[1:] == day[:-1]) | undated[ordered[:-1]]))
@@ -226,8 +225,8 @@ def _standing(rows: Rows, known_by: np.datetime64) -> Integers:
     return standing
 
 
-def _by_key_then_day(key: Integers, date: NDArray[np.datetime64]) -> Integers:
-    """Sort rows by key, those of one key by day, undated ones first; stable where both agree."""
+def _by_key_then_date(key: Integers, date: Moments) -> Integers:
+    """Sort rows by key, those of one key by date, undated ones first; stable where both agree."""
     dated = date[~np.isnat(date)].astype(np.int64)
     if not dated.size:
         return np.argsort(key, kind="stable")

@@ -15,7 +15,7 @@ from tollest._arrays import Flags, Floats, Integers
 from tollest._text import plural
 from tollest.claims import design, frames, hierarchy
 from tollest.claims.cells import BLANK
-from tollest.claims.days import read_day
+from tollest.claims.days import Moments, ages, end_of, read_moment
 from tollest.claims.files import open_table
 from tollest.claims.intervals import AT_LEAST, AT_MOST, COUNT, DOCUMENTED, KINDS, VERIFIED, Kinds
 from tollest.claims.periods import ToDate
@@ -88,6 +88,8 @@ class Claims:
     log_exposure : ndarray of float, shape (n_locations,)
         Log of the exposure that tolls are proportional to, less its mean over all locations of
         the table; 0 everywhere without an exposure.
+    onset : ndarray of datetime64[s], shape (n_locations,)
+        When it began; midnight for a day without a time, ``NaT`` where that was not said.
     claims_per_location : ndarray of int, shape (n_locations,)
         Claims in evidence, documented and verified ones included; 0 marks a location nobody
         reported on.
@@ -129,6 +131,7 @@ class Claims:
     covariate_names: tuple[str, ...]
     covariates: Floats
     log_exposure: Floats
+    onset: Moments
     claims_per_location: Integers
     _record: Record = field(repr=False)
 
@@ -152,6 +155,7 @@ class Claims:
         parents: Mapping[str, str] | None = None,
         complete: Iterable[str] = (),
         to_date: ToDate | None = None,
+        onsets: Mapping[str, str | dt.date | np.datetime64] | None = None,
     ) -> Self:
         """Read claims from a table with one claim a row.
 
@@ -176,8 +180,14 @@ class Claims:
                 with one bound is at_least or at_most. ``"about"`` allows half the last
                 significant unit either way: 1400 is 1350 to 1450, 1383 itself alone.
             ``date``
-                Days, times, or text such as ``"2025-03-12"`` or ``"12 March 2025"``. Needed
-                where a source has several claims on a location: the latest stands.
+                Days, times, or text such as ``"2025-03-12"``, ``"2025-03-12 14:30"`` or
+                ``"12 March 2025"``. Needed where a source has several claims on a location: the
+                latest stands. Midnight is a day without a time; time zones are dropped.
+            ``onset``
+                When it began at the location, a day or a day and time like dates: then numbers
+                of the first days are of what was known by then, and fall short of the toll by an
+                amount that shrinks with the days since. Blank, or the same on all rows of a
+                location.
             ``origin``
                 The source that this claim repeats; blank, or the source itself, where it is the
                 source's own.
@@ -218,6 +228,8 @@ class Claims:
         to_date : ToDate, optional
             Which totals to date are evidence; by default those that state another number than
             the source's last one.
+        onsets : mapping of str to str, datetime.date or numpy.datetime64, optional
+            When it began at locations, beside what the column ``onset`` says.
 
         Returns
         -------
@@ -243,7 +255,9 @@ class Claims:
         if not isinstance(chosen, ToDate):
             message = f"to_date is {shown(to_date)}; it is a ToDate, such as ToDate(every=28)"
             raise TypeError(message)
-        rows = read_rows(table, columns or {}, words, locations, given, complete, chosen)
+        rows = read_rows(
+            table, columns or {}, words, locations, given, complete, chosen, onsets or {}
+        )
         return cls.from_record(judged(rows))
 
     @classmethod
@@ -257,6 +271,7 @@ class Claims:
         parents: Mapping[str, str] | None = None,
         complete: Iterable[str] = (),
         to_date: ToDate | None = None,
+        onsets: Mapping[str, str | dt.date | np.datetime64] | None = None,
         encoding: str = "utf-8",
     ) -> Self:
         """Read claims from a CSV or Parquet file.
@@ -266,7 +281,7 @@ class Claims:
         path : str or Path
             A file whose name ends in ``.csv`` or ``.csv.gz`` (comma-separated, names of the
             columns on the first line; a column without a name is ignored) or ``.parquet``.
-        columns, words, locations, parents, complete, to_date
+        columns, words, locations, parents, complete, to_date, onsets
             As in `from_table`, which says what columns there must be.
         encoding : str, default "utf-8"
             That of a CSV file.
@@ -302,13 +317,13 @@ class Claims:
         frame = table.take(named)
         return cls.from_table(
             frame, columns=columns, words=words, locations=locations, parents=parents,
-            complete=complete, to_date=to_date,
+            complete=complete, to_date=to_date, onsets=onsets,
         )  # fmt: skip
 
     def as_of(self, date: str | dt.date | np.datetime64) -> Self:
-        """Cut the claims to what was known by a day.
+        """Cut the claims to what was known by a day, or by a time of day.
 
-        Claims of later days are set aside, and so are undated ones; which of the others are
+        Later claims are set aside, and so are undated ones; which of the others are
         superseded or repeat another source is judged afresh. Where the source that claims repeat
         was not yet heard on the location, the earliest of them stands, as the claim of the source
         that makes it, until the origin's own is known. Locations with no evidence left are
@@ -318,7 +333,8 @@ class Claims:
         Parameters
         ----------
         date : str, datetime.date or numpy.datetime64
-            The last day that counts, such as ``"2025-03-12"``.
+            The last day that counts, such as ``"2025-03-12"``, or the last moment,
+            ``"2025-03-12 14:30"``, by which claims of the day without a time are known from noon.
 
         Returns
         -------
@@ -332,11 +348,11 @@ class Claims:
         ValueError
             `date` is not a day.
         """
-        day = read_day(date)
+        moment, known_by = read_moment(date), self.record.known_by
         # A cut of a cut knows no more than the earlier of the two.
-        if day > self.record.known_by:  # never so where it is NaT, before any cut
-            day = self.record.known_by
-        return self.from_record(judged(self.record.rows, day, self.record.left_out))
+        if end_of(moment) > end_of(known_by):  # never so where it is NaT, before any cut
+            moment = known_by
+        return self.from_record(judged(self.record.rows, moment, self.record.left_out))
 
     def without(self, *sources: str, rows: Iterable[int] | Mapping[int, str] = ()) -> Self:
         """Leave out all claims of some sources, or single rows, to see what the others say alone.
@@ -627,6 +643,34 @@ class Claims:
         """Whether each claim counts none. Shape (n_claims,)."""
         return np.asarray((self.kind == COUNT) & (self.upper == 0), np.bool_)
 
+    @property
+    def has_bounds(self) -> bool:
+        """Whether some claim is a bound."""
+        return bool(self.is_bound.any())
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether deaths are documented somewhere."""
+        return bool((self.documented > 0).any())
+
+    @property
+    def has_zeros(self) -> bool:
+        """Whether some claim counts none."""
+        return bool(self.is_zero.any())
+
+    @property
+    def has_ages(self) -> bool:
+        """Whether some claim is of a known age."""
+        return not np.isnat(self.onset).all() and bool(np.isfinite(self.age).any())
+
+    @cached_property
+    def age(self) -> Floats:
+        """Days from the onset to each claim; infinite where one or the other is not known.
+
+        Shape (n_claims,). A day without a time counts as its noon.
+        """
+        return _closed(ages(self.record.rows.date[self.row], self.onset[self.location_index]))
+
     @cached_property
     def n_figures(self) -> Integers:
         """Distinct intervals among the claims on each location. Shape (n_locations,).
@@ -648,8 +692,9 @@ class Claims:
         -------
         pandas.DataFrame
             Columns ``row, location, source, kind, lower, upper, date``, and ``group``, ``side``,
-            ``cap`` and ``parent`` where there are any. `upper` and `cap` are ``<NA>`` where there
-            is no upper bound, and documented deaths are a lower bound. `from_table` reads it back;
+            ``cap``, ``parent`` and ``onset`` where there are any. `upper` and `cap` are ``<NA>``
+            where there is no upper bound, and documented deaths are a lower bound. `from_table`
+            reads it back;
             locations nobody reported on have no row, and go through its `locations` or `parents`,
             and wholes that are complete through `complete`.
         """
@@ -728,6 +773,7 @@ class Claims:
             covariate_names=rows.design.covariate_names,
             covariates=rows.design.covariates[kept],
             log_exposure=rows.design.log_exposure[kept],
+            onset=rows.onset[kept],
             claims_per_location=in_evidence,
             _record=record,
         )
@@ -750,7 +796,7 @@ class Claims:
         by_claim = ("source_index", "lower", "upper", "kind", "row")
         by_location = (
             "group_index", "side_index", "covariates", "log_exposure", "documented", "verified",
-            "cap", "complete", "claims_per_location",
+            "cap", "complete", "onset", "claims_per_location",
         )  # fmt: skip
         return replace(
             self,

@@ -79,6 +79,7 @@ def usual_alternatives(model: Model | None = None) -> dict[str, Model]:
         "bounds as limits": with_priors(log_shortfall=Censored()),
         "lists as floors": with_priors(log_list_shortfall=Censored()),
         "no denials": with_priors(logit_denial=Never()),
+        "early numbers as late ones": with_priors(log_early_shortfall=Never()),
         "source biases twice as wide": with_priors(bias=Pooled(priors.bias.mean, wider)),
         "log-logistic tolls": replace(model, toll=noise.Logistic()),
         "log-normal tolls": replace(model, toll=noise.Normal()),
@@ -107,7 +108,7 @@ def sensitivity(
         The assumptions to depart from; ``Model()`` if left out.
     alternatives : mapping of str to Model, optional
         Other assumptions by name; `usual_alternatives` of `model` if left out, but for those of
-        what no claim is: bounds, lists of names, claims of 0.
+        what no claim is: bounds, lists of names, claims of 0, of the first days.
     by : mapping or sequence, optional
         Label of each location, as in `Estimate.total`. Without it, the total of all.
     engine : engine, optional
@@ -169,9 +170,10 @@ def sensitivity(
 def _that_matter(others: Mapping[str, Model], claims: Claims) -> dict[str, Model]:
     """Leave out alternatives on what no claim is."""
     is_used = {
-        "bounds as limits": bool(claims.is_bound.any()),
-        "lists as floors": bool((claims.documented > 0).any()),
-        "no denials": bool(claims.is_zero.any()),
+        "bounds as limits": claims.has_bounds,
+        "lists as floors": claims.has_lists,
+        "no denials": claims.has_zeros,
+        "early numbers as late ones": claims.has_ages,
     }
     return {name: other for name, other in others.items() if is_used.get(name, True)}
 

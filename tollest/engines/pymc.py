@@ -43,6 +43,8 @@ _LOGS = {
     "log_figure_scatter": "figure_scatter",
     "log_shortfall": "shortfall",
     "log_list_shortfall": "list_shortfall",
+    "log_early_shortfall": "early_shortfall",
+    "log_halving": "halving",
     "log_logit_denial_sd": "logit_denial_sd",
 }
 _LOGITS = {"logit_repeat": "repeat", "logit_denial": "denial"}
@@ -54,7 +56,8 @@ _POPULATIONS = {
     "bias_on_side": ("", "log_side_sd"),
 }
 _SINGLE = (
-    "mu", "log_tau", "log_figure_scatter", "common_bias", "log_shortfall", "log_list_shortfall"
+    "mu", "log_tau", "log_figure_scatter", "common_bias", "log_shortfall", "log_list_shortfall",
+    "log_early_shortfall", "log_halving",
 )  # fmt: skip
 
 
@@ -95,6 +98,9 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
             Habits of the figure in circulation, and what all get wrong alike.
         ``log_shortfall, shortfall, log_list_shortfall, list_shortfall``
             Where there are bounds, or lists of names: the scales by which they miss the toll.
+        ``log_early_shortfall, early_shortfall, log_halving, halving``
+            Where claims have an age: the scale by which what is known at the onset falls short of
+            the toll, and the days that halve it.
         ``claims``
             A potential: the log marginal likelihood, value and gradient from the same compiled
             sums as every other engine's.

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-_FORMAT = "tollest estimate 4"
+_FORMAT = "tollest estimate 5"
 _KINDS_OF_FILE = {".nc": "netCDF", ".parquet": "Parquet", ".csv": "CSV", ".html": "HTML"}
+_MOMENTS = ("date", "onset")
 _OF_CLAIMS = ("claim_location", "claim_source", "claim_kind", "claim_row")
 
 # Entries of theta as users know them: scales and probabilities, not their logs.
@@ -51,6 +52,8 @@ _NATURAL = {
     "log_figure_scatter": ("figure_scatter", np.exp),
     "log_shortfall": ("shortfall", np.exp),
     "log_list_shortfall": ("list_shortfall", np.exp),
+    "log_early_shortfall": ("early_shortfall", np.exp),
+    "log_halving": ("halving", np.exp),
     "logit_denial_mean": ("logit_denial_mean", None),
     "log_logit_denial_sd": ("logit_denial_sd", np.exp),
     "logit_denial": ("denial", lambda x: 1.0 / (1.0 + np.exp(-x))),
@@ -171,7 +174,8 @@ def save(
 
     record = posterior.claims.record
     rows = record.rows.flat()
-    rows["date"] = rows["date"].astype("datetime64[D]").astype(np.int64)
+    for name in _MOMENTS:
+        rows[name] = rows[name].astype("datetime64[s]").astype(np.int64)
     arrays = {
         k: ([f"dim_{k}_{i}" for i in range(v.ndim)], v)
         for k, v in rows.items()
@@ -254,11 +258,12 @@ def load_archive(
     values: dict[str, Any] = {str(k): v.to_numpy() for k, v in state.items() if k != "theta"}
     for name, value in header["claims"].items():
         values[name] = tuple(value) if isinstance(value, list) else value
-    values["date"] = values["date"].astype("datetime64[D]")
+    for name in _MOMENTS:
+        values[name] = values[name].astype("datetime64[s]")
     values["spans"] = {k: (place, DayRange(*days)) for k, (place, days) in values["spans"].items()}
     values["set_aside"] = {int(row): reason for row, reason in values["set_aside"].items()}
     values["to_date"] = ToDate(**values["to_date"])
-    known_by = np.datetime64(header["known_by"] or "NaT", "D")
+    known_by = np.datetime64(header["known_by"] or "NaT", "s")
     left_out = tuple((row, reason) for row, reason in header["left_out"])
     claims = Claims.from_record(judged(Rows.from_flat(values), known_by, left_out))
     described = header["theta"] | {"doubts": tuple(header["theta"]["doubts"])}

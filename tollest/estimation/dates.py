@@ -11,7 +11,7 @@ import numpy as np
 from tollest import _text
 from tollest._progress import Reporter
 from tollest.claims import frames
-from tollest.claims.days import calendar_day
+from tollest.claims.days import calendar_moment
 from tollest.claims.table import Claims
 from tollest.engines import AbstractEngine
 from tollest.estimation.results import DoubtfulEstimate, Estimate, estimate
@@ -34,13 +34,16 @@ def as_of(
 ) -> dict[dt.date, Estimate]:
     """Estimate anew from what was known on each of several days, for `tollest.plots.timeline`.
 
+    Where locations have an onset this is a nowcast: each estimate is of the toll in the end, not
+    of what was counted by then.
+
     Parameters
     ----------
     claims : Claims
         All of the evidence, of which `Claims.as_of` takes what was known.
     dates : iterable of str, datetime.date or numpy.datetime64, optional
-        The days. By default every day on which a claim was made, one since superseded or
-        one that repeats another included.
+        The days, or days and times. By default every day on which a claim was made, one since
+        superseded or one that repeats another included.
     model, engine
         As in `tollest.estimate`. What `model` says of a source counts from the day it is heard.
     rng : int, numpy.random.Generator or None
@@ -51,7 +54,8 @@ def as_of(
     Returns
     -------
     dict of datetime.date to Estimate
-        In the order of time. `Totals` of these, or of other estimates, can be drawn as well.
+        In the order of time; days with a time of day are `datetime.datetime`. `Totals` of these,
+        or of other estimates, can be drawn as well.
 
     Raises
     ------
@@ -65,7 +69,10 @@ def as_of(
     DoubtfulEstimate
         Once, if the computation of some of them is not good enough.
     """
-    days = sorted({calendar_day(date) for date in (_said(claims) if dates is None else dates)})
+    stated = _said(claims) if dates is None else dates
+    days = sorted(
+        {calendar_moment(date) for date in stated}, key=lambda day: np.datetime64(day, "s")
+    )
     if not days:
         raise ValueError("there is no date: no claim has one, or dates is empty.")
     model = model or Model()
@@ -94,4 +101,5 @@ def _said(claims: Claims) -> "pd.Series":
 
     once = frames.superseded_or_repeats(claims.record)
     dates: pd.Series = pd.concat([claims.to_frame()["date"], once["date"]])
-    return dates.dropna()
+    days: pd.Series = dates.dropna().dt.normalize()
+    return days

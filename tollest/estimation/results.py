@@ -447,10 +447,12 @@ class Estimate:
         Returns
         -------
         pandas.DataFrame
-            A row for ``"bounds"`` and one for ``"lists of names"``, none where there are no such
-            claims or they are mere limits: ``factor``, which half of all tolls exceed such a
-            number by, and half do not; ``factor_lower, factor_upper``; ``n_claims``, how many
-            there are. Of "at most" the factor is that by which the number exceeds the toll.
+            A row for ``"bounds"``, one for ``"lists of names"``, and where claims have an age
+            three for what is known ``"at the onset"``, ``"after a day"`` and ``"after a week"``;
+            none where there are no such claims, or they are mere limits: ``factor``, which half
+            of all tolls exceed such a number by, and half do not; ``factor_lower,
+            factor_upper``; ``n_claims``, how many there are, of any age. Of "at most" the factor
+            is that by which the number exceeds the toll.
 
         Raises
         ------
@@ -458,18 +460,21 @@ class Estimate:
             If `ci_prob` is not between 0 and 1.
         """
         claims, priors = self.claims, self.model.priors
-        known = {
-            "bounds": ("log_shortfall", int(claims.is_bound.sum())),
-            "lists of names": ("log_list_shortfall", int((claims.documented > 0).sum())),
-        }
-        return sources.shortfalls_table(
-            {
-                kind: (self._values(name), n)
-                for kind, (name, n) in known.items()
-                if n and not isinstance(getattr(priors, name), Censored)
-            },
-            ci_prob,
-        )
+        drawn = {}
+        if claims.has_bounds and not isinstance(priors.log_shortfall, Censored):
+            drawn["bounds"] = self._values("log_shortfall"), int(claims.is_bound.sum())
+        if claims.has_lists and not isinstance(priors.log_list_shortfall, Censored):
+            n_lists = int((claims.documented > 0).sum())
+            drawn["lists of names"] = self._values("log_list_shortfall"), n_lists
+        if claims.has_ages and not isinstance(priors.log_early_shortfall, Never):
+            n_early, scale = (
+                int(np.isfinite(claims.age).sum()),
+                self._values("log_early_shortfall"),
+            )
+            halving = np.exp(self._values("log_halving"))
+            for kind, days in (("at the onset", 0.0), ("after a day", 1.0), ("after a week", 7.0)):
+                drawn[kind] = scale - np.log1p(days / halving), n_early
+        return sources.shortfalls_table(drawn, ci_prob)
 
     def _habits(self) -> dict[str, Floats]:
         """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources)."""

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from tollest._arrays import Floats, Integers
 from tollest._sums.tables import (
     COMMON_BIAS,
+    LOG_EARLY_SHORTFALL,
     LOG_FIGURE_SCATTER,
+    LOG_HALVING,
     LOG_LIST_SHORTFALL,
     LOG_SHORTFALL,
     LOG_TAU,
@@ -25,6 +27,8 @@ _SHARED = {
     "common_bias": COMMON_BIAS,
     "log_shortfall": LOG_SHORTFALL,
     "log_list_shortfall": LOG_LIST_SHORTFALL,
+    "log_early_shortfall": LOG_EARLY_SHORTFALL,
+    "log_halving": LOG_HALVING,
 }
 
 
@@ -39,12 +43,12 @@ def values(layout: ThetaLayout, flat: Floats, name: str) -> Floats:
         Draws of theta.
     name : str
         ``"mu"``, ``"bias"``, ``"log_scatter"``, ``"logit_repeat"`` or ``"logit_denial"``;
-        ``"log_tau"``, ``"log_figure_scatter"``, ``"common_bias"``, ``"log_shortfall"`` or
-        ``"log_list_shortfall"``.
+        ``"log_tau"``, ``"log_figure_scatter"``, ``"common_bias"``, ``"log_shortfall"``,
+        ``"log_list_shortfall"``, ``"log_early_shortfall"`` or ``"log_halving"``.
 
     Returns
     -------
-    ndarray of float, shape (n_draws, size), or (n_draws,) for the last five
+    ndarray of float, shape (n_draws, size), or (n_draws,) for the last seven
     """
     if name in _SHARED:
         i = _SHARED[name]

@@ -249,18 +249,22 @@ class _Builder:
             bias, log_scatter, logit_repeat, logit_denial, figure_scatter, varies, side_sd
         )
 
-    def shortfalls(self) -> tuple[Term, Term]:
-        """Add the scales by which bounds, and lists of names, fall short, where there are any."""
+    def shortfalls(self) -> list[Term]:
+        """Add scales by which bounds, lists and early numbers fall short, where there are any."""
+        priors, names = self.priors, self.names
+        is_early = names.has_ages and not isinstance(priors.log_early_shortfall, Never)
         out: list[Term] = []
         for name, prior, is_used in (
-            ("log_shortfall", self.priors.log_shortfall, self.names.has_bounds),
-            ("log_list_shortfall", self.priors.log_list_shortfall, self.names.has_lists),
+            ("log_shortfall", priors.log_shortfall, names.has_bounds),
+            ("log_list_shortfall", priors.log_list_shortfall, names.has_lists),
+            ("log_early_shortfall", priors.log_early_shortfall, is_early),
+            ("log_halving", priors.log_halving, is_early),
         ):
-            if isinstance(prior, Censored) or not is_used:
+            if isinstance(prior, Censored | Never) or not is_used:
                 out.append(Value(0.0))
             else:
                 out.append(self.add(name, None, prior))
-        return out[0], out[1]
+        return out
 
     def _pooled(self, name: str, pooled: Pooled, known: list[Normal | Fixed | None]) -> list[Term]:
         """Add the effects of all sources, after the population of those without own prior."""

@@ -38,8 +38,9 @@ class Names:
         Largest number that a claim mentions.
     breaks : tuple of int
         Numbers at which a bin of the support must begin; sorted.
-    has_bounds, has_lists, has_zeros : bool
-        Whether somebody claims a bound, names deaths in a list, or counts none.
+    has_bounds, has_lists, has_zeros, has_ages : bool
+        Whether somebody claims a bound, names deaths in a list, counts none, or speaks at a known
+        age.
     """
 
     sources: tuple[str, ...]
@@ -59,6 +60,7 @@ class Names:
     has_bounds: bool
     has_lists: bool
     has_zeros: bool
+    has_ages: bool
 
     @classmethod
     def of(cls, claims: Claims) -> "Names":
@@ -82,9 +84,10 @@ class Names:
             np.bincount(claims.tier_index, minlength=len(claims.tiers)),
             max((int(n.max()) for n in (*numbers, verified) if n.size), default=0),
             tuple(np.unique(breaks).tolist()),
-            bool(claims.is_bound.any()),
-            bool((claims.documented > 0).any()),
-            bool(claims.is_zero.any()),
+            claims.has_bounds,
+            claims.has_lists,
+            claims.has_zeros,
+            claims.has_ages,
         )
 
     @classmethod
@@ -112,6 +115,7 @@ class Names:
             any(names.has_bounds for names in several),
             any(names.has_lists for names in several),
             any(names.has_zeros for names in several),
+            any(names.has_ages for names in several),
         )
 
     @property

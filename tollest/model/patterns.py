@@ -42,13 +42,15 @@ class PatternLayout:
     claim_form : ndarray of int, shape (n_distinct,)
         How the number of each stands to the toll; see `tollest._sums.bounds`. Lists of names are
         claims of no voice, -1.
+    claim_age : ndarray of float, shape (n_distinct,)
+        Days from the onset at which it was made, infinite where that says nothing.
     claim_edges : ndarray of float, shape (3, n_distinct)
         Lower edge, upper edge and width on the log1p axis, of a bound those of its number.
     figure_edges : ndarray of float, shape (3, n_figures)
         The same of each distinct figure.
     offsets : ndarray of int, shape (n_patterns + 1,)
-        Pattern ``p`` has the distinct claims ``members[offsets[p]:offsets[p + 1]]``, those of one
-        figure side by side.
+        Pattern ``p`` has the distinct claims ``members[offsets[p]:offsets[p + 1]]``, from the
+        oldest age on, and of one age those of one figure side by side.
     members : ndarray of int
         Distinct claims.
     level : ndarray of int, shape (n_patterns,)
@@ -64,6 +66,7 @@ class PatternLayout:
     claim_voice: Integers
     claim_figure: Integers
     claim_form: Integers
+    claim_age: Floats
     claim_edges: Floats
     figure_edges: Floats
     offsets: Integers
@@ -83,7 +86,11 @@ class PatternLayout:
         above = stated.upper[bounded].max(initial=0) + 1
         # One above the others for no bound: ranks of neighbouring numbers are faster.
         claim_rank, example = ranks(
-            number, stated.speaker, stated.lower, np.where(bounded, stated.upper, above)
+            *stated.by_age,
+            number,
+            stated.speaker,
+            stated.lower,
+            np.where(bounded, stated.upper, above),
         )
         figures, claim_figure = np.unique(number[example], return_inverse=True)
         if figures.size and figures[0] == -1:
@@ -100,6 +107,7 @@ class PatternLayout:
             claim_voice=stated.voice[example],
             claim_figure=claim_figure.astype(np.int64),
             claim_form=stated.form[example],
+            claim_age=stated.age[example],
             claim_edges=np.stack(
                 noise.interval_edges(stated.lower[example], stated.upper[example], UNBOUNDED)
             ),
@@ -138,6 +146,7 @@ class _Stated:
     offsets: Integers
     voice: Integers  # -1 of a list
     form: Integers
+    age: Floats  # infinite where it says nothing
     number: Integers  # that may be a figure in circulation, or -1
     lower: Integers
     upper: Integers
@@ -146,35 +155,47 @@ class _Stated:
     def of(cls, claims: Claims, names: Names, priors: Priors) -> "_Stated":
         """State the claims of a table as the model takes them."""
         voice = positions(claims.voices, names.voices)[claims.voice_index]
-        form = np.zeros(claims.n_claims, np.int64)
+        form, age = np.zeros(claims.n_claims, np.int64), np.full(claims.n_claims, np.inf)
         lower, upper = claims.lower, claims.upper
-        if not isinstance(priors.log_shortfall, Censored):
+        if names.has_ages and not isinstance(priors.log_early_shortfall, Never):
+            age = claims.age
+        if names.has_bounds and not isinstance(priors.log_shortfall, Censored):
             is_bound, is_open = claims.is_bound, claims.upper == UNBOUNDED
             form[is_bound] = np.where(is_open, bounds.FALLS_SHORT, bounds.GOES_BEYOND)[is_bound]
             lower = np.where(is_bound & ~is_open, upper, lower)
             upper = np.where(is_bound & is_open, lower, upper)
-        if not isinstance(priors.logit_denial, Never):
+        if names.has_zeros and not isinstance(priors.logit_denial, Never):
             form[claims.is_zero] = bounds.DENIED
         can_repeat = claims.kind == KINDS.index("count")
         can_repeat &= not isinstance(priors.logit_repeat, Never)
         number = np.where(can_repeat, claims.lower, -1)
-        if isinstance(priors.log_list_shortfall, Censored) or not claims.documented.any():
-            return cls(claims.location_index, claims.offsets, voice, form, number, lower, upper)
+        if isinstance(priors.log_list_shortfall, Censored) or not names.has_lists:
+            return cls(
+                claims.location_index, claims.offsets, voice, form, age, number, lower, upper
+            )  # fmt: skip
         listed = np.flatnonzero(claims.documented > 0)
         location = np.concatenate([claims.location_index, listed])
         order = np.argsort(location, kind="stable")
         none = np.full(listed.size, -1)
 
-        def joined(column: Integers, of_list: Integers) -> Integers:
+        def joined[A: (Integers, Floats)](column: A, of_list: A) -> A:
             return np.concatenate([column, of_list])[order]
 
         n_lists = np.concatenate([[0], np.cumsum(claims.documented > 0)])
         names_of = claims.documented[listed]
         return cls(
             location[order], claims.offsets + n_lists, joined(voice, none),
-            joined(form, np.full(listed.size, bounds.LISTED)), joined(number, none),
+            joined(form, np.full(listed.size, bounds.LISTED)),
+            joined(age, np.full(listed.size, np.inf)), joined(number, none),
             joined(lower, names_of), joined(upper, names_of),
         )  # fmt: skip
+
+    @property
+    def by_age(self) -> tuple[Integers, ...]:
+        """Order of ages, from the oldest on; nothing where all are of none."""
+        if np.isinf(self.age).all():
+            return ()
+        return (np.unique(-self.age, return_inverse=True)[1],)
 
     @property
     def speaker(self) -> Integers:
@@ -274,6 +295,7 @@ class Patterns:
             family=family, df=df, toll_family=toll_family, toll_df=toll_df,
             grid=Grid(x, bin_lower, bin_upper, bin_width),
             claim_voice=layout.claim_voice, claim_form=layout.claim_form,
+            claim_age=layout.claim_age,
             claim_lower=layout.claim_edges[0],
             claim_upper=layout.claim_edges[1], claim_width=layout.claim_edges[2],
             claim_figure=layout.claim_figure, figure_lower=layout.figure_edges[0],

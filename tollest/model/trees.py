@@ -231,23 +231,22 @@ class Trees:
             raise ValueError("outer products of gradients by location do not reach over trees.")
         values, gradients = np.empty(len(points)), []
         for i, point in enumerate(points):
-            longer = _with_sums(point)
-            slope = Parameters(*(np.zeros_like(array) for array in longer)) if gradient else None
-            values[i] = self._evaluate(longer, slope=slope)
+            slope = Parameters(*(np.zeros_like(array) for array in point)) if gradient else None
+            values[i] = self._evaluate(point, slope=slope)
             if slope:
-                gradients.append(np.concatenate(slope._replace(mu=slope.mu[:-1])))
+                gradients.append(np.concatenate(slope))
         size = sum(array.size for array in points[0]) if points else 0
         return shards.Sums(values, np.array(gradients).reshape(-1, size), _NONE)
 
     def _evaluate(
-        self, longer: Parameters, *, slope: Parameters | None = None, weight: float = 0.0,
+        self, point: Parameters, *, slope: Parameters | None = None, weight: float = 0.0,
         masses: Floats | None = None, messages: Floats | None = None,
     ) -> float:  # fmt: skip
         """Do as `propagation.evaluate` within the windows, filling what is given."""
-        low, high = self._windows(longer)
+        low, high = self._windows(point)
         return float(
             propagation.evaluate_forest(
-                self.problem, self.forest, longer, low, high, slope is not None, slope or longer,
+                self.problem, self.forest, point, low, high, slope is not None, slope or point,
                 weight, _NONE if masses is None else masses,
                 _NONE if messages is None else messages,
             )
@@ -277,14 +276,14 @@ class Trees:
 
     def add_masses(self, point: Parameters, weight: float, out: Floats) -> None:
         """Add `weight` times the mass function of each node to `out`, (n_nodes, n_points)."""
-        self._evaluate(_with_sums(point), weight=weight, masses=out)
+        self._evaluate(point, weight=weight, masses=out)
 
-    def _windows(self, longer: Parameters) -> tuple[Integers, Integers]:
+    def _windows(self, point: Parameters) -> tuple[Integers, Integers]:
         """Stretch of points outside which each node has no mass, all claims given."""
         n_nodes, n_points = self.layout.n_nodes, self.coarse_problem.grid.x.size
         masses = np.zeros((n_nodes, n_points))
         propagation.evaluate_forest(
-            self.coarse_problem, self.coarse_forest, longer, *self._possible, False, longer, 1.0,
+            self.coarse_problem, self.coarse_forest, point, *self._possible, False, point, 1.0,
             masses, _NONE,
         )  # fmt: skip
         has_mass = masses > _NOTHING
@@ -353,18 +352,13 @@ class Trees:
     ) -> Drawn:  # fmt: skip
         """One joint draw of the tolls, wholes being sums; see `Part`."""
         messages = np.empty((self.layout.n_nodes, self.problem.grid.x.size))
-        self._evaluate(_with_sums(point), weight=weight, masses=masses, messages=messages)
+        self._evaluate(point, weight=weight, masses=masses, messages=messages)
         tolls = np.empty(self.layout.n_nodes, np.int64)
         propagation.draw_tolls(
             self.forest, messages, *self._stretches, self.least, self.most,
             rng.random((self.layout.n_nodes, 2)), tolls,
         )  # fmt: skip
         return Drawn(tolls[self.nodes])
-
-
-def _with_sums(point: Parameters) -> Parameters:
-    """Parameters with an entry of `mu` for sums, which have no prior of their own."""
-    return point._replace(mu=np.append(point.mu, point.mu.mean()))
 
 
 def _limits(layout: TreeLayout, claims: Claims) -> tuple[Integers, Integers]:
@@ -417,16 +411,15 @@ def problem_of(
     lower[0] = -np.inf
     width = np.log1p((end - begin) / (1.0 + begin))
     width[[0, -1]] = np.inf
-    # A node's row: the pattern of its claims, and its prior's level, one past the last for sums.
+    # A node's row: the pattern of its claims, and its prior's level.
     is_location = layout.location >= 0
     base = np.where(is_location, patterns.pattern[np.where(is_location, layout.location, 0)], -1)
     is_sum = layout.left >= 0
     example = claims.level_location
     level = np.where(layout.level >= 0, names.levels(claims)[example][layout.level], -1)
-    level = np.where(is_sum, names.n_levels, level)
     silent = (base >= 0) & (np.diff(patterns.offsets)[base] == 0)
     base[silent & is_sum] = -1
-    keyed = (base >= 0) | ((level < names.n_levels) & (level >= 0))
+    keyed = (base >= 0) | (level >= 0)
     rows, pattern = np.unique(
         np.stack([base, level])[:, keyed], axis=1, return_inverse=True
     )  # fmt: skip
@@ -445,6 +438,7 @@ def problem_of(
         family=family, df=df, toll_family=toll_family, toll_df=toll_df,
         grid=Grid(np.log1p(numbers.astype(np.float64)), lower, upper, width),
         claim_voice=patterns.claim_voice, claim_form=patterns.claim_form,
+        claim_age=patterns.claim_age,
         claim_lower=patterns.claim_edges[0],
         claim_upper=patterns.claim_edges[1], claim_width=patterns.claim_edges[2],
         claim_figure=patterns.claim_figure, figure_lower=patterns.figure_edges[0],
@@ -452,7 +446,7 @@ def problem_of(
         offsets=offsets, members=np.concatenate([*members, np.empty(0, np.int64)]),
         level=levels.astype(np.int64), first=np.zeros(bases.size, np.int64),
         last=np.full(bases.size, numbers.size),
-        cap_edge=np.where(levels < names.n_levels, cap_edge, np.inf),
+        cap_edge=np.where(levels >= 0, cap_edge, np.inf),
         multiplicity=np.bincount(pattern, minlength=bases.size).astype(np.float64),
     )  # fmt: skip
     mask, masks = _masks(layout, claims, begin, end, numbers)

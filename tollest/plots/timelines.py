@@ -8,7 +8,7 @@ import numpy as np
 
 from tollest import _text
 from tollest._arrays import Floats
-from tollest.claims.days import calendar_day
+from tollest.claims.days import calendar_moment
 from tollest.claims.table import UNBOUNDED
 from tollest.estimation.results import Estimate
 from tollest.estimation.totals import Totals
@@ -99,8 +99,8 @@ def _over_time(
     import pandas as pd
 
     rows, caps, doubtful = {}, {}, []
-    by_day = {calendar_day(date): state for date, state in states.items()}
-    for day, state in sorted(by_day.items(), key=lambda item: item[0]):
+    by_day = {calendar_moment(date): state for date, state in states.items()}
+    for day, state in sorted(by_day.items(), key=lambda item: np.datetime64(item[0], "s")):
         totals = label is None and not isinstance(state, Totals)
         table = (state.total() if totals else state).table(ci_prob, ci_kind)  # type: ignore[union-attr]
         if label is None and len(table) > 1:

@@ -165,6 +165,8 @@ _UNKNOWNS: dict[str, tuple[str, str]] = {
     "log_figure_scatter": ("scatter of figures", "exp"),
     "log_shortfall": ("shortfall of bounds", "exp"),
     "log_list_shortfall": ("shortfall of lists of names", "exp"),
+    "log_early_shortfall": ("shortfall at the onset", "exp"),
+    "log_halving": ("days that halve it", "exp"),
     "logit_denial_mean": ("typical probability of denial", "probability"),
     "log_logit_denial_sd": ("spread of denial log odds", ""),
     "common_bias": ("common bias, factor", "factor"),

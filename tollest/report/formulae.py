@@ -53,9 +53,9 @@ def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
 
 
 def _of_bounds(priors: Priors, claims: Claims) -> list[tuple[str, str]]:
-    """Formulae of what claims use: bounds, lists of names, denials."""
+    """Formulae of what claims use: bounds, lists of names, denials, early ages."""
     lines = []
-    if claims.is_bound.any():
+    if claims.has_bounds:
         said = (
             "says nothing but that the toll is above it, or below: F at its edge"
             if isinstance(priors.log_shortfall, Censored)
@@ -63,15 +63,22 @@ def _of_bounds(priors: Priors, claims: Claims) -> list[tuple[str, str]]:
             "most) in place of m, e ~ Exponential(1), summed out"
         )
         lines.append(("A bound, at least or at most a number", said))
-    if (claims.documented > 0).any() and not isinstance(priors.log_list_shortfall, Censored):
+    if claims.has_lists and not isinstance(priors.log_list_shortfall, Censored):
         said = "the number L on the list has x(n) - x(L) ~ Exponential with mean lambda_d"
         lines.append(("A list of names", said))
-    if claims.is_zero.any() and not isinstance(priors.logit_denial, Never):
+    if claims.has_zeros and not isinstance(priors.logit_denial, Never):
         said = (
             "with probability delta_s, whatever the toll; else as other counts, whose masses are "
             "1 - delta_s times as large"
         )
         lines.append(("A claim of 0", said))
+    if claims.has_ages and not isinstance(priors.log_early_shortfall, Never):
+        said = (
+            "it, and the figure of its age, are of the number M known by then: x(n) - x(M) ~ "
+            "Exponential with mean lambda_0 / (1 + a / h), one M for all claims of an age; from "
+            "one age to the next with probability (h + a1) / (h + a2) nothing becomes known"
+        )
+        lines.append(("A claim made a days after the onset", said))
     return lines
 
 
@@ -108,13 +115,17 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
         meaning = "log odds that a source's count repeats the figure"
         rows += _pooled("logit omega_s", meaning, "logit omega", priors.logit_repeat)
         rows.append(("log s0", "log of the figure's scatter", _prior(priors.log_figure_scatter)))
-    if claims.is_bound.any() and not isinstance(priors.log_shortfall, Censored):
+    if claims.has_bounds and not isinstance(priors.log_shortfall, Censored):
         meaning = "log of the scale by which bounds miss the toll"
         rows.append(("log lambda", meaning, _prior(priors.log_shortfall)))
-    if (claims.documented > 0).any() and not isinstance(priors.log_list_shortfall, Censored):
+    if claims.has_lists and not isinstance(priors.log_list_shortfall, Censored):
         meaning = "log of the scale by which lists of names fall short"
         rows.append(("log lambda_d", meaning, _prior(priors.log_list_shortfall)))
-    if claims.is_zero.any() and not isinstance(priors.logit_denial, Never):
+    if claims.has_ages and not isinstance(priors.log_early_shortfall, Never):
+        meaning = "log of the scale by which what is known at the onset falls short"
+        rows.append(("log lambda_0", meaning, _prior(priors.log_early_shortfall)))
+        rows.append(("log h", "log of the days that halve it", _prior(priors.log_halving)))
+    if claims.has_zeros and not isinstance(priors.logit_denial, Never):
         meaning = "log odds that a source says 0 whatever the toll"
         rows += _pooled("logit delta_s", meaning, "logit delta", priors.logit_denial)
     rows.append(

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+from tollest.claims.days import in_words
 from tollest.claims.periods import ToDate
 from tollest.claims.table import UNBOUNDED, Claims
 from tollest.engines import NestedLaplace, tuning
@@ -123,7 +124,7 @@ def python_code(estimate: Estimate) -> str:
             f"claims = claims.with_covariates({formula!r}, places{exposure_argument})",
         ]
     if not np.isnat(record.known_by):
-        lines.append(f'claims = claims.as_of("{record.known_by}")')
+        lines.append(f'claims = claims.as_of("{in_words(record.known_by)}")')
     left_out = [row for row, _ in record.left_out]
     if left_out and len(left_out) <= _NAMED:
         lines.append(f"claims = claims.without(rows={left_out!r})")

@@ -9,6 +9,7 @@ import numpy as np
 
 from tollest import _text
 from tollest._rounding import rounded
+from tollest.claims.days import in_words
 from tollest.claims.table import Claims
 from tollest.diagnostics.audits import audit
 from tollest.estimation.results import Estimate
@@ -196,7 +197,7 @@ def evidence_section(claims: Claims) -> Markup:
     kept, excluded = claims.to_frame(), claims.excluded
     told = [f"{claims!r}."]
     if not np.isnat(claims.record.known_by):
-        told.append(f"Claims were cut to what was known by {claims.record.known_by}.")
+        told.append(f"Claims were cut to what was known by {in_words(claims.record.known_by)}.")
     aside = paragraphs("No claim was set aside.")
     if len(excluded):
         aside = joined(

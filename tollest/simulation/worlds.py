@@ -15,6 +15,9 @@ from tollest.noise import Family, Logistic
 from tollest.priors import Censored, Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.simulation.faults import Fault, Said
 
+# Days since the onset at which early claims are made, and the onset itself.
+AGES = np.array([0.25, 1.0, 3.0, 10.0])
+_ONSET = np.datetime64("2025-01-01T06:00", "s")
 # The largest number that a claim can be. More is drawn only where scales are near 1 or above.
 _MOST = 10**10 - 1
 
@@ -46,6 +49,9 @@ class Truth:
         Probability that a source says 0 whatever the toll; nobody does if left out.
     shortfall, list_shortfall : float
         Mean amount by which bounds, and lists of names, miss the toll on the log1p axis.
+    early_shortfall, halving : float
+        Mean amount by which what is known at the onset falls short of the toll; the days that
+        halve it.
     """
 
     mu: float
@@ -60,6 +66,8 @@ class Truth:
     denial: NDArray[np.float64] | None = None
     shortfall: float = 0.5
     list_shortfall: float = 0.5
+    early_shortfall: float = 1.7
+    halving: float = 1.6
 
     def __post_init__(self) -> None:
         """Refuse what no distribution has."""
@@ -91,8 +99,9 @@ class Truth:
             if values.shape != self.bias.shape or not ((values >= 0) & (values <= 1)).all():
                 raise ValueError("denial is a probability of each source, in 0 to 1.")
             object.__setattr__(self, "denial", values)
-        if not (self.shortfall > 0 and self.list_shortfall > 0):
-            raise ValueError("shortfall and list_shortfall must be above 0.")
+        for name in ("shortfall", "list_shortfall", "early_shortfall", "halving"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0.")
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,8 @@ class Forms:
         it. Bounds repeat no figure, and are no denials.
     listed : float
         Share of locations with a list of names. A list of none is not published.
+    early : float
+        Share of locations with an onset, on which claims are of ages of `AGES`, all alike likely.
 
     Raises
     ------
@@ -116,13 +127,16 @@ class Forms:
     at_least: float = 0.0
     at_most: float = 0.0
     listed: float = 0.0
+    early: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what is no share."""
         if not (min(self.at_least, self.at_most) >= 0 and self.at_least + self.at_most <= 1):
             raise ValueError("at_least and at_most are shares of claims, of 1 at most together.")
-        if not 0 <= self.listed <= 1:
-            raise ValueError(f"listed is {self.listed}; it is a share of locations, in 0 to 1.")
+        for name in ("listed", "early"):
+            share = getattr(self, name)
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} is {share}; it is a share of locations, in 0 to 1.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +150,8 @@ class Simulation:
     tolls : ndarray of int, shape (n_locations,)
         The true tolls, in the order of ``claims.locations``.
     figures : ndarray of int, shape (n_locations,)
-        The figure in circulation at each location, whether or not anyone repeated it.
+        The figure in circulation at each location, whether or not anyone repeated it; of claims
+        of early ages each age has another.
     theta : Truth
         What tolls, figures and claims were drawn from.
     sources : tuple of str, length n_sources
@@ -250,70 +265,52 @@ def draw_unknowns(
         ``"log_tau"``, ``"bias[press]"``. What is fixed is here too.
     """
     rng = np.random.default_rng(rng)
-
-    def draw(prior: Normal | Fixed) -> float:
-        standard = float(rng.standard_normal())
-        return prior.value if isinstance(prior, Fixed) else prior.mean + prior.sd * standard
-
-    def draw_log_scale(prior: HalfNormal | Fixed) -> float:
-        standard = abs(float(rng.standard_normal()))
-        return float(np.log(prior.value if isinstance(prior, Fixed) else prior.sd * standard))
-
-    unknowns = {"mu": draw(priors.mu), "log_tau": draw_log_scale(priors.tau)}
+    unknowns = {"mu": _draw(rng, priors.mu), "log_tau": _draw_log_scale(rng, priors.tau)}
     for name in ("bias", "log_scatter", "logit_repeat"):
-        pooled: Pooled | Never = getattr(priors, name)
-        if isinstance(pooled, Never):
-            unknowns |= {f"{name}[{source}]": -np.inf for source in sources}
-            continue
-        mean, log_sd = draw(pooled.mean), draw_log_scale(pooled.sd)
-        unknowns |= {f"{name}_mean": mean, f"log_{name}_sd": log_sd}
-        for source in sources:
-            override = getattr(priors.sources.get(source, Source()), name)
-            bias_prior = Normal(mean, float(np.exp(log_sd))) if override is None else override
-            unknowns[f"{name}[{source}]"] = draw(bias_prior)
-    unknowns["log_figure_scatter"] = draw(priors.log_figure_scatter)
-    unknowns["common_bias"] = draw(priors.common_bias)
-    unknowns |= {f"effect[{name}]": draw(priors.effect) for name in covariates}
+        unknowns |= _draw_pooled(priors, name, sources, rng)
+    unknowns["log_figure_scatter"] = _draw(rng, priors.log_figure_scatter)
+    unknowns["common_bias"] = _draw(rng, priors.common_bias)
+    unknowns |= {f"effect[{name}]": _draw(rng, priors.effect) for name in covariates}
     if sides:
-        unknowns["log_side_sd"] = draw_log_scale(priors.side_sd)
+        unknowns["log_side_sd"] = _draw_log_scale(rng, priors.side_sd)
     for source in sources if sides else ():
         bias_prior = priors.sources.get(source, Source()).bias
         sd = 0.0 if isinstance(bias_prior, Fixed) else float(np.exp(unknowns["log_side_sd"]))
         for side in sides:
             bias = unknowns[f"bias[{source}]"] + sd * float(rng.standard_normal())
             unknowns[f"bias_on_side[{label_of(source, side)}]"] = bias
-    return unknowns | _draw_forms(priors, sources, rng.spawn(1)[0])
+    # From a stream of its own: what claims are no plain counts does not move the others.
+    stream = rng.spawn(1)[0]
+    for name in ("log_shortfall", "log_list_shortfall", "log_early_shortfall", "log_halving"):
+        prior = getattr(priors, name)
+        if not isinstance(prior, Censored | Never):
+            unknowns[name] = _draw(stream, prior)
+    return unknowns | _draw_pooled(priors, "logit_denial", sources, stream)
 
 
-def _draw_forms(
-    priors: Priors, sources: Sequence[str], rng: np.random.Generator
+def _draw(rng: np.random.Generator, prior: Normal | Fixed) -> float:
+    standard = float(rng.standard_normal())
+    return prior.value if isinstance(prior, Fixed) else prior.mean + prior.sd * standard
+
+
+def _draw_log_scale(rng: np.random.Generator, prior: HalfNormal | Fixed) -> float:
+    standard = abs(float(rng.standard_normal()))
+    return float(np.log(prior.value if isinstance(prior, Fixed) else prior.sd * standard))
+
+
+def _draw_pooled(
+    priors: Priors, name: str, sources: Sequence[str], rng: np.random.Generator
 ) -> dict[str, float]:
-    """Draw what bounds, lists and denials are like, from a stream of their own."""
-    standard = rng.standard_normal(4)
-    unknowns = {
-        name: prior.value if isinstance(prior, Fixed) else prior.mean + prior.sd * float(z)
-        for name, prior, z in (
-            ("log_shortfall", priors.log_shortfall, standard[0]),
-            ("log_list_shortfall", priors.log_list_shortfall, standard[1]),
-        )
-        if not isinstance(prior, Censored)
-    }
-    pooled = priors.logit_denial
+    """Draw a habit of all sources, and its population, or none where nobody has it."""
+    pooled: Pooled | Never = getattr(priors, name)
     if isinstance(pooled, Never):
-        return unknowns | {f"logit_denial[{source}]": -np.inf for source in sources}
-    mean, sd = pooled.mean, pooled.sd
-    centre = mean.value if isinstance(mean, Fixed) else mean.mean + mean.sd * float(standard[2])
-    spread = sd.value if isinstance(sd, Fixed) else sd.sd * abs(float(standard[3]))
-    unknowns |= {"logit_denial_mean": centre, "log_logit_denial_sd": float(np.log(spread))}
-    for source, z in zip(sources, rng.standard_normal(len(sources)).tolist(), strict=True):
-        known = priors.sources.get(source, Source()).logit_denial
-        if isinstance(known, Fixed):
-            unknowns[f"logit_denial[{source}]"] = known.value
-        else:
-            mean_of_source, sd_of_source = (
-                (centre, spread) if known is None else (known.mean, known.sd)
-            )
-            unknowns[f"logit_denial[{source}]"] = mean_of_source + sd_of_source * z
+        return {f"{name}[{source}]": -np.inf for source in sources}
+    mean, log_sd = _draw(rng, pooled.mean), _draw_log_scale(rng, pooled.sd)
+    unknowns = {f"{name}_mean": mean, f"log_{name}_sd": log_sd}
+    for source in sources:
+        known = getattr(priors.sources.get(source, Source()), name)
+        prior = Normal(mean, float(np.exp(log_sd))) if known is None else known
+        unknowns[f"{name}[{source}]"] = _draw(rng, prior)
     return unknowns
 
 
@@ -328,23 +325,26 @@ def truth_of(
         [unknowns[f"bias_on_side[{label_of(source, side)}]"] for side in sides]
         for source in sources
     ]
-    bias, scatter, logit = (
+    bias, scatter, repeat, denial = (
         np.array([unknowns[f"{name}[{source}]"] for source in sources])
-        for name in ("bias", "log_scatter", "logit_repeat")
+        for name in ("bias", "log_scatter", "logit_repeat", "logit_denial")
     )
     return Truth(
         mu=unknowns["mu"],
         tau=float(np.exp(unknowns["log_tau"])),
         bias=bias,
         scatter=np.exp(scatter),
-        repeat=1.0 / (1.0 + np.exp(-logit)),
+        repeat=expit(repeat),
         figure_scatter=float(np.exp(unknowns["log_figure_scatter"])),
         common_bias=unknowns["common_bias"],
         on_side=np.array(on_side) if sides else None,
         effect=np.array([unknowns[f"effect[{name}]"] for name in covariates]),
-        denial=expit(np.array([unknowns[f"logit_denial[{source}]"] for source in sources])),
-        shortfall=float(np.exp(unknowns.get("log_shortfall", np.log(0.5)))),
-        list_shortfall=float(np.exp(unknowns.get("log_list_shortfall", np.log(0.5)))),
+        denial=expit(denial),
+        **{
+            name: float(np.exp(unknowns[f"log_{name}"]))
+            for name in ("shortfall", "list_shortfall", "early_shortfall", "halving")
+            if f"log_{name}" in unknowns
+        },
     )
 
 
@@ -454,7 +454,12 @@ def simulate(
     stream, forms = rng.spawn(1)[0], forms or Forms()
     kind = _draw_kinds(stream, forms, len(source))
     spoken = _Spoken(location, source, side, kind)
-    count = _draw_counts(rng, stream, noise, truth, x, figures, spoken, faults)
+    age, heard = _draw_known(rng.spawn(1)[0], forms, truth, tolls, location)
+    at = np.log1p(heard) + truth.common_bias
+    of_claims = figures[location]
+    if forms.early:
+        of_claims = _figures_by_age(rng.spawn(1)[0], noise, truth, at, age, location, of_claims)
+    count = _draw_counts(rng, stream, noise, truth, at, of_claims, spoken, faults)
     sources = source_names(n_sources)
     table = pd.DataFrame(
         {
@@ -465,6 +470,11 @@ def simulate(
     )
     if forms != Forms():
         table["kind"] = np.array(["count", "at_least", "at_most"], dtype=object)[kind]
+    if forms.early:
+        is_early = np.isfinite(age)
+        table["onset"] = np.where(is_early, _ONSET, np.datetime64("NaT"))
+        seconds = np.where(is_early, 86_400 * age, 0.0).astype("timedelta64[s]")
+        table["date"] = np.where(is_early, _ONSET + seconds, np.datetime64("NaT"))
     if sides:
         table["side"] = np.array([*side_names(sides), ""], dtype=object)[side]
     if cap is not None:
@@ -552,20 +562,56 @@ def _draw_kinds(rng: np.random.Generator, forms: Forms, n: int) -> NDArray[np.in
     return np.select([uniform < ends[0], uniform < ends[1]], [1, 2], 0).astype(np.int64)
 
 
+def _draw_known(
+    rng: np.random.Generator, forms: Forms, truth: Truth, tolls: NDArray[np.int64],
+    location: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:  # fmt: skip
+    """Age of each claim, infinite of most, and the number that is known at that age."""
+    early = rng.random(tolls.size) < forms.early
+    chosen = rng.integers(0, AGES.size, location.size)
+    known, scale = tolls, 0.0
+    by_age = np.empty((AGES.size, tolls.size), np.int64)
+    # From the toll back in time: less is known before, or as much.
+    for j in range(AGES.size - 1, -1, -1):
+        later, scale = scale, truth.early_shortfall / (1.0 + AGES[j] / truth.halving)
+        missed = scale * rng.exponential(size=tolls.size)
+        missed[rng.random(tolls.size) < later / scale] = 0.0
+        by_age[j] = known = np.minimum(counts_at(np.log1p(known) - missed), known)
+    is_early = early[location]
+    return (
+        np.where(is_early, AGES[chosen], np.inf),
+        np.where(is_early, by_age[chosen, location], tolls[location]),
+    )
+
+
+def _figures_by_age(
+    rng: np.random.Generator, noise: Family, truth: Truth, x: NDArray[np.float64],
+    age: NDArray[np.float64], location: NDArray[np.int64], figures: NDArray[np.int64],
+) -> NDArray[np.int64]:  # fmt: skip
+    """Figure that each claim may repeat: one for each location and age, drawn at what is known."""
+    errors = noise.rvs(rng, (int(location.max()) + 1) * AGES.size)
+    which = np.searchsorted(AGES, np.minimum(age, AGES[-1]))
+    drawn = counts_at(x + truth.figure_scatter * errors[location * AGES.size + which])
+    return np.where(np.isfinite(age), drawn, figures)
+
+
 def _draw_counts(
     rng: np.random.Generator, stream: np.random.Generator, noise: Family, truth: Truth,
     x: NDArray[np.float64], figures: NDArray[np.int64], spoken: _Spoken, faults: Sequence[Fault],
 ) -> NDArray[np.int64]:  # fmt: skip
-    """Draw what claims say, figures or own counts, and apply the faults."""
+    """Draw what claims say, figures or own counts, and apply the faults.
+
+    `x` and `figures` are of each claim: the log of what it is of, and what it may repeat.
+    """
     location, source, side, kind = spoken
     error = truth.scatter[source] * noise.rvs(rng, len(source))
     bias = truth.bias[:, None] if truth.on_side is None else truth.on_side
     own_bias = np.where(side >= 0, bias[source, side], truth.bias[source])
     missed = truth.shortfall * stream.exponential(size=len(source)) * np.array([0, -1, 1])[kind]
-    own_counts = counts_at(x[location] + own_bias + error + missed)
+    own_counts = counts_at(x + own_bias + error + missed)
     repeats = rng.random(len(source)) < truth.repeat[source]
     repeats &= kind == 0
-    counts = np.where(repeats, figures[location], own_counts)
+    counts = np.where(repeats, figures, own_counts)
     if truth.denial is not None:
         denies = (stream.random(len(source)) < truth.denial[source]) & (kind == 0)
         counts = np.where(denies, 0, counts)

@@ -171,5 +171,6 @@ def _with_lists(whole: Claimed, named: Integers) -> tuple[Claimed, Integers]:
         claim_width=np.append(whole.claim_width, width),
         claim_figure=np.append(whole.claim_figure, np.full(n, -1)),
         claim_form=np.append(whole.claim_form, np.full(n, bounds.LISTED)),
+        claim_age=np.append(whole.claim_age, np.full(n, np.inf)),
         members=members,
     ), lists

@@ -1,0 +1,253 @@
+r"""Claims of the first days: of the number known by then, which falls short of the toll.
+
+A claim of age `a`, in days from the onset, is not of the toll but of the number `M` that is known
+by then, a whole number with
+
+.. math:: P(M = m \mid N = n) = \text{mass of } x(n) - \lambda_a e \text{ in } m \pm \tfrac12,
+    \quad e \sim \text{Exponential}(1), \quad \lambda_a = \frac{\lambda_0}{1 + a / h}.
+
+All claims of an age at a location share it, and the figure that does the rounds among them. Of
+two ages the number known at the earlier falls short of that at the later: with probability
+:math:`\lambda_{later} / \lambda_{earlier}` not at all, else by an exponential amount of the scale
+of the earlier. On the log axis both then have the shortfalls they have alone, since an
+exponential is such a sum [1]_.
+
+So the claims of a location are summed from the earliest age on: with :math:`L` the likelihood of
+a number known by the claims of its age, and `S` the sum over what was known before,
+
+.. math:: F_1 = L_1, \quad F_{b + 1} = L_{b + 1} \{r_b F_b + (1 - r_b) S_b F_b\},
+
+each a pass along the support, since an exponential forgets. Derivatives go back the same way.
+
+References
+----------
+.. [1] Gaver, D. P., Lewis, P. A. W. (1980). First-order autoregressive gamma sequences and point
+   processes. *Advances in Applied Probability* 12(3), 727-745. https://doi.org/10.2307/1426429
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from tollest._arrays import Floats, Integers
+from tollest._sums.compiled import kernel
+from tollest._sums.joint import LEAST, highest, products
+from tollest._sums.logarithms import logarithms
+from tollest._sums.slopes import Gradient, add_gradient
+from tollest._sums.tables import (
+    LOG_EARLY_SHORTFALL,
+    LOG_HALVING,
+    Claimed,
+    Grid,
+    Parameters,
+    Run,
+    Tables,
+)
+
+# Least that likelihoods are taken to be, of the most that they are: claims of several ages may
+# contradict each other beyond what a float holds.
+_FLOOR, _LEAST_KNOWN = 1e-200, 1e-50
+
+
+class Known(NamedTuple):
+    """Work space: what is known by each age, from the earliest on, by point of the support."""
+
+    known: Floats  # (most_ages, n_points) F, at most 1
+    fallen: Floats  # (most_ages, n_points) S F: the same, had some become known since
+    slope: Floats  # (most_ages, n_points) of that, by the log of the shortfall's scale
+    apart: Floats  # (n_points,) joint of claims of no early age; then derivatives
+    start: Integers  # (most_ages,) members of each age, side by side
+    stop: Integers  # (most_ages,)
+    of_age: Floats  # (most_ages, 5) in the order of the next lines
+
+
+# The scale of the shortfall; the derivative of its log by that of the days that halve it; the
+# probability that nothing becomes known until the next age, and its derivative; and what F was
+# divided by, beside what its claims were.
+_SCALE, _SCALE_BY, _STAY, _STAY_BY, _UNIT = 0, 1, 2, 3, 4
+
+
+@njit(cache=True, error_model="numpy")
+def known_by(claimed: Claimed) -> Known:
+    """Work space for the patterns of these claims; none where none is of an early age."""
+    most = 0
+    for p in range(claimed.level.size):
+        n, age = 0, np.inf
+        for m in range(claimed.offsets[p], claimed.offsets[p + 1]):
+            of_claim = claimed.claim_age[claimed.members[m]]
+            n += of_claim != age
+            age = of_claim
+        most = max(most, n)
+    n_points = claimed.grid.x.size if most > 0 else 0
+    return Known(
+        np.empty((most, n_points)), np.empty((most, n_points)), np.empty((most, n_points)),
+        np.empty(n_points), np.empty(most, np.int64), np.empty(most, np.int64),
+        np.empty((most, 5)),
+    )  # fmt: skip
+
+
+@kernel()
+def _ages(claimed: Claimed, parameters: Parameters, p: int, known: Known) -> int:
+    """Lay out the early ages of a pattern, from the earliest on; how many they are."""
+    shortfall = math.exp(parameters.shared[LOG_EARLY_SHORTFALL])
+    halving = math.exp(parameters.shared[LOG_HALVING])
+    begin, m = claimed.offsets[p], claimed.offsets[p + 1]
+    b, later, later_by = 0, np.inf, 1.0
+    while m > begin and claimed.claim_age[claimed.members[m - 1]] < np.inf:
+        age = claimed.claim_age[claimed.members[m - 1]]
+        known.stop[b] = m
+        while m > begin and claimed.claim_age[claimed.members[m - 1]] == age:
+            m -= 1
+        known.start[b] = m
+        later = claimed.claim_age[claimed.members[m - 1]] if m > begin else np.inf
+        by, later_by = age / (halving + age), later / (halving + later)
+        stay = (halving + age) / (halving + later)
+        known.of_age[b, _SCALE], known.of_age[b, _SCALE_BY] = shortfall * (1.0 - by), by
+        known.of_age[b, _STAY] = stay
+        known.of_age[b, _STAY_BY] = stay * (later_by - by) if later < np.inf else 0.0
+        b += 1
+    return b
+
+
+@kernel()
+def _fall(known: Floats, fallen: Floats, slope: Floats, n: int, grid: Grid, scale: float) -> None:
+    """Sum over what was known before: `known` at all lower numbers, by how far these fall short.
+
+    `slope` is filled with the derivative by the log of the scale.
+    """
+    x, lower = grid.x, grid.bin_lower
+    below = by_log = 0.0  # of lower numbers
+    inside, inside_by_log = 0.0, 0.0  # shortfalls that reach out of the bin, or all of them
+    for k in range(n):
+        fallen[k] = below + (1.0 - inside) * known[k]
+        slope[k] = by_log - inside_by_log * known[k]
+        if k + 1 == n:
+            break
+        step, edge = (x[k + 1] - x[k]) / scale, (x[k + 1] - lower[k + 1]) / scale
+        kept, beyond = math.exp(-step), math.exp(-edge)
+        kept_by_log, beyond_by_log = step * kept, edge * beyond
+        share = beyond - kept * inside
+        share_by_log = beyond_by_log - kept_by_log * inside - kept * inside_by_log
+        by_log = kept * by_log + kept_by_log * below + share_by_log * known[k]
+        below = kept * below + share * known[k]
+        inside, inside_by_log = beyond, beyond_by_log
+
+
+@kernel()
+def _rise(weights: Floats, n: int, grid: Grid, scale: float, stay: float) -> None:
+    """Turn derivatives by what `_fall` and staying give into those by what they were given."""
+    x, lower = grid.x, grid.bin_lower
+    above, beyond = 0.0, 0.0
+    for k in range(n - 1, -1, -1):
+        inside = math.exp((lower[k] - x[k]) / scale) if k > 0 else 0.0
+        kept = math.exp((x[k] - x[k + 1]) / scale) if k + 1 < n else 0.0
+        weight = weights[k]
+        fallen = (1.0 - inside) * weight + (beyond - kept * inside) * above
+        weights[k] = stay * weight + (1.0 - stay) * fallen
+        above, beyond = weight + kept * above, inside
+
+
+@kernel()
+def _evaluated(
+    run: Run, n: int, claimed: Claimed, parameters: Parameters, tables: Tables
+) -> tuple[float, bool]:
+    """Leave the joint of a run in the work space: the log of its unit, and whether by logs."""
+    total, log_unit = products(run, 0, n, claimed, tables)
+    in_logs = not LEAST < total < np.inf
+    if in_logs:
+        log_unit = logarithms(claimed, parameters, claimed.grid, run, 0, n, tables)
+    return log_unit, in_logs
+
+
+@kernel()
+def _before(known: Known, b: int, k: int) -> float:
+    """Likelihood of a number known at an age by the claims of all earlier ages."""
+    if b == 0:
+        return 1.0
+    stay = known.of_age[b - 1, _STAY]
+    value: float = stay * known.known[b - 1, k] + (1.0 - stay) * known.fallen[b - 1, k]
+    return max(value, _LEAST_KNOWN)
+
+
+@kernel()
+def early_joint(
+    p: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables, known: Known
+) -> tuple[Run, float, float, bool]:
+    """Joint of a pattern with claims of early ages, over the first `n` points of the support.
+
+    The work space is left as by `tollest._sums.joint.products` or `logarithms` of the run of
+    claims of no early age, multiplied by what the others say of each toll. This run; the sum of
+    the joint, and the log of its unit; and whether logs were summed.
+    """
+    table, work = tables.table, tables.work
+    unit, n_ages = 0.0, _ages(claimed, parameters, p, known)
+    for b in range(n_ages):
+        run = Run(known.start[b], known.stop[b], -1)
+        log_unit, _ = _evaluated(run, n, claimed, parameters, tables)
+        peak = highest(table, work, n)
+        largest = 0.0
+        for k in range(n):
+            value = max(table[0, work + k] / peak, _FLOOR) * _before(known, b, k)
+            known.known[b, k] = value
+            largest = max(largest, value)
+        for k in range(n):
+            known.known[b, k] /= largest
+        known.of_age[b, _UNIT] = largest
+        unit += log_unit + math.log(peak) + math.log(largest)
+        scale = known.of_age[b, _SCALE]
+        _fall(known.known[b], known.fallen[b], known.slope[b], n, claimed.grid, scale)
+    main = Run(claimed.offsets[p], known.start[n_ages - 1], claimed.level[p])
+    log_unit, in_logs = _evaluated(main, n, claimed, parameters, tables)
+    total = 0.0
+    for k in range(n):
+        # Known numbers are below the floor of the toll, too.
+        is_possible = k >= claimed.first[p]
+        known.apart[k] = table[0, work + k] if is_possible else 0.0
+        early = _before(known, n_ages, k) if is_possible else 0.0
+        for row in range(work, table.shape[1], tables.width):
+            table[0, row + k] *= early
+        total += table[0, work + k]
+    return main, total, unit + log_unit, in_logs
+
+
+@kernel()
+def add_early_gradient(
+    p: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables, known: Known,
+    gradient: Gradient,
+) -> None:  # fmt: skip
+    """Add the gradient of the claims of early ages, and of their shortfall.
+
+    `known` is as `early_joint` leaves it. In `apart`, which is overwritten, is the derivative by
+    what claims of early ages say of each toll, but for the gradient's scale.
+    """
+    table, work, weights = tables.table, tables.work, known.apart
+    by_scale = by_halving = 0.0
+    for k in range(n):
+        weights[k] *= gradient.scale
+    for b in range(_ages(claimed, parameters, p, known) - 1, -1, -1):
+        stay = known.of_age[b, _STAY]
+        of_scale = of_stay = 0.0
+        for k in range(n):
+            of_scale += weights[k] * known.slope[b, k]
+            of_stay += weights[k] * (known.known[b, k] - known.fallen[b, k])
+        of_scale *= 1.0 - stay
+        by_scale += of_scale
+        by_halving += of_scale * known.of_age[b, _SCALE_BY] + of_stay * known.of_age[b, _STAY_BY]
+        _rise(weights, n, claimed.grid, known.of_age[b, _SCALE], stay)
+        run = Run(known.start[b], known.stop[b], -1)
+        _, in_logs = _evaluated(run, n, claimed, parameters, tables)
+        peak = highest(table, work, n)
+        for k in range(n):
+            weight = weights[k] / known.of_age[b, _UNIT]
+            weights[k] = weight * max(table[0, work + k] / peak, _FLOOR)
+            for row in range(work, table.shape[1], tables.width):
+                table[0, row + k] *= weight * _before(known, b, k) / peak
+        add_gradient(
+            run, 0, n, claimed, tables, in_logs,
+            Gradient(gradient.times, 1.0, gradient.flat, gradient.out),
+        )  # fmt: skip
+    shared = gradient.flat.shared
+    gradient.out[shared + LOG_EARLY_SHORTFALL] += by_scale
+    gradient.out[shared + LOG_HALVING] += by_halving
