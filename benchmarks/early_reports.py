@@ -29,7 +29,8 @@ from tollest.priors import Never, Priors
 
 SEED = 20_261_130
 TIMES = (12.0, 24.0, 48.0, 96.0)  # hours since the onset
-WINDOW, MOST = 12.0, 3  # hours before each, and numbers taken from them
+# The last messages before each, of no more than so many hours; the numbers given most often.
+MESSAGES, WINDOW, MOST = 10, 24.0, 3
 RANKS = ("most given", "second", "third")
 LATE = Model(priors=Priors(log_early_shortfall=Never()))
 PAGE = Path(__file__).with_suffix(".md")
@@ -42,16 +43,24 @@ def read(folder):
     return events, pd.read_csv(folder / "claims.csv")
 
 
+def last_messages(said, hours):
+    """The last messages on an event before some hours since its onset."""
+    is_recent = (said["hours"] > hours - WINDOW) & (said["hours"] <= hours)
+    return said[is_recent].sort_values("hours", kind="stable").tail(MESSAGES)
+
+
 def claims_at(events, messages):
     """Claims on each event at each time, a location for each pair: the numbers given most."""
     rows = []
     for event, onset in events["onset"].items():
         said = messages[messages["event"] == event]
         for hours in TIMES:
-            recent = said[(said["hours"] > hours - WINDOW) & (said["hours"] <= hours)]
+            recent = last_messages(said, hours)
             if recent.empty:
                 continue
-            given = recent.groupby(["number", "kind"]).agg(n=("hours", "size"), last=("hours", "max"))
+            given = recent.groupby(["number", "kind"]).agg(
+                n=("hours", "size"), last=("hours", "max")
+            )
             given = given.sort_values(["n", "last"], ascending=False).reset_index()
             given = given.drop_duplicates("number").head(MOST)
             for rank, claim in zip(RANKS, given.itertuples(), strict=False):

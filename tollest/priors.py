@@ -233,6 +233,9 @@ class Priors:
         exponential amount on the log1p axis that all claims of an age share. At a scale of 1.7
         half of all tolls are more than three times what is known. Only where locations have an
         onset.
+    log_early_excess : Normal or Fixed
+        Natural log of the scale by which what is known exceeds the toll at the same time, by
+        rumours and double counts, as a share of the scale by which it falls short.
     log_halving : Normal or Fixed
         Natural log of the days after which that scale is halved: at age `a` it is divided by
         ``1 + a / halving``.
@@ -264,13 +267,14 @@ class Priors:
     log_shortfall: Normal | Fixed | Censored = Normal(math.log(0.5), 0.7)
     log_list_shortfall: Normal | Fixed | Censored = Normal(math.log(0.5), 0.8)
     log_early_shortfall: Normal | Fixed | Never = Normal(math.log(1.7), 0.4)
+    log_early_excess: Normal | Fixed = Normal(math.log(0.2), 0.5)
     log_halving: Normal | Fixed = Normal(math.log(1.6), 0.5)
     logit_denial: Pooled | Never = Pooled(Normal(-4.6, 1.0), HalfNormal(0.5))
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what is no prior, and fixed scales that are none."""
-        for name in ("mu", "log_figure_scatter", "common_bias", "log_halving"):
+        for name in ("mu", "log_figure_scatter", "common_bias", "log_early_excess", "log_halving"):
             _check(self, name, (Normal, Fixed))
         _check(self, "effect", (Normal,))
         for name in ("bias", "log_scatter"):
@@ -281,7 +285,7 @@ class Priors:
             _check(self, name, (Normal, Fixed, Censored))
             _check_scatter(name, getattr(self, name))
         _check(self, "log_early_shortfall", (Normal, Fixed, Never))
-        for name in ("log_early_shortfall", "log_halving"):
+        for name in ("log_early_shortfall", "log_early_excess", "log_halving"):
             _check_scatter(name, getattr(self, name))
         _check(self, "sources", (Mapping,))
         for name, source in self.sources.items():

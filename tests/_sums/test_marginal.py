@@ -122,7 +122,7 @@ def model_of(family, toll_family="logistic"):
 
 def shared_of(values):
     """What all locations share, and the scales of shortfalls that are none."""
-    return np.append(np.array(values["shared"], float), np.zeros(4))
+    return np.append(np.array(values["shared"], float), np.zeros(5))
 
 
 def parameters_of(values, claims):
@@ -225,7 +225,7 @@ def steps(values, claims):
     tau, figure = np.exp(values["shared"][:2])
     narrowest = min([*scatter, figure, tau])
     one = np.ones(claims.n_sources)
-    shared = np.array([1.0, 1.0, narrowest, 1.0, 1.0, 1.0, 1.0])
+    shared = np.array([1.0, 1.0, narrowest, 1.0, 1.0, 1.0, 1.0, 1.0])
     return flat(Parameters(np.array([tau]), scatter, one, one, np.empty(0), shared))
 
 

@@ -167,8 +167,8 @@ def test_parameters_are_entries_of_theta():
     for name in ("bias", "log_scatter", "logit_repeat"):
         assert getattr(parameters, name).tolist() == [at[f"{name}[{s}]"] for s in NAMES]
     assert parameters.shared.tolist() == [
-        at["log_tau"], at["log_figure_scatter"], at["common_bias"], at["log_shortfall"], 0.0, 0.0,
-        0.0,
+        at["log_tau"], at["log_figure_scatter"], at["common_bias"], at["log_shortfall"],
+        *[0.0] * 4,
     ]  # fmt: skip
 
 

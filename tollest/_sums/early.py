@@ -1,21 +1,23 @@
 r"""Claims of the first days: of the number known by then, which falls short of the toll.
 
-A claim of age `a`, in days from the onset, is not of the toll but of the number `M` that is known
-by then, a whole number with
+A claim of age `a`, in days from the onset, is not of the toll but of the number `M` that is taken
+for known by then. It lacks what is not yet found, and some of it is rumour:
 
-.. math:: P(M = m \mid N = n) = \text{mass of } x(n) - \lambda_a e \text{ in } m \pm \tfrac12,
-    \quad e \sim \text{Exponential}(1), \quad \lambda_a = \frac{\lambda_0}{1 + a / h}.
+.. math:: x(M) = x(N) - \lambda_a e + \kappa \lambda_a e', \quad e, e' \sim \text{Exponential}(1),
+    \quad \lambda_a = \frac{\lambda_0}{1 + a / h},
 
-All claims of an age at a location share it, and the figure that does the rounds among them. Of
-two ages the number known at the earlier falls short of that at the later: with probability
-:math:`\lambda_{later} / \lambda_{earlier}` not at all, else by an exponential amount of the scale
-of the earlier. On the log axis both then have the shortfalls they have alone, since an
-exponential is such a sum [1]_.
+each of the two steps to the whole number whose cell the sum is in. All claims of an age at a
+location share `M`, and the figure that does the rounds among them. From one age to the next both
+amounts shrink: with probability :math:`\lambda_{later} / \lambda_{earlier}` nothing is new, else
+the earlier number lacks a further exponential amount of the earlier scale. On the log axis both
+ages then have the amounts they have alone, since an exponential is such a sum [1]_.
 
 So the claims of a location are summed from the earliest age on: with :math:`L` the likelihood of
-a number known by the claims of its age, and `S` the sum over what was known before,
+a number known by the claims of its age, `E` the sum over higher numbers that were known before,
+and `S` that over lower ones,
 
-.. math:: F_1 = L_1, \quad F_{b + 1} = L_{b + 1} \{r_b F_b + (1 - r_b) S_b F_b\},
+.. math:: F_1 = L_1, \quad U_b = r_b F_b + (1 - r_b) E_b F_b, \quad
+    F_{b + 1} = L_{b + 1} \{r_b U_b + (1 - r_b) S_b U_b\},
 
 each a pass along the support, since an exponential forgets. Derivatives go back the same way.
 
@@ -37,6 +39,7 @@ from tollest._sums.joint import LEAST, highest, products
 from tollest._sums.logarithms import logarithms
 from tollest._sums.slopes import Gradient, add_gradient
 from tollest._sums.tables import (
+    LOG_EARLY_EXCESS,
     LOG_EARLY_SHORTFALL,
     LOG_HALVING,
     Claimed,
@@ -55,8 +58,9 @@ class Known(NamedTuple):
     """Work space: what is known by each age, from the earliest on, by point of the support."""
 
     known: Floats  # (most_ages, n_points) F, at most 1
-    fallen: Floats  # (most_ages, n_points) S F: the same, had some become known since
-    slope: Floats  # (most_ages, n_points) of that, by the log of the shortfall's scale
+    # Each (2, most_ages, n_points): of what exceeds, E F, and of what falls short, S U.
+    passed: Floats
+    slope: Floats  # of that by the log of its scale
     apart: Floats  # (n_points,) joint of claims of no early age; then derivatives
     start: Integers  # (most_ages,) members of each age, side by side
     stop: Integers  # (most_ages,)
@@ -82,7 +86,7 @@ def known_by(claimed: Claimed) -> Known:
         most = max(most, n)
     n_points = claimed.grid.x.size if most > 0 else 0
     return Known(
-        np.empty((most, n_points)), np.empty((most, n_points)), np.empty((most, n_points)),
+        np.empty((most, n_points)), np.empty((2, most, n_points)), np.empty((2, most, n_points)),
         np.empty(n_points), np.empty(most, np.int64), np.empty(most, np.int64),
         np.empty((most, 5)),
     )  # fmt: skip
@@ -112,41 +116,56 @@ def _ages(claimed: Claimed, parameters: Parameters, p: int, known: Known) -> int
 
 
 @kernel()
-def _fall(known: Floats, fallen: Floats, slope: Floats, n: int, grid: Grid, scale: float) -> None:
-    """Sum over what was known before: `known` at all lower numbers, by how far these fall short.
-
-    `slope` is filled with the derivative by the log of the scale.
-    """
-    x, lower = grid.x, grid.bin_lower
-    below = by_log = 0.0  # of lower numbers
-    inside, inside_by_log = 0.0, 0.0  # shortfalls that reach out of the bin, or all of them
-    for k in range(n):
-        fallen[k] = below + (1.0 - inside) * known[k]
-        slope[k] = by_log - inside_by_log * known[k]
-        if k + 1 == n:
-            break
-        step, edge = (x[k + 1] - x[k]) / scale, (x[k + 1] - lower[k + 1]) / scale
-        kept, beyond = math.exp(-step), math.exp(-edge)
-        kept_by_log, beyond_by_log = step * kept, edge * beyond
-        share = beyond - kept * inside
-        share_by_log = beyond_by_log - kept_by_log * inside - kept * inside_by_log
-        by_log = kept * by_log + kept_by_log * below + share_by_log * known[k]
-        below = kept * below + share * known[k]
-        inside, inside_by_log = beyond, beyond_by_log
+def _edge(grid: Grid, k: int, exceeds: bool) -> float:
+    """Distance from a point to the edge of its cell that amounts come in by."""
+    if exceeds:
+        return float(grid.bin_upper[k] - grid.x[k])
+    return float(grid.x[k] - grid.bin_lower[k])
 
 
 @kernel()
-def _rise(weights: Floats, n: int, grid: Grid, scale: float, stay: float) -> None:
-    """Turn derivatives by what `_fall` and staying give into those by what they were given."""
-    x, lower = grid.x, grid.bin_lower
-    above, beyond = 0.0, 0.0
-    for k in range(n - 1, -1, -1):
-        inside = math.exp((lower[k] - x[k]) / scale) if k > 0 else 0.0
-        kept = math.exp((x[k] - x[k + 1]) / scale) if k + 1 < n else 0.0
+def _pass(
+    known: Floats, passed: Floats, slope: Floats, n: int, grid: Grid, scale: float, exceeds: bool
+) -> None:
+    """Sum over numbers that were known before, by how far these fall short, or exceed.
+
+    `slope` is filled with the derivative by the log of the scale.
+    """
+    x = grid.x
+    beyond = by_log = 0.0  # of numbers further out
+    inside, inside_by_log = 0.0, 0.0  # amounts that reach out of the cell
+    for i in range(n):
+        k, step = (n - 1 - i, -1) if exceeds else (i, 1)
+        passed[k] = beyond + (1.0 - inside) * known[k]
+        slope[k] = by_log - inside_by_log * known[k]
+        if i + 1 == n:
+            break
+        distance = abs(x[k + step] - x[k]) / scale
+        edge = _edge(grid, k + step, exceeds) / scale
+        kept, out = math.exp(-distance), math.exp(-edge)
+        kept_by_log, out_by_log = distance * kept, edge * out
+        share = out - kept * inside
+        share_by_log = out_by_log - kept_by_log * inside - kept * inside_by_log
+        by_log = kept * by_log + kept_by_log * beyond + share_by_log * known[k]
+        beyond = kept * beyond + share * known[k]
+        inside, inside_by_log = out, out_by_log
+
+
+@kernel()
+def _pass_back(
+    weights: Floats, n: int, grid: Grid, scale: float, stay: float, exceeds: bool
+) -> None:
+    """Turn derivatives by what `_pass` and staying give into those by what they were given."""
+    x = grid.x
+    nearer, out = 0.0, 0.0
+    for i in range(n - 1, -1, -1):
+        k, step = (n - 1 - i, -1) if exceeds else (i, 1)
+        inside = math.exp(-_edge(grid, k, exceeds) / scale) if i > 0 else 0.0
+        kept = math.exp(-abs(x[k + step] - x[k]) / scale) if i + 1 < n else 0.0
         weight = weights[k]
-        fallen = (1.0 - inside) * weight + (beyond - kept * inside) * above
-        weights[k] = stay * weight + (1.0 - stay) * fallen
-        above, beyond = weight + kept * above, inside
+        passed = (1.0 - inside) * weight + (out - kept * inside) * nearer
+        weights[k] = stay * weight + (1.0 - stay) * passed
+        nearer, out = weight + kept * nearer, inside
 
 
 @kernel()
@@ -167,8 +186,15 @@ def _before(known: Known, b: int, k: int) -> float:
     if b == 0:
         return 1.0
     stay = known.of_age[b - 1, _STAY]
-    value: float = stay * known.known[b - 1, k] + (1.0 - stay) * known.fallen[b - 1, k]
+    value: float = stay * _after_excess(known, b - 1, k) + (1.0 - stay) * known.passed[1, b - 1, k]
     return max(value, _LEAST_KNOWN)
+
+
+@kernel()
+def _after_excess(known: Known, b: int, k: int) -> float:
+    """U: likelihood of a number that what is known at an age may exceed."""
+    stay = known.of_age[b, _STAY]
+    return float(stay * known.known[b, k] + (1.0 - stay) * known.passed[0, b, k])
 
 
 @kernel()
@@ -182,6 +208,7 @@ def early_joint(
     the joint, and the log of its unit; and whether logs were summed.
     """
     table, work = tables.table, tables.work
+    excess = math.exp(parameters.shared[LOG_EARLY_EXCESS])
     unit, n_ages = 0.0, _ages(claimed, parameters, p, known)
     for b in range(n_ages):
         run = Run(known.start[b], known.stop[b], -1)
@@ -197,13 +224,22 @@ def early_joint(
         known.of_age[b, _UNIT] = largest
         unit += log_unit + math.log(peak) + math.log(largest)
         scale = known.of_age[b, _SCALE]
-        _fall(known.known[b], known.fallen[b], known.slope[b], n, claimed.grid, scale)
+        _pass(
+            known.known[b], known.passed[0, b], known.slope[0, b], n, claimed.grid,
+            excess * scale, bool(np.bool_(True)),
+        )  # fmt: skip
+        for k in range(n):
+            known.apart[k] = _after_excess(known, b, k)
+        _pass(
+            known.apart, known.passed[1, b], known.slope[1, b], n, claimed.grid, scale,
+            bool(np.bool_(False)),
+        )  # fmt: skip
     main = Run(claimed.offsets[p], known.start[n_ages - 1], claimed.level[p])
     log_unit, in_logs = _evaluated(main, n, claimed, parameters, tables)
     total = 0.0
     for k in range(n):
-        # Known numbers are below the floor of the toll, too.
-        is_possible = k >= claimed.first[p]
+        # Known numbers are below the floor of the toll, too, or above its cap.
+        is_possible = claimed.first[p] <= k < claimed.last[p]
         known.apart[k] = table[0, work + k] if is_possible else 0.0
         early = _before(known, n_ages, k) if is_possible else 0.0
         for row in range(work, table.shape[1], tables.width):
@@ -223,19 +259,25 @@ def add_early_gradient(
     what claims of early ages say of each toll, but for the gradient's scale.
     """
     table, work, weights = tables.table, tables.work, known.apart
-    by_scale = by_halving = 0.0
+    excess = math.exp(parameters.shared[LOG_EARLY_EXCESS])
+    by_scale = by_excess = by_halving = 0.0
     for k in range(n):
         weights[k] *= gradient.scale
     for b in range(_ages(claimed, parameters, p, known) - 1, -1, -1):
-        stay = known.of_age[b, _STAY]
-        of_scale = of_stay = 0.0
+        stay, scale = known.of_age[b, _STAY], known.of_age[b, _SCALE]
+        of_shortfall = of_excess = of_stay = 0.0
         for k in range(n):
-            of_scale += weights[k] * known.slope[b, k]
-            of_stay += weights[k] * (known.known[b, k] - known.fallen[b, k])
-        of_scale *= 1.0 - stay
-        by_scale += of_scale
-        by_halving += of_scale * known.of_age[b, _SCALE_BY] + of_stay * known.of_age[b, _STAY_BY]
-        _rise(weights, n, claimed.grid, known.of_age[b, _SCALE], stay)
+            of_shortfall += weights[k] * known.slope[1, b, k]
+            of_stay += weights[k] * (_after_excess(known, b, k) - known.passed[1, b, k])
+        _pass_back(weights, n, claimed.grid, scale, stay, bool(np.bool_(False)))
+        for k in range(n):
+            of_excess += weights[k] * known.slope[0, b, k]
+            of_stay += weights[k] * (known.known[b, k] - known.passed[0, b, k])
+        _pass_back(weights, n, claimed.grid, excess * scale, stay, bool(np.bool_(True)))
+        of_both = (1.0 - stay) * (of_shortfall + of_excess)
+        by_scale += of_both
+        by_excess += (1.0 - stay) * of_excess
+        by_halving += of_both * known.of_age[b, _SCALE_BY] + of_stay * known.of_age[b, _STAY_BY]
         run = Run(known.start[b], known.stop[b], -1)
         _, in_logs = _evaluated(run, n, claimed, parameters, tables)
         peak = highest(table, work, n)
@@ -250,4 +292,5 @@ def add_early_gradient(
         )  # fmt: skip
     shared = gradient.flat.shared
     gradient.out[shared + LOG_EARLY_SHORTFALL] += by_scale
+    gradient.out[shared + LOG_EARLY_EXCESS] += by_excess
     gradient.out[shared + LOG_HALVING] += by_halving

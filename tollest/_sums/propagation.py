@@ -134,8 +134,8 @@ def _windows(
     for v in range(low.size):
         p = forest.pattern[v]
         if p >= 0:
-            least = 0 if is_early(claimed, p) else low[v]
-            begin[p], end[p] = min(begin[p], least), max(end[p], high[v])
+            least, most = (0, n_points) if is_early(claimed, p) else (low[v], high[v])
+            begin[p], end[p] = min(begin[p], least), max(end[p], most)
     return begin, end
 
 

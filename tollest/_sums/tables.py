@@ -120,13 +120,13 @@ class Parameters(NamedTuple):
     log_scatter: Floats  # (n_voices,)
     logit_repeat: Floats  # (n_voices,)
     logit_denial: Floats  # (n_voices,), or (0,) where nobody claims 0
-    shared: Floats  # (7,) in the order of the next lines
+    shared: Floats  # (8,) in the order of the next lines
 
 
 # Entries of `Parameters.shared`.
 LOG_TAU, LOG_FIGURE_SCATTER, COMMON_BIAS = 0, 1, 2
 LOG_SHORTFALL, LOG_LIST_SHORTFALL = 3, 4
-LOG_EARLY_SHORTFALL, LOG_HALVING = 5, 6
+LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING = 5, 6, 7
 
 
 class Flat(NamedTuple):

@@ -140,8 +140,8 @@ def _bound(
     for p in range(low.size):
         first, last, mu = firsts[p], lasts[p], mus[level[p]]
         if is_early(claimed, p):
-            # What was known early is below the toll, and the toll far above: all is summed.
-            low[p], high[p] = 0, last
+            # What was known early may be far from the toll on either side: all is summed.
+            low[p], high[p] = 0, x.size
             continue
         if last - first <= 2 * STRIDE:
             low[p], high[p] = first, last
@@ -210,7 +210,7 @@ def _search(
     for p in range(low.size):
         first, last, run = firsts[p], lasts[p], all_of(claimed, p)
         if is_early(claimed, p):
-            low[p], high[p] = 0, last
+            low[p], high[p] = 0, n_support
             continue
         if last - first <= 2 * STRIDE:
             low[p], high[p] = first, last

@@ -44,6 +44,7 @@ _LOGS = {
     "log_shortfall": "shortfall",
     "log_list_shortfall": "list_shortfall",
     "log_early_shortfall": "early_shortfall",
+    "log_early_excess": "early_excess",
     "log_halving": "halving",
     "log_logit_denial_sd": "logit_denial_sd",
 }
@@ -57,7 +58,7 @@ _POPULATIONS = {
 }
 _SINGLE = (
     "mu", "log_tau", "log_figure_scatter", "common_bias", "log_shortfall", "log_list_shortfall",
-    "log_early_shortfall", "log_halving",
+    "log_early_shortfall", "log_early_excess", "log_halving",
 )  # fmt: skip
 
 
@@ -98,9 +99,10 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
             Habits of the figure in circulation, and what all get wrong alike.
         ``log_shortfall, shortfall, log_list_shortfall, list_shortfall``
             Where there are bounds, or lists of names: the scales by which they miss the toll.
-        ``log_early_shortfall, early_shortfall, log_halving, halving``
+        ``log_early_shortfall, log_early_excess, log_halving``
             Where claims have an age: the scale by which what is known at the onset falls short of
-            the toll, and the days that halve it.
+            the toll, the share of that by which it exceeds it, and the days that halve both; with
+            ``early_shortfall``, ``early_excess`` and ``halving``.
         ``claims``
             A potential: the log marginal likelihood, value and gradient from the same compiled
             sums as every other engine's.

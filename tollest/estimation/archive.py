@@ -53,6 +53,7 @@ _NATURAL = {
     "log_shortfall": ("shortfall", np.exp),
     "log_list_shortfall": ("list_shortfall", np.exp),
     "log_early_shortfall": ("early_shortfall", np.exp),
+    "log_early_excess": ("early_excess", np.exp),
     "log_halving": ("halving", np.exp),
     "logit_denial_mean": ("logit_denial_mean", None),
     "log_logit_denial_sd": ("logit_denial_sd", np.exp),

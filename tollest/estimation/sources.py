@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tollest._arrays import Floats, Integers
 from tollest._sums.tables import (
     COMMON_BIAS,
+    LOG_EARLY_EXCESS,
     LOG_EARLY_SHORTFALL,
     LOG_FIGURE_SCATTER,
     LOG_HALVING,
@@ -28,6 +29,7 @@ _SHARED = {
     "log_shortfall": LOG_SHORTFALL,
     "log_list_shortfall": LOG_LIST_SHORTFALL,
     "log_early_shortfall": LOG_EARLY_SHORTFALL,
+    "log_early_excess": LOG_EARLY_EXCESS,
     "log_halving": LOG_HALVING,
 }
 
@@ -44,11 +46,12 @@ def values(layout: ThetaLayout, flat: Floats, name: str) -> Floats:
     name : str
         ``"mu"``, ``"bias"``, ``"log_scatter"``, ``"logit_repeat"`` or ``"logit_denial"``;
         ``"log_tau"``, ``"log_figure_scatter"``, ``"common_bias"``, ``"log_shortfall"``,
-        ``"log_list_shortfall"``, ``"log_early_shortfall"`` or ``"log_halving"``.
+        ``"log_list_shortfall"``, ``"log_early_shortfall"``, ``"log_early_excess"`` or
+        ``"log_halving"``.
 
     Returns
     -------
-    ndarray of float, shape (n_draws, size), or (n_draws,) for the last seven
+    ndarray of float, shape (n_draws, size), or (n_draws,) for the last eight
     """
     if name in _SHARED:
         i = _SHARED[name]

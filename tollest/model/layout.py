@@ -258,6 +258,7 @@ class _Builder:
             ("log_shortfall", priors.log_shortfall, names.has_bounds),
             ("log_list_shortfall", priors.log_list_shortfall, names.has_lists),
             ("log_early_shortfall", priors.log_early_shortfall, is_early),
+            ("log_early_excess", priors.log_early_excess, is_early),
             ("log_halving", priors.log_halving, is_early),
         ):
             if isinstance(prior, Censored | Never) or not is_used:

@@ -74,9 +74,10 @@ def _of_bounds(priors: Priors, claims: Claims) -> list[tuple[str, str]]:
         lines.append(("A claim of 0", said))
     if claims.has_ages and not isinstance(priors.log_early_shortfall, Never):
         said = (
-            "it, and the figure of its age, are of the number M known by then: x(n) - x(M) ~ "
-            "Exponential with mean lambda_0 / (1 + a / h), one M for all claims of an age; from "
-            "one age to the next with probability (h + a1) / (h + a2) nothing becomes known"
+            "it, and the figure of its age, are of the number M known by then: x(M) = x(n) - "
+            "lambda_a e + kappa lambda_a e', where e and e' ~ Exponential(1) and lambda_a = "
+            "lambda_0 / (1 + a / h); one M for all claims of an age; from one age to the next "
+            "each amount stays with probability (h + a1) / (h + a2)"
         )
         lines.append(("A claim made a days after the onset", said))
     return lines
@@ -124,7 +125,9 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
     if claims.has_ages and not isinstance(priors.log_early_shortfall, Never):
         meaning = "log of the scale by which what is known at the onset falls short"
         rows.append(("log lambda_0", meaning, _prior(priors.log_early_shortfall)))
-        rows.append(("log h", "log of the days that halve it", _prior(priors.log_halving)))
+        meaning = "log of the share of it by which what is known exceeds the toll"
+        rows.append(("log kappa", meaning, _prior(priors.log_early_excess)))
+        rows.append(("log h", "log of the days that halve both", _prior(priors.log_halving)))
     if claims.has_zeros and not isinstance(priors.logit_denial, Never):
         meaning = "log odds that a source says 0 whatever the toll"
         rows += _pooled("logit delta_s", meaning, "logit delta", priors.logit_denial)

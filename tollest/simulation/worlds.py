@@ -49,9 +49,9 @@ class Truth:
         Probability that a source says 0 whatever the toll; nobody does if left out.
     shortfall, list_shortfall : float
         Mean amount by which bounds, and lists of names, miss the toll on the log1p axis.
-    early_shortfall, halving : float
-        Mean amount by which what is known at the onset falls short of the toll; the days that
-        halve it.
+    early_shortfall, early_excess, halving : float
+        Mean amount by which what is known at the onset falls short of the toll; share of it by
+        which it exceeds the toll; the days that halve both.
     """
 
     mu: float
@@ -67,6 +67,7 @@ class Truth:
     shortfall: float = 0.5
     list_shortfall: float = 0.5
     early_shortfall: float = 1.7
+    early_excess: float = 0.2
     halving: float = 1.6
 
     def __post_init__(self) -> None:
@@ -99,7 +100,7 @@ class Truth:
             if values.shape != self.bias.shape or not ((values >= 0) & (values <= 1)).all():
                 raise ValueError("denial is a probability of each source, in 0 to 1.")
             object.__setattr__(self, "denial", values)
-        for name in ("shortfall", "list_shortfall", "early_shortfall", "halving"):
+        for name in ("shortfall", "list_shortfall", "early_shortfall", "early_excess", "halving"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0.")
 
@@ -281,7 +282,10 @@ def draw_unknowns(
             unknowns[f"bias_on_side[{label_of(source, side)}]"] = bias
     # From a stream of its own: what claims are no plain counts does not move the others.
     stream = rng.spawn(1)[0]
-    for name in ("log_shortfall", "log_list_shortfall", "log_early_shortfall", "log_halving"):
+    for name in (
+        "log_shortfall", "log_list_shortfall", "log_early_shortfall", "log_early_excess",
+        "log_halving",
+    ):  # fmt: skip
         prior = getattr(priors, name)
         if not isinstance(prior, Censored | Never):
             unknowns[name] = _draw(stream, prior)
@@ -342,7 +346,13 @@ def truth_of(
         denial=expit(denial),
         **{
             name: float(np.exp(unknowns[f"log_{name}"]))
-            for name in ("shortfall", "list_shortfall", "early_shortfall", "halving")
+            for name in (
+                "shortfall",
+                "list_shortfall",
+                "early_shortfall",
+                "early_excess",
+                "halving",
+            )
             if f"log_{name}" in unknowns
         },
     )
@@ -571,12 +581,14 @@ def _draw_known(
     chosen = rng.integers(0, AGES.size, location.size)
     known, scale = tolls, 0.0
     by_age = np.empty((AGES.size, tolls.size), np.int64)
-    # From the toll back in time: less is known before, or as much.
+    # From the toll back in time: less is known before, or more of it is rumour.
     for j in range(AGES.size - 1, -1, -1):
         later, scale = scale, truth.early_shortfall / (1.0 + AGES[j] / truth.halving)
-        missed = scale * rng.exponential(size=tolls.size)
-        missed[rng.random(tolls.size) < later / scale] = 0.0
-        by_age[j] = known = np.minimum(counts_at(np.log1p(known) - missed), known)
+        for amount in (-scale, truth.early_excess * scale):
+            missed = amount * rng.exponential(size=tolls.size)
+            is_new = rng.random(tolls.size) >= later / scale
+            known = np.where(is_new, counts_at(np.log1p(known) + missed), known)
+        by_age[j] = known
     is_early = early[location]
     return (
         np.where(is_early, AGES[chosen], np.inf),
