@@ -20,13 +20,8 @@ class Reports:
 
     hours: Floats
     number: Floats
+    latest: float  # the number given most often of late
     now: float  # hours since the onset
-
-    @property
-    def latest(self) -> float:
-        """The number given most often among the last reports, the larger of two."""
-        values, n = np.unique(self.number[self.hours > self.now - 12.0], return_counts=True)
-        return float(values[n == n.max()].max())
 
 
 type Others = list[tuple[Reports, int]]

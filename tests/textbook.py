@@ -90,6 +90,15 @@ def textbook(claims, *, centred=False, dense=100, width=0.02, cdf_at=None):
             parts += (effects("logit_denial", denial_mean, denial_sd, centred),)
         else:
             parts += (None,)
+        if np.isfinite(claims.age).any():
+            early = ((1.7, 0.4), (0.2, 0.5), (1.6, 0.5))
+            names = ("log_early_shortfall", "log_early_excess", "log_halving")
+            parts += (tuple(
+                pt.exp(pm.Normal(name, np.log(centre), sd))
+                for name, (centre, sd) in zip(names, early, strict=True)
+            ),)  # fmt: skip
+        else:
+            parts += (None,)
         first, last, joint = log_joint(claims, parts, dense, width)
         marginal = pt.logsumexp(joint, axis=1)
         pm.Potential("log_likelihood", pt.sum(marginal))
@@ -102,15 +111,16 @@ def textbook(claims, *, centred=False, dense=100, width=0.02, cdf_at=None):
 
 def log_joint(claims, parts, dense, width):
     """First and last toll of each bin, and log P(claims, toll in bin), location by bin."""
-    mu, tau, bias, log_scatter, logit_repeat, log_figure_scatter, common_bias = parts[:7]
-    shortfall, list_shortfall, logit_denial = parts[7:]
+    mu, tau, common_bias = parts[0], parts[1], parts[6]
+    list_shortfall, early = parts[8], parts[10]
     low, high, floor = claims.lower, claims.upper, claims.documented
     known, cap = claims.verified, claims.cap
     breaks = np.concatenate([floor, known[known >= 0], known + 1, cap[cap < UNBOUNDED] + 1])
     largest = max([*low, *high[high < UNBOUNDED], *floor, *known, 0])
     first, last = bins(int(largest), breaks, dense, width)
     middle = np.sqrt((first + 0.5) * (np.minimum(last, first * 2.0) + 1.5)) - 1.0
-    x = np.log1p(np.where(first == last, first, middle)) + common_bias
+    plain = np.log1p(np.where(first == last, first, middle))
+    x = plain + common_bias
 
     # Tolls: a row a location, with what is certain cut away.
     impossible = (last < floor[:, None]) | (first > cap[:, None])
@@ -128,8 +138,60 @@ def log_joint(claims, parts, dense, width):
     if not claims.n_claims:
         return first, last, joint
 
+    # Claims of one age on a location have a figure of their own: a block for each.
+    of_claim = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
+    blocks, where = np.unique(
+        np.column_stack([of_claim, claims.age]), axis=0, return_inverse=True
+    )  # fmt: skip
+    where = where.ravel()
+    said = log_said(claims, parts, x, where, len(blocks))
+    location, age = blocks[:, 0].astype(int), blocks[:, 1]
+    late = np.isinf(age)
+    joint = joint[location[late]].inc(said[late])
+    for i in np.unique(location[~late]):
+        # Blocks are sorted by age, the earliest first.
+        mine = np.flatnonzero((location == i) & ~late)
+        joint = joint[i].inc(log_known(said, mine, age[mine], early, first, plain))
+    return first, last, joint
+
+
+def log_known(said, blocks, ages, early, first, x):
+    """Log probability of claims of early ages on one location, at each toll."""
+    lower = np.where(first == 0, -FAR, np.log(np.maximum(first, 1) + 0.5))
+    upper = np.append(lower[1:], FAR)
+    shortfall, excess, halving = early
+    known = 0.0
+    for block, age, later in zip(blocks.tolist(), ages, [*ages[1:], np.inf], strict=True):
+        known = known + said[block]
+        scale = shortfall / (1 + age / halving)
+        for amount, sign in ((excess * scale, -1), (scale, 1)):
+            edges_of = (lower, upper) if sign > 0 else (-upper, -lower)
+            moved = log_sum_before(known, amount, sign * x, *edges_of)
+            stay = (halving + age) / (halving + later)
+            known = moved if later == np.inf else pt.logaddexp(
+                pt.log(stay) + known, pt.log1p(-stay) + moved
+            )  # fmt: skip
+    return known
+
+
+def log_sum_before(known, scale, x, lower, upper):
+    """Sum over numbers known before, by an exponential amount from each."""
+    nearest = np.maximum(x[:, None] - upper, 0.0)
+    furthest = np.maximum(x[:, None] - lower, 0.0)
+    is_before = furthest > nearest
+    inside = np.where(is_before, furthest - nearest, 1.0)
+    terms = known[None, :] - nearest / scale + pt.log1mexp(-inside / scale)
+    return pt.logsumexp(pt.switch(is_before, terms, -np.inf), axis=1)
+
+
+def log_said(claims, parts, x, where, n_blocks):
+    """Log probability of the claims of each block at each bin, their figure summed out."""
+    _, _, bias, log_scatter, logit_repeat, log_figure_scatter, _ = parts[:7]
+    shortfall, _, logit_denial = parts[7:10]
+    low, high = claims.lower, claims.upper
+    joint = pt.zeros((n_blocks, x.shape[0]))
+
     # A source's own claims: a row a claim.
-    where = np.repeat(np.arange(claims.n_locations), np.diff(claims.offsets))
     s = claims.source_index
     centre, scatter = x + bias[s][:, None], pt.exp(log_scatter[s])[:, None]
     interval = tuple(part[:, None] for part in edges(low, high))
@@ -152,7 +214,7 @@ def log_joint(claims, parts, dense, width):
     independent = own - pt.softplus(odds) * is_count[:, None]  # times 1 - omega
     joint = joint[where].inc(independent)
     if not is_count.any():
-        return first, last, joint
+        return joint
 
     # Figures: a row for each number that the counts of a location name.
     named, which = np.unique(np.column_stack([where, low])[is_count], axis=0, return_inverse=True)
@@ -164,9 +226,9 @@ def log_joint(claims, parts, dense, width):
     other = pt.log1p(-pt.minimum(any_named, 1.0 - 1e-15))
     # Each location's figures side by side, as many slots as the most have.
     slot = np.arange(len(named)) - np.searchsorted(named[:, 0], named[:, 0])
-    slots = pt.full((claims.n_locations, slot.max() + 1, len(first)), -np.inf, dtype="float64")
+    slots = pt.full((n_blocks, slot.max() + 1, x.shape[0]), -np.inf, dtype="float64")
     slots = slots[named[:, 0], slot].set(boost)
-    return first, last, joint + pt.logsumexp(pt.concatenate([other[:, None], slots], axis=1), 1)
+    return joint + pt.logsumexp(pt.concatenate([other[:, None], slots], axis=1), 1)
 
 
 def share_up_to(first, last, numbers):

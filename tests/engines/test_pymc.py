@@ -223,6 +223,26 @@ def test_the_textbook_model_has_the_kernels_density(few, centred):
         assert_allclose(value - log_jacobian(posterior, values), expected, rtol=1e-5)
 
 
+def test_the_textbook_model_knows_ages():
+    rows = [
+        ("Arden", "press", 9, "2025-03-01 12:00"), ("Arden", "clinic", 17, "2025-03-03 06:00"),
+        ("Arden", "staff", 17, "2025-03-03 06:00"), ("Arden", "radio", 30, None),
+        ("Brook", "press", 12, "2025-03-03"), ("Brook", "clinic", 12, "2025-03-03"),
+        ("Corley", "staff", 21, "2025-03-09"),
+    ]  # fmt: skip
+    onsets = {"Arden": "2025-03-01 06:00", "Brook": "2025-03-02"}
+    claims = claims_of(rows, "location source count date", onsets=onsets)
+    support = Support(dense=300, width=0.02)
+    posterior = Model(support=support).given(claims)
+    model = textbook(claims, dense=support.dense, width=support.width)
+
+    for value, values in evaluated(model, np.random.default_rng(6)):
+        expected = posterior.log_density(theta_of(posterior, values))
+
+        # Of what is known, each moves by steps to the middles of its bins.
+        assert_allclose(value - log_jacobian(posterior, values), expected, rtol=1e-4)
+
+
 def test_the_textbook_model_has_the_kernels_tolls(few):
     support = Support(dense=1000, width=0.005)
     numbers = np.array([[30, 40], [0, 50], [500, 2000], [11, 12]])

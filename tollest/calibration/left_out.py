@@ -11,7 +11,14 @@ import numpy as np
 from tollest import _text
 from tollest._arrays import Floats, Integers
 from tollest._progress import Reporter
-from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, Parameters
+from tollest._sums.tables import (
+    COMMON_BIAS,
+    LOG_EARLY_EXCESS,
+    LOG_EARLY_SHORTFALL,
+    LOG_FIGURE_SCATTER,
+    LOG_HALVING,
+    Parameters,
+)
 from tollest.claims.table import KINDS, Claims
 from tollest.engines import AbstractEngine
 from tollest.estimation import sources
@@ -21,6 +28,7 @@ from tollest.model.circulation import Figure, Speakers, log_mass, log_mass_up_to
 from tollest.model.names import positions
 from tollest.model.posterior import Model
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Source
+from tollest.simulation import worlds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,7 +260,7 @@ def _rows(
         if name not in heard:
             continue
         count = int(claims.lower[c])
-        predicted = speaker.at(heard[name])
+        predicted = speaker.at(heard[name], float(claims.age[c]))
         below = predicted.up_to(count - 1) if count else 0.0
         point = predicted.point(count)
         tail = 0.5 - ci_prob / 2
@@ -290,7 +298,7 @@ class _Speaker:
 
     @cached_property
     def shared(self) -> Floats:
-        """What all locations share, shape (n_draws, 5)."""
+        """What all locations share, shape (n_draws, 8)."""
         return np.array([p.shared for p in self.points])
 
     @classmethod
@@ -340,13 +348,29 @@ class _Speaker:
         on_sides = _on_sides(estimate, source, effects["bias"], override, thetas, rng)
         return cls(estimate, tolls, thetas, effects, on_sides)
 
-    def at(self, place: int) -> "_Claim":
-        """Predict its claim on the location at `place`."""
+    def _known(self, place: int, age: float) -> Integers:
+        """Draw what was known at an age; other claims of that age are not heeded."""
+        tolls, shared = self.tolls[:, place], self.shared
+        if not np.isfinite(age):
+            return tolls
+        rng, one = np.random.default_rng(place), np.zeros(1, np.int64)
+        scales = np.exp(shared[:, [LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING]])
+        return np.array([
+            worlds.draw_known(rng, toll, one, np.array([age]), worlds.Growth(*growth))[0]
+            for toll, growth in zip(tolls[:, None], scales, strict=True)
+        ])  # fmt: skip
+
+    def at(self, place: int, age: float) -> "_Claim":
+        """Predict its claim of some age on the location at `place`."""
         claims = self.estimate.claims
         points, shared = self.points, self.shared
-        x = np.log1p(self.tolls[:, place]) + shared[:, COMMON_BIAS]
+        if isinstance(self.estimate.model.priors.log_early_shortfall, Never):
+            age = np.inf
+        x = np.log1p(self._known(place, age)) + shared[:, COMMON_BIAS]
         members = np.arange(claims.offsets[place], claims.offsets[place + 1])
         members = members[claims.kind[members] == KINDS.index("count")]
+        if np.isfinite(age):
+            members = members[claims.age[members] == age]
         voices = positions(claims.voices, self.estimate.posterior.names.voices)[
             claims.voice_index[members]
         ]

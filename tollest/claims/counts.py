@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tollest._arrays import Integers
+from tollest._arrays import Floats, Integers
 from tollest.claims.table import KINDS, Claims
 
 
@@ -18,6 +18,8 @@ class Counts:
         Positions in ``claims.locations``, ``claims.sources`` and ``claims.voices``.
     count : ndarray of int, shape (n_counts,)
         Deaths claimed.
+    age : ndarray of float, shape (n_counts,)
+        Days from the onset; infinite where that is not known.
     n_locations : int
         Locations in the table.
     """
@@ -26,6 +28,7 @@ class Counts:
     source: Integers
     voice: Integers
     count: Integers
+    age: Floats
     n_locations: int
 
     @classmethod
@@ -34,7 +37,7 @@ class Counts:
         keep = claims.kind == KINDS.index("count")
         return cls(
             claims.location_index[keep], claims.source_index[keep], claims.voice_index[keep],
-            claims.lower[keep], claims.n_locations,
+            claims.lower[keep], claims.age[keep], claims.n_locations,
         )  # fmt: skip
 
     def pairs(self) -> tuple[Integers, Integers]:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tollest._arrays import Floats, Integers
-from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, Parameters
+from tollest._sums.tables import (
+    COMMON_BIAS,
+    LOG_EARLY_EXCESS,
+    LOG_EARLY_SHORTFALL,
+    LOG_FIGURE_SCATTER,
+    LOG_HALVING,
+    Parameters,
+)
 from tollest.claims.counts import Counts
 from tollest.estimation.masses import whole
 from tollest.estimation.results import Estimate
@@ -55,8 +62,9 @@ def replicates(
 
     and 0 with the probability of a denial, where there are any.
 
-    Tolls stay those of the locations; figures and errors are new. Claims that are not counts
-    are not drawn: what a source would have rounded or bounded is not in the model.
+    Tolls stay those of the locations; figures, errors and what was known early are new. Claims
+    that are not counts are not drawn: what a source would have rounded or bounded is not in the
+    model.
 
     Parameters
     ----------
@@ -109,16 +117,23 @@ def _replicate(
     noise = estimate.model.noise
     figure_scatter = np.exp(parameters.shared[LOG_FIGURE_SCATTER])
     common_bias = parameters.shared[COMMON_BIAS]
-    x = np.log1p(tolls) + common_bias
-    centre = x[counts.location] + parameters.bias[counts.voice]
+    x = np.log1p(tolls)[counts.location] + common_bias
+    age = counts.age
+    if isinstance(estimate.model.priors.log_early_shortfall, Never):
+        age = np.full(age.size, np.inf)
+    if np.isfinite(age).any():
+        scales = np.exp(parameters.shared[[LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING]])
+        known = worlds.draw_known(rng, tolls, counts.location, age, worlds.Growth(*scales))
+        x = np.log1p(known) + common_bias
+    centre = x + parameters.bias[counts.voice]
     scatter = np.exp(parameters.log_scatter)[counts.voice]
     own_counts = worlds.counts_at(centre + scatter * noise.rvs(rng, len(centre)))
     count = own_counts
     if not isinstance(estimate.model.priors.logit_repeat, Never):
-        figures = worlds.counts_at(x + figure_scatter * noise.rvs(rng, len(x)))
+        figures = worlds.draw_figures(rng, noise, figure_scatter, x, counts.location, age)
         repeat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
         is_repeat = rng.random(len(own_counts)) < repeat[counts.voice]
-        count = np.where(is_repeat, figures[counts.location], own_counts)
+        count = np.where(is_repeat, figures, own_counts)
     if parameters.logit_denial.size:
         denial = 1.0 / (1.0 + np.exp(-parameters.logit_denial))
         count = np.where(rng.random(len(count)) < denial[counts.voice], 0, count)

@@ -104,9 +104,17 @@ class Figure:
         """Log probability of each value before any claim, shape (n_draws, n_values)."""
         return log_mass(self.family, self.values, self.centre[:, None], self.scatter[:, None])
 
+    @property
+    def log_likelihood(self) -> Floats:
+        """Log probability of the claims but for a factor of the sources alone, (n_draws,)."""
+        return np.asarray(self.log_own.sum(axis=1) + self._terms[2], np.float64)
+
     @cached_property
-    def _terms(self) -> tuple[Floats, Floats]:
-        """Probability of each value, and of what is left over that of what was left before."""
+    def _terms(self) -> tuple[Floats, Floats, Floats]:
+        """Probability of each value, and of what is left over that of what was left before.
+
+        And the log of what all of them are multiplied by, where sources may repeat.
+        """
         gain = np.logaddexp(0.0, self.speakers.logit_repeat - self.log_own)
         raised = self._log_free.copy()
         for g, value in enumerate(self.values):
@@ -116,7 +124,7 @@ class Figure:
         terms = np.exp(raised - peak[:, None])
         rest = np.exp(-peak) * np.maximum(1.0 - np.exp(self._log_free).sum(axis=1), 0.0)
         total = rest + terms.sum(axis=1)
-        return terms / total[:, None], np.exp(-peak) / total
+        return terms / total[:, None], np.exp(-peak) / total, peak + np.log(total)
 
     @property
     def probabilities(self) -> Floats:

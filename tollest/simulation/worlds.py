@@ -93,6 +93,11 @@ class Truth:
         if ((self.repeat < 0) | (self.repeat > 1)).any():
             raise ValueError("repeat is a probability: each must lie in 0 to 1.")
 
+    @property
+    def growth(self) -> "Growth":
+        """How what is known grows to the toll."""
+        return Growth(self.early_shortfall, self.early_excess, self.halving)
+
     def _check_forms(self) -> None:
         """Refuse denials and shortfalls that cannot be."""
         if self.denial is not None:
@@ -464,11 +469,15 @@ def simulate(
     stream, forms = rng.spawn(1)[0], forms or Forms()
     kind = _draw_kinds(stream, forms, len(source))
     spoken = _Spoken(location, source, side, kind)
-    age, heard = _draw_known(rng.spawn(1)[0], forms, truth, tolls, location)
-    at = np.log1p(heard) + truth.common_bias
-    of_claims = figures[location]
+    at, of_claims, age = x[location], figures[location], np.full(len(source), np.inf)
     if forms.early:
-        of_claims = _figures_by_age(rng.spawn(1)[0], noise, truth, at, age, location, of_claims)
+        days = rng.spawn(1)[0]
+        is_early = days.random(tolls.size) < forms.early
+        age = np.where(is_early[location], days.choice(AGES, len(source)), np.inf)
+        heard = draw_known(days, tolls, location, age, truth.growth)
+        at = np.log1p(heard) + truth.common_bias
+        drawn = draw_figures(days, noise, truth.figure_scatter, at, location, age)
+        of_claims = np.where(np.isfinite(age), drawn, of_claims)
     count = _draw_counts(rng, stream, noise, truth, at, of_claims, spoken, faults)
     sources = source_names(n_sources)
     table = pd.DataFrame(
@@ -572,39 +581,76 @@ def _draw_kinds(rng: np.random.Generator, forms: Forms, n: int) -> NDArray[np.in
     return np.select([uniform < ends[0], uniform < ends[1]], [1, 2], 0).astype(np.int64)
 
 
-def _draw_known(
-    rng: np.random.Generator, forms: Forms, truth: Truth, tolls: NDArray[np.int64],
-    location: NDArray[np.int64],
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:  # fmt: skip
-    """Age of each claim, infinite of most, and the number that is known at that age."""
-    early = rng.random(tolls.size) < forms.early
-    chosen = rng.integers(0, AGES.size, location.size)
-    known, scale = tolls, 0.0
-    by_age = np.empty((AGES.size, tolls.size), np.int64)
-    # From the toll back in time: less is known before, or more of it is rumour.
-    for j in range(AGES.size - 1, -1, -1):
-        later, scale = scale, truth.early_shortfall / (1.0 + AGES[j] / truth.halving)
-        for amount in (-scale, truth.early_excess * scale):
-            missed = amount * rng.exponential(size=tolls.size)
-            is_new = rng.random(tolls.size) >= later / scale
-            known = np.where(is_new, counts_at(np.log1p(known) + missed), known)
-        by_age[j] = known
-    is_early = early[location]
-    return (
-        np.where(is_early, AGES[chosen], np.inf),
-        np.where(is_early, by_age[chosen, location], tolls[location]),
-    )
+@dataclass(frozen=True)
+class Growth:
+    """How what is known grows to the toll.
+
+    Parameters
+    ----------
+    shortfall, excess : float
+        Mean amount by which what is known at the onset falls short of the toll on the log1p axis,
+        and the share of it by which it exceeds the toll.
+    halving : float
+        Days that halve both.
+    """
+
+    shortfall: float
+    excess: float
+    halving: float
 
 
-def _figures_by_age(
-    rng: np.random.Generator, noise: Family, truth: Truth, x: NDArray[np.float64],
-    age: NDArray[np.float64], location: NDArray[np.int64], figures: NDArray[np.int64],
+def draw_known(
+    rng: np.random.Generator, tolls: NDArray[np.int64], location: NDArray[np.int64],
+    age: NDArray[np.float64], growth: Growth,
 ) -> NDArray[np.int64]:  # fmt: skip
-    """Figure that each claim may repeat: one for each location and age, drawn at what is known."""
-    errors = noise.rvs(rng, (int(location.max()) + 1) * AGES.size)
-    which = np.searchsorted(AGES, np.minimum(age, AGES[-1]))
-    drawn = counts_at(x + truth.figure_scatter * errors[location * AGES.size + which])
-    return np.where(np.isfinite(age), drawn, figures)
+    """Draw what was known when claims were made, from the tolls back in time.
+
+    Parameters
+    ----------
+    rng : Generator
+        Where to draw from.
+    tolls : ndarray of int, shape (n_locations,)
+        The tolls.
+    location, age : ndarray, shape (n_claims,)
+        Location of each claim, and its age in days; infinite of those that are of the toll.
+    growth : Growth
+        How what is known grows.
+
+    Returns
+    -------
+    ndarray of int, shape (n_claims,)
+        The same for all claims of an age on a location.
+    """
+    out, known, scale = tolls[location], tolls.copy(), np.zeros(tolls.size)
+    order = np.argsort(-age, kind="stable")
+    order = order[np.isfinite(age[order])]
+    for rows in np.split(order, np.flatnonzero(np.diff(age[order])) + 1) if order.size else ():
+        at = np.unique(location[rows])
+        now = growth.shortfall / (1.0 + age[rows[0]] / growth.halving)
+        for amount in (-now, growth.excess * now):
+            is_new = rng.random(at.size) >= scale[at] / now
+            moved = counts_at(np.log1p(known[at]) + amount * rng.exponential(size=at.size))
+            known[at] = np.where(is_new, moved, known[at])
+        scale[at] = now
+        out[rows] = known[location[rows]]
+    return out
+
+
+def draw_figures(
+    rng: np.random.Generator, noise: Family, scatter: float, x: NDArray[np.float64],
+    location: NDArray[np.int64], age: NDArray[np.float64],
+) -> NDArray[np.int64]:  # fmt: skip
+    """Draw the figure that each claim may repeat, one for each location and age.
+
+    `x` is the centre of each claim's figure on the log1p axis, of shape (n_claims,).
+    """
+    order = np.lexsort((age, location))
+    is_first = np.ones(order.size, dtype=bool)
+    is_first[1:] = (np.diff(location[order]) != 0) | (age[order][1:] != age[order][:-1])
+    which = np.empty(order.size, np.int64)
+    which[order] = np.cumsum(is_first) - 1
+    errors = noise.rvs(rng, int(is_first.sum()))
+    return counts_at(x + scatter * errors[which])
 
 
 def _draw_counts(

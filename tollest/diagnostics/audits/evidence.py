@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import noise
-from tollest._arrays import Integers
+from tollest._arrays import Floats, Integers
 from tollest._sums import bounds, shards
 from tollest._sums.tables import Claimed
 from tollest.claims.intervals import DOCUMENTED, VERIFIED
@@ -108,6 +108,13 @@ class Evidence:
         return np.asarray(self.claims.is_bound[self.noisy] & (not censored))
 
     @cached_property
+    def age(self) -> Floats:
+        """Days from the onset of each claim that may err; infinite where that says nothing."""
+        age = self.claims.age[self.noisy]
+        is_late = isinstance(self.posterior.model.priors.log_early_shortfall, Never)
+        return np.full(age.size, np.inf) if is_late else age
+
+    @cached_property
     def problem(self) -> Claimed:
         """A pattern for each case."""
         pattern = self.posterior.patterns[self.place : self.place + 1]
@@ -161,7 +168,8 @@ def _with_lists(whole: Claimed, named: Integers) -> tuple[Claimed, Integers]:
     known = np.unique(named[named > 0])
     lower, upper, width = noise.interval_edges(known, known, UNBOUNDED)
     n, start = known.size, whole.claim_lower.size
-    members = np.concatenate([np.setdiff1d(whole.members, listed), start + np.arange(n)])
+    # First, since they are of no age.
+    members = np.concatenate([start + np.arange(n), np.setdiff1d(whole.members, listed)])
     position = np.searchsorted(known, named)
     lists = np.where(named > 0, start + position, -1)
     return whole._replace(

@@ -9,7 +9,15 @@ from scipy.special import expit, logsumexp
 
 from tollest._arrays import Floats, Integers
 from tollest._sums import marginal
-from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, LOG_SHORTFALL, Parameters
+from tollest._sums.tables import (
+    COMMON_BIAS,
+    LOG_EARLY_EXCESS,
+    LOG_EARLY_SHORTFALL,
+    LOG_FIGURE_SCATTER,
+    LOG_HALVING,
+    LOG_SHORTFALL,
+    Parameters,
+)
 from tollest._sums.threads import threaded
 from tollest.claims.intervals import VERIFIED
 from tollest.claims.table import UNBOUNDED
@@ -184,52 +192,74 @@ class Weighed:
         figure_scatter = np.exp(drawn("shared", LOG_FIGURE_SCATTER))
         common_bias = drawn("shared", COMMON_BIAS)
         source = int(evidence.voice[j])
-        centre = x + common_bias + drawn("bias", source)
-        scatter = np.exp(drawn("log_scatter", source))
+        bias, scatter = drawn("bias", source), np.exp(drawn("log_scatter", source))
         repeat = expit(drawn("logit_repeat", source)) if evidence.can_repeat[j] else 0.0 * x
-        others = evidence.can_repeat.copy()
+        others = evidence.can_repeat & (evidence.age == evidence.age[j])
         others[j] = False
-        voices = evidence.voice[others]
-        speakers = Speakers(
-            centre=(x + common_bias)[:, None] + drawn("bias", voices),
-            scatter=np.exp(drawn("log_scatter", voices)),
-            logit_repeat=drawn("logit_repeat", voices),
-            logit_denial=drawn(
+        voices, counts = evidence.voice[others], claims.lower[evidence.noisy[others]]
+        effects = {
+            "scatter": np.exp(drawn("log_scatter", voices)),
+            "logit_repeat": drawn("logit_repeat", voices),
+            "logit_denial": drawn(
                 "logit_denial", voices if points[0].logit_denial.size else voices[:0]
             ),
-        )
-        counts = claims.lower[evidence.noisy[others]]
-        figure = Figure(family, x + common_bias, figure_scatter, counts, speakers)
-        weights = np.repeat(self.weights[:, 1 + j], _TOLLS) / _TOLLS
+        }
+        biases = drawn("bias", voices)
+
+        def figure_at(known: Floats) -> Figure:
+            speakers = Speakers(known[:, None] + biases, **effects)
+            return Figure(family, known, figure_scatter, counts, speakers)
+
+        figures = [figure_at(x + common_bias)]
+        if np.isfinite(evidence.age[j]):
+            growth = np.exp(
+                drawn("shared", np.array([LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING]))
+            ).T
+            moves = _moved(growth[0], growth[1], growth[2], float(evidence.age[j]))
+            figures = [figure_at(x + common_bias + move) for move in moves]
+        # What was known then is told by the other counts of that age, too.
+        shares = np.array([figure.log_likelihood for figure in figures])
+        shares = np.exp(shares - logsumexp(shares, axis=0))
+        weights = shares * np.repeat(self.weights[:, 1 + j], _TOLLS) / _TOLLS
 
         denial = np.zeros(1)
         if points[0].logit_denial.size:
             denial = expit(drawn("logit_denial", source))
         lower, upper = claims.lower[evidence.noisy[j]], claims.upper[evidence.noisy[j]]
-        shortfall = np.zeros(1)
+        missed = [0.0 * x]
         if evidence.is_bound[j]:
-            shortfall = np.exp(drawn("shared", LOG_SHORTFALL))
+            sign = 1.0 if upper == UNBOUNDED else -1.0
             lower = upper = lower if upper == UNBOUNDED else upper
-            shortfall *= 1.0 if claims.upper[evidence.noisy[j]] == UNBOUNDED else -1.0
+            missed = [sign * e * np.exp(drawn("shared", LOG_SHORTFALL)) for e in _SHORTFALLS]
+
+        def of_figure(figure: Figure, k: int) -> Floats:
+            own_mass = np.mean(
+                [
+                    np.exp(log_mass_up_to(family, k, figure.centre + bias - amount, scatter))
+                    for amount in missed
+                ],
+                axis=0,
+            )
+            repeated = figure.probability_up_to(k) if evidence.can_repeat[j] else 0.0
+            return np.asarray((1.0 - repeat) * own_mass + repeat * repeated, np.float64)
 
         def up_to(k: int) -> float:
-            own_mass = np.exp(log_mass_up_to(family, k, centre, scatter))
-            if evidence.is_bound[j]:
-                own_mass = np.mean(
-                    [
-                        np.exp(log_mass_up_to(family, k, centre - shortfall * e, scatter))
-                        for e in _SHORTFALLS
-                    ],
-                    axis=0,
-                )
-            repeated = figure.probability_up_to(k) if evidence.can_repeat[j] else 0.0
-            said = (1.0 - repeat) * own_mass + repeat * repeated
-            return float(weights @ (denial + (1.0 - denial) * said))
+            said = np.array([of_figure(figure, k) for figure in figures])
+            return float((weights * (denial + (1.0 - denial) * said)).sum())
 
         return (
             up_to(int(lower) - 1) if lower > 0 else 0.0,
             up_to(int(upper)) if upper != UNBOUNDED else 1.0,
         )
+
+
+def _moved(shortfall: Floats, excess: Floats, halving: Floats, age: float) -> list[Floats]:
+    """Equally likely amounts, at each draw, from the toll to what is known at an age."""
+    scale = shortfall / (1.0 + age / halving)
+    # Amounts of excess in an order of their own, so that they do not go with those that lack.
+    order = np.argsort((np.arange(_SHORTFALLS.size) * _GOLDEN) % 1.0)
+    pairs = zip(_SHORTFALLS, _SHORTFALLS[order], strict=True)
+    return [scale * (excess * more - less) for less, more in pairs]
 
 
 def _smoothed(log_ratio: Floats, reff: float) -> tuple[Floats, float]:
