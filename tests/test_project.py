@@ -31,7 +31,8 @@ ROWS = [
     {"cli"},
 ]
 LONG_EXAMPLES = (
-    "anchors_ukraine", "civil_war_battles", "coastal_syria_2025", "first_year_of_war",
+    "anchors_ukraine", "civil_war_battles", "coastal_syria_2025", "first_week",
+    "first_year_of_war",
 )  # fmt: skip
 NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?)")
 HEAVY = ("pymc", "arviz", "arviz_base", "arviz_plots", "arviz_stats", "pandas", "matplotlib",

@@ -356,6 +356,13 @@ def test_a_timeline_has_the_totals_of_each_day(states):
     assert_allclose(points(plots, "locations")[:, 1], [1, 1, 2])
 
 
+def test_a_timeline_shows_what_was_settled_later(states):
+    plots = te.plots.timeline(states, settled=40)
+
+    assert plots.get_viz("settled").get_ydata().tolist() == [40, 40]
+    assert "Settled later: 40." in te.plots.alt_text(plots)
+
+
 def test_a_timeline_of_one_location_leaves_out_days_before_it_was_heard_of(states):
     plots = te.plots.timeline(states, "Brook")
 

@@ -24,6 +24,7 @@ Date = str | dt.date | np.datetime64
 
 _POINT = {"marker": "D", "facecolor": POSTERIOR, "edgecolor": "white", "size": 28, "width": 0.7}
 _DOUBTFUL = {"marker": "D", "facecolor": "white", "edgecolor": POSTERIOR, "size": 28, "width": 1.2}
+_SETTLED = {"color": CLAIM, "linestyle": "--", "linewidth": 1.2}
 # What is counted beside the deaths, each with its line and its points.
 _KNOWN: dict[str, tuple[str, dict[str, object]]] = {
     "claims": (
@@ -41,8 +42,9 @@ def timeline(
     *,
     ci_prob: float = 0.9,
     ci_kind: str = "eti",
+    settled: int | None = None,
 ) -> "PlotCollection":
-    """Draw what was known when: a total, or one toll, as of several days.
+    """Draw what was known when: a total, or one toll, as of several days or times of day.
 
     Parameters
     ----------
@@ -55,13 +57,15 @@ def timeline(
         Probability inside the intervals.
     ci_kind : {"eti", "hdi"}
         Equal tails, or the shortest interval.
+    settled : int, optional
+        The toll that was settled later, drawn beside what was estimated.
 
     Returns
     -------
     arviz_plots.PlotCollection
         With the plots ``"deaths"`` and ``"known"``: how many claims, and for a total how many
-        locations, stand behind it. In ``viz``: ``interval``, ``median``, ``claims`` and
-        ``locations``; medians whose computation is doubtful are hollow.
+        locations, stand behind it. In ``viz``: ``interval``, ``median``, ``claims``,
+        ``locations`` and ``settled``; medians whose computation is doubtful are hollow.
 
     Raises
     ------
@@ -85,8 +89,10 @@ def timeline(
     notes = [f"Not known of on the first {_text.plural(left_out, 'day')}."] if left_out else []
     if doubtful:
         notes.append(_text.named("DOUBTFUL as of", doubtful))
+    if settled is not None:
+        notes.append(f"Settled later: {settled:,}.")
     with canvas.style():
-        plots = _timeline(table, levels)
+        plots = _timeline(table, levels, settled)
         title = f"{subject}: what was known when, with {levels}s"
         canvas.finish(plots, title, notes, " ".join([_in_words(table, subject, levels), *notes]))
     return plots
@@ -122,20 +128,20 @@ def _over_time(
     return out, doubtful
 
 
-def _timeline(table: "pd.DataFrame", levels: str) -> "PlotCollection":
+def _timeline(table: "pd.DataFrame", levels: str, settled: int | None) -> "PlotCollection":
     from matplotlib.dates import date2num
 
     x = date2num(list(table.index))
     plots = canvas.collection(
         ["deaths", "known"], (6.9, 4.6), height_ratios=[2.6, 1.0], sharex=True
     )
-    samples = _deaths(plots, table, x, levels)
+    samples = _deaths(plots, table, x, levels, settled)
     legend.add_legend(plots, [samples, _known(plots, table, x)])
     return plots
 
 
 def _deaths(
-    plots: "PlotCollection", table: "pd.DataFrame", x: Floats, levels: str
+    plots: "PlotCollection", table: "pd.DataFrame", x: Floats, levels: str, settled: int | None
 ) -> list[tuple[Sample, str]]:
     """Draw intervals and medians over time, and give samples of them."""
     from arviz_plots import visuals
@@ -154,7 +160,8 @@ def _deaths(
                 **look,
             )  # fmt: skip
     target = canvas.axes(plots, "deaths")
-    low, high = canvas.limits(float(bounds.min()), float(bounds.max()), pad=0.08)
+    ends = np.append(bounds.ravel(), [] if settled is None else settled)
+    low, high = canvas.limits(float(ends.min()), float(ends.max()), pad=0.08)
     canvas.log1p_axis(target, low, high, 2.4, upright=True)
     target.set_ylabel("deaths, axis log(1 + deaths)")
     target.grid(axis="y", color="#dddddd", linewidth=0.5)
@@ -162,6 +169,12 @@ def _deaths(
     samples = [(Sample(line=line, points=((0.5, _POINT),)), f"median and {levels}")]
     if hollow.any():
         samples.append((Sample(points=((0.5, _DOUBTFUL),)), "doubtful computation"))
+    if settled is not None:
+        canvas.draw(
+            plots, "deaths", "settled", visuals.line_xy, np.full(2, settled),
+            x=np.array([x.min(), x.max()]), **_SETTLED,
+        )  # fmt: skip
+        samples.append((Sample(line=_SETTLED), "settled later"))
     return samples
 
 
