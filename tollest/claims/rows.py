@@ -376,7 +376,7 @@ def _read_onsets(
             "began there, as {'Arden': '2025-03-06 14:30'}"
         )
         raise TypeError(message)
-    given = {text_of(name): when for name, when in onsets.items()}
+    given = {text_of(name): moment for name, moment in onsets.items()}
     strays = [name for name in given if name not in locations]
     if strays:
         message = f"onsets names {listed(strays)}, on which the table has no claim; take it out."
@@ -385,12 +385,12 @@ def _read_onsets(
     for i, name in enumerate(locations):
         if name in given:
             try:
-                when = read_moment(given[name])
+                moment = read_moment(given[name])
             except ValueError as error:
                 problem = str(error).replace("date is", f"onset of {shown(name)} is", 1)
                 cells.table_problems.append(Problem(problem))
                 continue
-            stated = np.where((location == i) & np.isnat(stated), when, stated)
+            stated = np.where((location == i) & np.isnat(stated), moment, stated)
     onset = np.full(len(locations), BLANK)
     seconds = np.where(np.isnat(stated), BLANK, stated.astype(np.int64))
 

@@ -469,16 +469,16 @@ def simulate(
     stream, forms = rng.spawn(1)[0], forms or Forms()
     kind = _draw_kinds(stream, forms, len(source))
     spoken = _Spoken(location, source, side, kind)
-    at, of_claims, age = x[location], figures[location], np.full(len(source), np.inf)
+    centre, of_claims, age = x[location], figures[location], np.full(len(source), np.inf)
     if forms.early:
         days = rng.spawn(1)[0]
         is_early = days.random(tolls.size) < forms.early
         age = np.where(is_early[location], days.choice(AGES, len(source)), np.inf)
         heard = draw_known(days, tolls, location, age, truth.growth)
-        at = np.log1p(heard) + truth.common_bias
-        drawn = draw_figures(days, noise, truth.figure_scatter, at, location, age)
+        centre = np.log1p(heard) + truth.common_bias
+        drawn = draw_figures(days, noise, truth.figure_scatter, centre, location, age)
         of_claims = np.where(np.isfinite(age), drawn, of_claims)
-    count = _draw_counts(rng, stream, noise, truth, at, of_claims, spoken, faults)
+    count = _draw_counts(rng, stream, noise, truth, centre, of_claims, spoken, faults)
     sources = source_names(n_sources)
     table = pd.DataFrame(
         {
@@ -625,13 +625,13 @@ def draw_known(
     order = np.argsort(-age, kind="stable")
     order = order[np.isfinite(age[order])]
     for rows in np.split(order, np.flatnonzero(np.diff(age[order])) + 1) if order.size else ():
-        at = np.unique(location[rows])
-        now = growth.shortfall / (1.0 + age[rows[0]] / growth.halving)
-        for amount in (-now, growth.excess * now):
-            is_new = rng.random(at.size) >= scale[at] / now
-            moved = counts_at(np.log1p(known[at]) + amount * rng.exponential(size=at.size))
-            known[at] = np.where(is_new, moved, known[at])
-        scale[at] = now
+        places = np.unique(location[rows])
+        new_scale = growth.shortfall / (1.0 + age[rows[0]] / growth.halving)
+        for amount in (-new_scale, growth.excess * new_scale):
+            is_new = rng.random(places.size) >= scale[places] / new_scale
+            moved = counts_at(np.log1p(known[places]) + amount * rng.exponential(size=places.size))
+            known[places] = np.where(is_new, moved, known[places])
+        scale[places] = new_scale
         out[rows] = known[location[rows]]
     return out
 
@@ -647,10 +647,10 @@ def draw_figures(
     order = np.lexsort((age, location))
     is_first = np.ones(order.size, dtype=bool)
     is_first[1:] = (np.diff(location[order]) != 0) | (age[order][1:] != age[order][:-1])
-    which = np.empty(order.size, np.int64)
-    which[order] = np.cumsum(is_first) - 1
+    figure = np.empty(order.size, np.int64)
+    figure[order] = np.cumsum(is_first) - 1
     errors = noise.rvs(rng, int(is_first.sum()))
-    return counts_at(x + scatter * errors[which])
+    return counts_at(x + scatter * errors[figure])
 
 
 def _draw_counts(
