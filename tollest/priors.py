@@ -274,30 +274,38 @@ class Priors:
 
     def __post_init__(self) -> None:
         """Refuse what is no prior, and fixed scales that are none."""
-        for name in ("mu", "log_figure_scatter", "common_bias", "log_early_excess", "log_halving"):
-            _check(self, name, (Normal, Fixed))
-        _check(self, "effect", (Normal,))
-        for name in ("bias", "log_scatter"):
-            _check(self, name, (Pooled,))
-        for name in ("logit_repeat", "logit_denial"):
-            _check(self, name, (Pooled, Never))
-        for name in ("log_shortfall", "log_list_shortfall"):
-            _check(self, name, (Normal, Fixed, Censored))
+        for names, allowed in _ALLOWED.items():
+            for name in names.split():
+                _check(self, name, allowed)
+        for name in _SCALES:
             _check_scatter(name, getattr(self, name))
-        _check(self, "log_early_shortfall", (Normal, Fixed, Never))
-        for name in ("log_early_shortfall", "log_early_excess", "log_halving"):
-            _check_scatter(name, getattr(self, name))
-        _check(self, "sources", (Mapping,))
+        _check_scatter("the mean of log_scatter", self.log_scatter.mean)
+        for name in ("tau", "group_sd", "level_sd", "side_sd"):
+            prior = getattr(self, name)
+            if isinstance(prior, Fixed) and prior.value <= 0:
+                raise ValueError(f"{name} is fixed at {prior.value}; a scale is positive.")
         for name, source in self.sources.items():
+            if not isinstance(name, str):
+                raise TypeError(f"sources has {name!r} for a name; the name of a source is text.")
             if not isinstance(source, Source):
                 raise TypeError(
                     f"sources[{name!r}] is {source!r}; it is a Source, such as "
                     "Source(bias=Fixed(0.0))."
                 )
-        _check_scatter("log_figure_scatter", self.log_figure_scatter)
-        _check_scatter("the mean of log_scatter", self.log_scatter.mean)
-        for name in ("tau", "group_sd", "level_sd", "side_sd"):
-            _check(self, name, (HalfNormal, Fixed))
-            prior = getattr(self, name)
-            if isinstance(prior, Fixed) and prior.value <= 0:
-                raise ValueError(f"{name} is fixed at {prior.value}; a scale is positive.")
+
+
+# What each field of `Priors` can be, and which of them are logs of scales.
+_ALLOWED: dict[str, tuple[type, ...]] = {
+    "mu log_figure_scatter common_bias log_early_excess log_halving": (Normal, Fixed),
+    "effect": (Normal,),
+    "bias log_scatter": (Pooled,),
+    "logit_repeat logit_denial": (Pooled, Never),
+    "log_shortfall log_list_shortfall": (Normal, Fixed, Censored),
+    "log_early_shortfall": (Normal, Fixed, Never),
+    "tau group_sd level_sd side_sd": (HalfNormal, Fixed),
+    "sources": (Mapping,),
+}
+_SCALES = (
+    "log_figure_scatter", "log_shortfall", "log_list_shortfall", "log_early_shortfall",
+    "log_early_excess", "log_halving",
+)  # fmt: skip

@@ -14,6 +14,10 @@ LANES = 16
 MOST = 10_000_000_000
 
 
+# Points that a support can have, and the width of its bins, before it fills the memory.
+_MOST_DENSE, _LEAST_WIDTH = 10_000_000, 1e-6
+
+
 @dataclass(frozen=True)
 class Support:
     """Every whole number up to `dense`, then bins of relative width `width`.
@@ -35,7 +39,8 @@ class Support:
     Raises
     ------
     ValueError
-        If `dense` is below 1, or `width` or `finest` is not between 0 and 1/2.
+        If `dense` is no whole number of 1 or more, or `width` or `finest` is not between a
+        millionth and 1/2: finer ones would fill the memory.
     """
 
     dense: int = 100
@@ -44,12 +49,18 @@ class Support:
 
     def __post_init__(self) -> None:
         """Refuse a support without whole numbers of its own, or with bins too wide."""
-        if self.dense < 1:
-            raise ValueError(f"dense is {self.dense}; at least 0 and 1 are points of their own.")
+        is_whole = isinstance(self.dense, int | np.integer) and not isinstance(self.dense, bool)
+        if not is_whole or not 1 <= self.dense <= _MOST_DENSE:
+            raise ValueError(
+                f"dense is {self.dense!r}; it is a whole number, 1 to {_MOST_DENSE:,}: at least 0 "
+                "and 1 are points of their own."
+            )
         for name in ("width", "finest"):
-            if not 0 < getattr(self, name) <= 0.5:
+            value = getattr(self, name)
+            is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            if not is_number or not _LEAST_WIDTH <= value <= 0.5:
                 raise ValueError(
-                    f"{name} is {getattr(self, name)}; a relative width lies in (0, 0.5]."
+                    f"{name} is {value!r}; a relative width lies between {_LEAST_WIDTH:g} and 0.5."
                 )
 
     @property

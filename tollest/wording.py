@@ -34,23 +34,24 @@ _INTERVALS = {
     "hundreds of thousands": (200_000, 999_999),
     "millions": (2_000_000, 9_999_999),
 }
-_NOUNS = frozenset((
-    "adults", "bodies", "body", "boys", "child", "children", "civilian", "civilians",
-    "corpses", "dead", "death", "deaths", "died", "executed", "fatalities", "fatality",
-    "females", "fighters", "girls", "individuals", "inhabitants", "killed", "killings",
-    "males", "man", "massacred", "members", "men", "militants", "murdered", "people",
-    "person", "persons", "residents", "slain", "soldiers", "souls", "troops", "victims",
-    "villagers", "woman", "women",
-))  # fmt: skip
 # Nouns for some of the dead: "no civilians killed" leaves the others open.
 _SOME = frozenset((
-    "adults", "boys", "child", "children", "civilian", "civilians", "females", "fighters",
-    "girls", "inhabitants", "males", "man", "members", "men", "militants", "residents",
-    "soldiers", "troops", "villagers", "woman", "women",
+    "adult", "adults", "boy", "boys", "child", "children", "civilian", "civilians", "crew",
+    "female", "females", "fighter", "fighters", "firefighter", "firefighters", "girl", "girls",
+    "inhabitants", "male", "males", "man", "members", "men", "militants", "officers",
+    "passengers", "police", "residents", "sailor", "sailors", "soldier", "soldiers", "troops",
+    "villager", "villagers", "woman", "women", "workers",
 ))  # fmt: skip
+_NOUNS = _SOME | frozenset((
+    "bodies", "body", "corpses", "dead", "death", "deaths", "died", "executed", "fatalities",
+    "fatality", "individuals", "killed", "killings", "massacred", "murdered", "people",
+    "person", "persons", "slain", "souls", "victim", "victims",
+))  # fmt: skip
+# What is said of some of the dead, and nothing of those of whom it is not said.
+_KNOWN = frozenset(("confirmed", "reported"))
 # Words with no weight of their own beside the nouns.
-_FILLERS = frozenset(
-    ("are", "been", "confirmed", "had", "has", "have", "is", "of", "the", "was", "were", ":", ".")
+_FILLERS = _KNOWN | frozenset(
+    ("are", "been", "had", "has", "have", "is", "of", "the", "was", "were", ":", ".")
 )
 
 _AT_LEAST, _MORE, _AT_MOST, _FEWER = "at least", "more than", "at most", "fewer than"
@@ -59,13 +60,13 @@ _PREFIXES = {
     tuple(phrase.split()): meaning
     for meaning, phrases in {
         _AT_LEAST: "at least|no fewer than|no less than|not fewer than|not less than|minimum"
-        "|minimum of|a minimum of|at a minimum|upward of|upwards of|> =|≥",
-        _MORE: "more than|over|well over|above|exceeding|in excess of|>",
+        "|minimum of|a minimum of|at a minimum|upward of|upwards of|> =|≥|≧",
+        _MORE: "more than|over|just over|well over|above|exceeding|in excess of|>",
         _AT_MOST: "at most|no more than|not more than|not over|up to|as many as|maximum"
-        "|maximum of|a maximum of|at a maximum|< =|≤",
+        "|maximum of|a maximum of|at a maximum|< =|≤|≦",
         _FEWER: "fewer than|less than|under|below|<",
-        _ABOUT: "about|approximately|approx|around|roughly|some|circa|ca|c|~|≈|est|estimated"
-        "|an estimated|in the region of",
+        _ABOUT: "about|approximately|approx|around|roughly|some|circa|ca|c|~|\u223c|≈|est"
+        "|estimated|an estimated|in the region of",
         _NEARLY: "nearly|almost|close to|just under|not quite",
         _EXACTLY: "exactly|precisely",
         _DOCUMENTED: "documented",
@@ -75,9 +76,10 @@ _PREFIXES = {
 _SUFFIXES = {
     tuple(phrase.split()): meaning
     for meaning, phrases in {
-        _AT_LEAST: "or more|or over|and more|and counting|at least|at a minimum|+",
+        _AT_LEAST: "or more|or over|and more|and counting|at least|at a minimum|plus|+",
         _AT_MOST: "or fewer|or less|or under|at most|at a maximum",
-        _ABOUT: "or so|or thereabouts|approximately|est|estimated|( est|( estimated",
+        _ABOUT: "or so|or thereabouts|approximately|approx|est|estimated|( est|( estimated"
+        "|( estimate",
         _DOCUMENTED: "documented|by name|documented by name|identified by name|listed by name"
         "|verified by name",
     }.items()
@@ -101,15 +103,25 @@ _UNITS = {
     "billion": 1_000_000_000,
 }  # fmt: skip
 _NOBODY = {("none",), ("nobody",), ("noone",), ("no", "one"), ("nil",)}
+# "No casualties" leaves no dead; "20 casualties" would cover the living.
+_UNHARMED = ["no", "casualties"]
+# What says that a number is that of all.
+_IN_ALL = (["in", "total"], ["total"], ["overall"], ["in", "all"], ["altogether"])
+_PLURALS = {f"{unit}s": unit for unit in _UNITS if len(unit) > 1}
 _ARTICLES = ("a", "an", "the")
 
 # Hyphens, figure, en and em dashes, the horizontal bar and the minus sign.
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"))
-_OPENING = "\"'([\u2018\u201c\u201e "
-_CLOSING = "\"')].,;\u2019\u201d "
-# Digits in groups of three, other numbers, words, and any other character by itself. Nothing in it
-# can match in two ways, so that it runs in time proportional to the text.
-_TOKEN = re.compile(r"\d{1,3}(?:[, ]\d{3})+(?!\d)|\d+(?:\.\d+)?|[^\W\d_]+|\S")
+_OPENING = "\"'\u2018\u201c\u201e "
+_CLOSING = "\"'.,;\u2019\u201d "
+_BRACKETS = {"(": ")", "[": "]"}
+# Digits in groups of three, or of two before the last three as in South Asia; other numbers, with
+# a point before them if no letter stands there; words; and any other character by itself. Nothing
+# in it can match in two ways, so that it runs in time proportional to the text.
+_TOKEN = re.compile(
+    r"\d{1,3}(?:[, ]\d{3})+(?!\d)|\d{1,2}(?:,\d{2})+,\d{3}(?!\d)|\d+(?:\.\d+)?"
+    r"|(?<![^\W\d_])\.\d+|[^\W\d_]+|\S"
+)
 _MOST_TOKENS = 40
 _MOST_DIGITS = 20
 
@@ -117,8 +129,23 @@ _MOST_DIGITS = 20
 def _tokens(text: str) -> list[str]:
     """Split a text into numbers, words and signs, in lower case."""
     # Every kind of white space, thin ones between digits included, counts as a blank.
-    plain = " ".join(text.split()).casefold().translate(_DASHES)
-    return _TOKEN.findall(plain.lstrip(_OPENING).rstrip(_CLOSING))
+    plain = " ".join(text.split()).casefold().translate(_DASHES).replace("\u066c", ",")
+    return _TOKEN.findall(_unwrapped(plain))
+
+
+def _unwrapped(text: str) -> str:
+    """Take quotation marks and stops off both ends, and brackets that belong to words.
+
+    A number alone in brackets is a note's, or that of something else.
+    """
+    text = text.lstrip(_OPENING).rstrip(_CLOSING)
+    closing = _BRACKETS.get(text[:1])
+    if closing and text.endswith(closing) and any(letter.isalpha() for letter in text):
+        return _unwrapped(text[1:-1])
+    for opening, end in _BRACKETS.items():
+        if text.endswith(end) and opening in text[1:]:
+            return text[:-1].rstrip(_CLOSING)
+    return text
 
 
 def _phrase(tokens: list[str]) -> str:
@@ -226,8 +253,9 @@ def parse(text: str, words: Words = WORDS) -> Reading:
     Reading
         ``"more than 50"`` starts at 51, ``"fewer than 50"`` ends at 49. ``"about"`` allows half
         the last significant unit either way, 1,350 to 1,450 for 1,400, and so do numbers said in
-        whole units: "a hundred", "two dozen" (18 to 30), "1.4 thousand", "2 million".
-        "No deaths" is 0, but "no civilians" cannot be read: others may have died.
+        whole units: "a hundred", "two thousand", "two dozen" (18 to 30), "1.4 thousand".
+        "No deaths" is 0, but "no civilians" cannot be read: others may have died. Nor can "two of
+        the dead": that is of some of them.
         ``"nearly"`` allows as much below and nothing above.
 
     Raises
@@ -271,13 +299,14 @@ class _Number(NamedTuple):
 
 def _read(tokens: list[str], words: Words) -> Reading | None:
     """Read a wording that is not in the table as it stands."""
+    if _is_of_some(tokens):
+        return None
     bare = _without_nouns(tokens, words)
-    if tuple(bare) in _NOBODY:
-        return Reading("count", 0, 0)
-    if bare == ["no"]:
+    if tuple(bare) in _NOBODY or bare == ["no"] or tokens == _UNHARMED:
         # "No confirmed deaths" says nothing of those that are not.
-        all_of_them = not words.nouns.isdisjoint(tokens) and _SOME.isdisjoint(tokens)
-        return Reading("count", 0, 0) if all_of_them and "confirmed" not in tokens else None
+        all_of_them = bare != ["no"] or not words.nouns.isdisjoint(tokens)
+        all_of_them &= _SOME.isdisjoint(tokens) and _KNOWN.isdisjoint(tokens)
+        return Reading("count", 0, 0) if all_of_them else None
     prefix, bare = _take(bare, _PREFIXES, from_end=False)
     suffix, bare = _take(_without_nouns(bare, words), _SUFFIXES, from_end=True)
     if {prefix, suffix} == {_AT_LEAST, _DOCUMENTED}:
@@ -289,10 +318,30 @@ def _read(tokens: list[str], words: Words) -> Reading | None:
     number = _number(bare)
     if number:
         return _of_number(number, meaning)
+    spanned = _range(bare) if suffix == _AT_LEAST and not prefix else None
+    if spanned:
+        # "50,000 to 100,000 and more" has no upper end.
+        return Reading("at_least", spanned.lower, UNBOUNDED)
+    return _of_table(bare, words, meaning) or (
+        _range(bare) if meaning in (None, _ABOUT) else None
+    )  # fmt: skip
+
+
+def _is_of_some(tokens: list[str]) -> bool:
+    """Tell whether a number is of some of the dead, or the text is cut off: "12 of the dead"."""
+    for token, after in pairwise([*tokens, ""]):
+        if token == "of" and after in ("the", ""):
+            return True
+        is_number = token[0].isdecimal() or token in _BELOW_HUNDRED or token == "none"
+        if is_number and after == "of":
+            return True
+    return tokens[-1:] == ["the"]
+
+
+def _of_table(bare: list[str], words: Words, meaning: str | None) -> Reading | None:
+    """Read a word from the table, as it was qualified."""
     several = _several(bare, words)
-    if several:
-        return _of_several(*several, meaning)
-    return _range(bare) if meaning in (None, _ABOUT) else None
+    return _of_several(*several, meaning) if several else None
 
 
 def _without_nouns(tokens: list[str], words: Words) -> list[str]:
@@ -305,6 +354,9 @@ def _without_nouns(tokens: list[str], words: Words) -> list[str]:
     for total in (["a", "total", "of"], ["total", "of"]):
         if tokens[start : start + len(total)] == total:
             start += len(total)
+    for total in _IN_ALL:
+        if tokens[end - len(total) : end] == total and end - len(total) > start:
+            return _without_nouns(tokens[start : end - len(total)], words)
     return tokens[start:end]
 
 
@@ -354,9 +406,11 @@ def _of_several(lower: int, upper: int, meaning: str | None) -> Reading | None:
 def _several(tokens: list[str], words: Words) -> tuple[int, int] | None:
     """Look up a word from the table, by itself or before a unit: "several hundred"."""
     found = words.intervals.get(_phrase(tokens))
-    if found or len(tokens) < 2 or tokens[-1] not in _UNITS:
+    # "Several hundreds" are several hundred.
+    name = _PLURALS.get(tokens[-1], tokens[-1]) if tokens else ""
+    if found or len(tokens) < 2 or name not in _UNITS:
         return found
-    unit = _UNITS[tokens[-1]]
+    unit = _UNITS[name]
     before = tokens[:-2] if tokens[-2] == "of" else tokens[:-1]
     lower, upper = words.intervals.get(_phrase(before), (0, UNBOUNDED))
     if (upper + 1) * unit > LARGEST:
@@ -398,7 +452,8 @@ def _number(tokens: list[str]) -> _Number | None:
     """Read a number in figures, in words, or in figures and units."""
     if not tokens:
         return None
-    said = _in_figures(tokens) if tokens[0][0].isdecimal() else _in_words(tokens)
+    in_figures = tokens[0].lstrip(".")[:1].isdecimal()
+    said = _in_figures(tokens) if in_figures else _in_words(tokens)
     if said is None or said.value != int(said.value) or not said.value < LARGEST:
         return None
     value = int(said.value)
@@ -438,8 +493,7 @@ def _in_words(tokens: list[str]) -> _Said | None:
     added = _added_up(words)
     if added is None:
         return None
-    rounded = (has_article and len(words) == 2) or words[-1] == "dozen"
-    return _Said(*added, rounded)
+    return _Said(*added, words[-1] in _UNITS)
 
 
 def _added_up(words: list[str]) -> tuple[Decimal, Decimal | None] | None:

@@ -31,8 +31,23 @@ _HOLDS = {
 }
 _BLANKS = frozenset(("-", "--", "?", ".", "n/a", "na", "nan", "none", "null", "unknown"))
 _FIGURES = re.compile(r"\s*[+\u2212-]?[\d.,\s]*")
-_NUMBER = re.compile(r"([+-]?)(\d{1,3}(?:[,\s]\d{3})+|\d{1,30})(?:\.0?)?")
+_NUMBER = re.compile(
+    r"([+-]?)(\d{1,3}(?:[,\u066c\s]\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|\d{1,30})(?:\.0?)?"
+)
 _GROUPED = re.compile(r"\d{1,3}(?:[.'\u2019]\d{3})+")  # in ways that can mean something else
+# A number, and after it the mark of a note.
+_NOTED = re.compile(r"([\d.,\s]*\d)\s*(\[\w{1,4}\]|[*\u2020\u2021\u00a7#^]+)")
+_SHARE = re.compile(r"\d*\.\d+")
+# Control characters, and those that mark the direction of letters or where words may break; of
+# these Persian and other scripts need two within words.
+_JOINERS = "\u200c\u200d"
+
+
+_OF_SHARES = (
+    "; where one toll was divided among several events, give these one location and the whole, or "
+    "lower and upper around the share"
+)
+_NO_NAMES = (bytes, bytearray, memoryview, list, tuple, set, frozenset, dict, np.ndarray)
 
 
 class Cells:
@@ -60,6 +75,7 @@ class Cells:
         self.problems: list[tuple[int, str]] = []
         self.table_problems: list[Problem] = []
         self.bad = np.zeros(n, dtype=bool)
+        self._moments: dict[str, Moments] = {}
 
     def add(self, rows: Integers, message: str | Callable[[int], str]) -> None:
         """Record what is wrong with some rows, in words or by a function of the row."""
@@ -108,8 +124,11 @@ class Cells:
             return np.zeros(self.n, dtype=np.int64), [None]
         series = self.columns[name]
         text = str(series.dtype).startswith(("String", "Categorical", "Enum"))
-        if text or series.dtype.is_integer():
-            return _encode(series, text=text)
+        if text or (series.dtype.is_integer() and not str(series.dtype).endswith("128")):
+            try:
+                return _encode(series, text=text)
+            except UnicodeEncodeError:
+                pass  # half a character, as broken exports have: cells are read one by one
         values = series.to_list()
         try:
             # True == 1 == 1.0 for a dict: columns of mixed objects are told apart by type too.
@@ -126,10 +145,21 @@ class Cells:
     def names(self, name: str) -> tuple[Integers, list[str]]:
         """Read names: white space at their ends dropped, `BLANK` where nothing is left."""
         codes, values = self.distinct(name)
+        odd = [i for i, value in enumerate(values) if isinstance(value, _NO_NAMES)]
+        if odd:
+            self.add(
+                np.flatnonzero(np.isin(codes, odd)),
+                lambda row: (
+                    f"the {name} is {shown(values[codes[row]])}, a "
+                    f"{type(values[codes[row]]).__name__}; a name is text"
+                ),
+            )
+            values = ["?" if isinstance(value, _NO_NAMES) else value for value in values]
         texts = [value.strip() if type(value) is str else text_of(value) for value in values]
         if MISSING in texts:
             texts = ["" if text == MISSING else text for text in texts]
-        if not "".join(texts).isascii():
+        together = "".join(texts)
+        if not (together.isascii() and together.isprintable()):
             texts = [_composed(text) for text in texts]
         # Mostly so, and a table can name a million.
         if all(texts) and all_differ(texts):
@@ -143,7 +173,9 @@ class Cells:
         series, called = self.columns.get(name), self.called.get(name)
         if series is None:
             return np.full(self.n, BLANK)
-        if series.dtype.is_integer() or series.dtype.is_float():
+        # What numpy has no integers for is read cell by cell.
+        is_wide = str(series.dtype).endswith("128")
+        if (series.dtype.is_integer() or series.dtype.is_float()) and not is_wide:
             given = series.to_numpy()
             if given.dtype.kind not in "iuf":  # nullable columns can come as objects
                 given = given.astype(np.float64)
@@ -156,7 +188,9 @@ class Cells:
             self.add(
                 np.flatnonzero(~(good | blank)), lambda row: refusal(name, given[row], called)
             )
-            return np.where(good, given, BLANK).astype(np.int64)
+            # Filled first: unsigned integers have no -1.
+            whole = np.where(good, given, 0).astype(np.int64)
+            return np.where(good, whole, BLANK)
         return self.read(
             name, lambda value: whole_number(name, value, called), BLANK, np.dtype(np.int64)
         )
@@ -167,6 +201,11 @@ class Cells:
 
     def moments(self, name: str) -> Moments:
         """Days with their times; ``NaT`` where there is none, or none that can be read."""
+        if name not in self._moments:
+            self._moments[name] = self._read_moments(name)
+        return self._moments[name]
+
+    def _read_moments(self, name: str) -> Moments:
         unit = np.dtype("datetime64[s]")
         series = self.columns.get(name)
         if series is not None and str(series.dtype).startswith("Date"):
@@ -249,29 +288,51 @@ def text_of(value: object) -> str:
 
 
 def _composed(name: str) -> str:
-    """Give a name in the Unicode form in which equal letters are equal."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
+    """Give a name in the Unicode form in which equal letters are equal, without unseen marks."""
+    if name.isascii() and name.isprintable():
+        return name
+    seen = "".join(" " if letter.isspace() else letter for letter in name if _is_seen(letter))
+    return unicodedata.normalize("NFC", seen).strip()
+
+
+def _is_seen(letter: str) -> bool:
+    """Whether a character shows, or parts words, or joins letters."""
+    if letter in _JOINERS or letter.isspace():
+        return True
+    return unicodedata.category(letter) not in ("Cc", "Cf", "Cs")
+
+
+def _plainly(name: str) -> str:
+    """Give what names that look alike have in common."""
+    if not name.isascii():
+        name = unicodedata.normalize("NFKC", name)
+        name = "".join(letter for letter in name if letter not in _JOINERS)
+    return " ".join(name.split()).casefold()
 
 
 def all_differ(names: Sequence[str]) -> bool:
-    """Tell whether no two names are the same but for case or white space.
+    """Tell whether no two names are the same but for case, white space or the width of letters.
 
     May be false where they do differ, never true where they do not. White space at the ends of
     the names must be gone already.
     """
     # All in one text is several times faster. NUL is no white space; in a name it adds a part.
-    plain = " ".join("\0".join(names).split()).casefold().split("\0")
+    together = "\0".join(names)
+    if not together.isascii():
+        together = unicodedata.normalize("NFKC", together)
+        together = together.replace(_JOINERS[0], "").replace(_JOINERS[1], "")
+    plain = " ".join(together.split()).casefold().split("\0")
     return len(plain) == len(names) == len(set(plain))
 
 
 def variants(column: str, names: Iterable[str]) -> list[Problem]:
     """Name all names that differ from an earlier one by case or white space alone."""
     first: dict[str, str] = {}
-    pairs = [(first.setdefault(" ".join(name.split()).casefold(), name), name) for name in names]
+    pairs = [(first.setdefault(_plainly(name), name), name) for name in names]
     return [
         Problem(
-            f"{shown(one)} and {shown(other)}, each a name of {column}, differ only by case or "
-            "white space; give one spelling, or rename one."
+            f"{shown(one)} and {shown(other)}, each a name of {column}, differ only by case, "
+            "white space or the width of letters; give one spelling, or rename one."
         )
         for one, other in pairs
         if one != other
@@ -288,6 +349,18 @@ def refusal(name: str, value: object, called: str | None = None) -> str:
         return message + "; leave the cell blank where nothing was said"
     if isinstance(value, str) and _GROUPED.fullmatch(value.strip()):
         return message + "; set thousands apart by commas, or not at all"
+    if not isinstance(value, str):
+        if isinstance(value, float | np.floating) and np.isfinite(value) and value > 0:
+            return message + _OF_SHARES
+        return message
+    unseen = [letter for letter in value if not _is_seen(letter)]
+    if unseen:
+        return message + f"; take out the unseen mark U+{ord(unseen[0]):04X}"
+    noted = _NOTED.fullmatch(value.strip())
+    if noted:
+        return message + f"; take the mark {noted[2]!r} off, and keep {noted[1].strip()!r}"
+    if _SHARE.fullmatch(value.strip()):
+        return message + _OF_SHARES
     if name in STATING and not called and isinstance(value, str) and not _FIGURES.fullmatch(value):
         return message + "; put words into a column 'wording'"
     return message
@@ -319,7 +392,7 @@ def whole_number(name: str, value: object, called: str | None = None) -> int:
     if isinstance(value, str):
         match = _NUMBER.fullmatch(value.strip())
         if match:
-            number = int(match[1] + re.sub(r"[,\s]", "", match[2]))
+            number = int(match[1] + re.sub(r"[,\u066c\s]", "", match[2]))
             value = number
     elif not isinstance(value, bool | np.bool_):
         try:

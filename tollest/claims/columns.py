@@ -169,6 +169,34 @@ def _stem(name: object) -> str:
     return _plain(name).removesuffix("s")
 
 
+def check_columns(columns: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Refuse what is no mapping of our names of columns to those of a table.
+
+    Raises
+    ------
+    ClaimsError
+        If two of our columns are one of the table's.
+    TypeError
+        If it is no mapping.
+    """
+    given = {} if columns is None else columns
+    if not hasattr(given, "items"):
+        message = (
+            f"columns is a {type(given).__name__}; give a mapping of our name of a column to the "
+            "table's, as {'location': 'village'}"
+        )
+        raise TypeError(message)
+    theirs = list(given.values())
+    twice = [ours for ours, name in given.items() if theirs.count(name) > 1]
+    if twice:
+        message = (
+            f"columns says that {listed(twice)} are all the column {shown(given[twice[0]])}; a "
+            "column has one meaning."
+        )
+        raise ClaimsError([Problem(message)])
+    return given
+
+
 def find_columns(
     table: Table,
     layout: ColumnLayout,

@@ -18,7 +18,8 @@ NO_MOMENT = np.datetime64("NaT", "s")
 """The date of an undated claim."""
 _DAY, _NOON = np.timedelta64(1, "D"), np.timedelta64(12, "h")
 _MONTHS = (
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
 )  # fmt: skip
 _NAMED_MONTH = re.compile(r"(\d{1,2})[ -]([A-Za-z]{3,9})\.?[ -](\d{4})")
 _OTHER_DATE = re.compile(r"\d\D+\d{4}")  # a day before its year
@@ -139,7 +140,9 @@ def ages(moments: Moments, onsets: Moments) -> Floats:
 def _named_month(text: str) -> dt.date | None:
     """Read a day whose month has a name; None where it has none."""
     match = _NAMED_MONTH.fullmatch(text.strip())
-    month = match[2][:3].casefold() if match else ""
-    if not match or month not in _MONTHS:
+    name = match[2].casefold() if match else ""
+    found = [i for i, month in enumerate(_MONTHS, start=1) if month.startswith(name)]
+    # "Sept" is a month, and so is "Sep"; "maybe" is none.
+    if not match or len(found) != 1:
         return None
-    return dt.date(int(match[3]), _MONTHS.index(month) + 1, int(match[1]))
+    return dt.date(int(match[3]), found[0], int(match[1]))

@@ -97,7 +97,11 @@ def read_design(
         if exposure not in frame.columns:
             has = ", ".join(map(str, frame.columns))
             raise ValueError(f"the table has no exposure {shown(exposure)}; it has {has}.")
-        at_risk = frame[exposure].to_numpy(np.float64, na_value=np.nan)
+        try:
+            at_risk = frame[exposure].to_numpy(np.float64, na_value=np.nan)
+        except (TypeError, ValueError):
+            message = f"the exposure {shown(exposure)} is no column of numbers."
+            raise ValueError(message) from None
         bad = ~((at_risk > 0) & np.isfinite(at_risk))
         problems += _gaps([exposure], bad[:, None], locations, "exposure above 0")
     if problems:
@@ -183,7 +187,6 @@ def _terms(
     """Names and values of the terms but the intercept, which is the centre of all tolls."""
     try:
         from formulaic import Formula, model_matrix
-        from formulaic.errors import FormulaicError
     except ImportError as error:
         message = "covariates need formulaic: install tollest[covariates]"
         raise ImportError(message) from error
@@ -201,8 +204,10 @@ def _terms(
         # A name is looked up in the table alone, never among the caller's variables.
         with np.errstate(all="ignore"):  # what is not finite is told by location
             matrix = model_matrix(formula, frame, context={}, na_action="ignore")
-    except FormulaicError as error:
-        reason = str(error).splitlines()[0]
+    except ClaimsError:
+        raise
+    except Exception as error:  # whatever code in a formula may raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         has = ", ".join(map(str, frame.columns))
         raise ValueError(f"formula {shown(formula)}: {reason} The table has {has}.") from error
     matrix = matrix[[name for name in matrix.columns if name != "Intercept"]]

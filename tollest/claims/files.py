@@ -1,6 +1,7 @@
 """Tables by their columns, wherever they are: a dataframe, CSV or Parquet."""
 
 import codecs
+import errno
 import gzip
 import itertools
 import os
@@ -125,6 +126,7 @@ def _open_file(path: Path, encoding: str, first: str | None) -> Table:
     import narwhals as nw
 
     name = shown(path.name)
+    _check_there(path)
     if path.name.lower().endswith(".parquet"):
         header = _parquet(path, None).column_names
         return Table(name, tuple(header), lambda names: nw.from_native(_parquet(path, names)))
@@ -134,18 +136,52 @@ def _open_file(path: Path, encoding: str, first: str | None) -> Table:
             "give that"
         )
         raise ValueError(message)
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
-        message = f"encoding is {shown(encoding)}; an encoding is, say, 'utf-8' or 'cp1252'"
-        raise ValueError(message) from None
+    _check_encoding(encoding)
     file = _File(path, 0)
-    with path.open("rb"):
-        pass  # a missing file is not an unreadable one
     if first is not None:
         file = _File(path, _above(file, first))
     header = _csv(file, encoding, None)
     return Table(name, tuple(header), lambda names: nw.from_native(_csv(file, encoding, names)))
+
+
+def _check_there(path: Path) -> None:
+    """Refuse a path that leads to no file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it does not.
+    """
+    if "\0" in str(path):
+        raise FileNotFoundError(f"the path {shown(str(path))} has a NUL in it; no file has.")
+    try:
+        with path.open("rb"):
+            pass
+    except IsADirectoryError:
+        raise FileNotFoundError(f"{shown(str(path))} is a folder, not a file.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"there is no file {shown(str(path))}.") from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            message = f"the name {shown(path.name)} is too long for a file."
+            raise FileNotFoundError(message) from None
+        raise
+
+
+def _check_encoding(encoding: str) -> None:
+    """Refuse what is no encoding of text.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    try:
+        # Some codecs turn bytes into bytes, and one is made to fail.
+        "a".encode(encoding).decode(encoding)
+    except (LookupError, UnicodeError, TypeError):
+        message = f"encoding is {shown(encoding)}; an encoding is, say, 'utf-8' or 'cp1252'"
+        raise ValueError(message) from None
 
 
 def _parquet(path: Path, names: Sequence[str] | None) -> Any:  # noqa: ANN401 - pyarrow is untyped

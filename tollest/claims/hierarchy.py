@@ -38,6 +38,10 @@ def read_parents(
             "as {'Latakia': 'Coast'}"
         )
         raise TypeError(message)
+    odd = [whole for whole in parents.values() if isinstance(whole, list | tuple | set | dict)]
+    if odd:
+        message = f"parents has {shown(odd[0])} for a whole; a location is a part of one whole"
+        raise TypeError(message)
     given = {text_of(part): text_of(whole) for part, whole in parents.items()}
     given = {part: whole for part, whole in given.items() if part and whole}
     wholes, whole_of = names_by_location(

@@ -27,6 +27,7 @@ Days = NDArray[np.datetime64]
 
 
 _DAY = np.timedelta64(1, "D")
+_MOST_DAYS = 1_000_000
 _OPEN = -(2**40)  # day on which a total to date begins: no claim says when
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})")
 _CALENDAR: dict[Literal["M", "Y"], re.Pattern[str]] = {
@@ -60,7 +61,8 @@ class ToDate:
     Raises
     ------
     ValueError
-        If `every` is not a whole number of days, one or more.
+        If `every` is not a whole number of days, one or more, or `stale` is neither True nor
+        False.
 
     Examples
     --------
@@ -79,8 +81,13 @@ class ToDate:
 
     def __post_init__(self) -> None:
         """Check that `every` is a number of days."""
-        if not isinstance(self.every, int | np.integer) or self.every < 1:
-            raise ValueError(f"every is {self.every!r}; it is a whole number of days, 1 or more.")
+        is_whole = isinstance(self.every, int | np.integer) and not isinstance(self.every, bool)
+        if not is_whole or not 1 <= self.every <= _MOST_DAYS:
+            raise ValueError(
+                f"every is {self.every!r}; it is a whole number of days, 1 to {_MOST_DAYS:,}."
+            )
+        if not isinstance(self.stale, bool | np.bool_):
+            raise ValueError(f"stale is {self.stale!r}; it is True or False.")
 
 
 class DayRange(NamedTuple):
@@ -237,6 +244,8 @@ def _days_of(value: object) -> tuple[np.datetime64, np.datetime64]:
             return monday, monday + 6 * _DAY
         for unit, pattern in _CALENDAR.items():
             if pattern.fullmatch(text):
+                if int(text[:4]) < 1:
+                    raise ValueError(text)
                 start = np.datetime64(text, unit)
                 after = start + np.timedelta64(1, unit)
                 return np.datetime64(start, "D"), np.datetime64(after, "D") - _DAY
@@ -292,6 +301,14 @@ def lay_out_periods(statements: Statements, to_date: ToDate) -> Periods:
         else places[place[row]]
         for row, stand in enumerate(stands.tolist())
     ]
+    named = {text for row, text in enumerate(texts) if statements.is_timed[row]}
+    alike = sorted(named.intersection(places))
+    if alike:
+        message = (
+            f"a location is called {shown(alike[0])}, as a period of another is; rename it, or "
+            "give its days in the columns of periods."
+        )
+        raise ClaimsError([Problem(message)], n)
     position = {name: i for i, name in enumerate(dict.fromkeys(texts))}
     return Periods(
         location=np.array([position[text] for text in texts], np.int64),

@@ -190,7 +190,9 @@ def read_rows(
     groups, group_of = _read_groups(cells, laid.location, laid.locations)
     sides, side_of = _read_sides(cells, laid.location, n_reported)
     cap = _read_caps(cells, laid.location, n_reported)
-    date = np.where(np.isnat(date), end, date)
+    # Undated it is of the last of its days, and of the time of that where one is given.
+    until = cells.moments("to")
+    date = np.where(np.isnat(date), np.where(np.isnat(until), end, until), date)
     onset = _read_onsets(cells, laid.location, laid.locations, onsets, date)
     cells.check(location, locations, source, names)
 

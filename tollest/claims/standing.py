@@ -7,7 +7,7 @@ import numpy as np
 from tollest._arrays import Flags, Integers
 from tollest.claims import hierarchy
 from tollest.claims.cells import BLANK
-from tollest.claims.days import NO_MOMENT, Moments, in_words, is_after
+from tollest.claims.days import NO_MOMENT, Moments, has_time, in_words, is_after
 from tollest.claims.intervals import COUNT, DOCUMENTED, VERIFIED
 from tollest.claims.problems import ClaimsError, Problem, shown
 from tollest.claims.rows import Rows
@@ -283,19 +283,26 @@ def _duplicates(
             claim = f"a second claim by {shown(rows.names[rows.source[second]])}"
             both = f"{claim} on {shown(rows.locations[rows.location[second]])}, beside row {first}"
             message = (
-                f"{both}: date both so that the later supersedes, keep one, or name two sources"
+                f"{both}: date both so that the later supersedes, or keep one"
                 if np.isnat(rows.date[second])
-                else f"{both} and of the same day; keep one, or name two sources"
+                else f"{both} and of the same {_unit(rows.date[second])}"
             )
             problems.append(rows.problem(second, message))
         else:
             message = (
                 f"has no date, so it cannot be put before or after row {second}; "
-                "date both, keep one, or name two sources"
+                "date both, or keep one"
             )
             problems.append(rows.problem(first, message))
     problems.sort(key=lambda problem: problem.row or 0)
     return ClaimsError(problems, len(rows.location))
+
+
+def _unit(moment: np.datetime64) -> str:
+    """Say what two claims have in common, and how to tell them apart."""
+    if has_time(moment):
+        return "time; keep one"
+    return "day; give both their time of day so that the later supersedes, or keep one"
 
 
 def _without_evidence(rows: Rows, bare: Flags) -> ClaimsError:

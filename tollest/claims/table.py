@@ -15,6 +15,7 @@ from tollest._arrays import Flags, Floats, Integers
 from tollest._text import plural
 from tollest.claims import design, frames, hierarchy
 from tollest.claims.cells import BLANK
+from tollest.claims.columns import CLAIM, check_columns
 from tollest.claims.days import Moments, ages, end_of, read_moment
 from tollest.claims.files import open_table
 from tollest.claims.intervals import AT_LEAST, AT_MOST, COUNT, DOCUMENTED, KINDS, VERIFIED, Kinds
@@ -250,13 +251,16 @@ class Claims:
         >>> Claims.from_table(table, columns={"location": "village"}, locations=["Brook"])
         Claims: 1 claim by 1 source on 2 locations, 1 of them silent
         """
+        if not isinstance(words, wording.Words):
+            message = f"words is a {type(words).__name__}; extend te.wording.WORDS instead"
+            raise TypeError(message)
         given = {} if parents is None else parents
         chosen = ToDate() if to_date is None else to_date
         if not isinstance(chosen, ToDate):
             message = f"to_date is {shown(to_date)}; it is a ToDate, such as ToDate(every=28)"
             raise TypeError(message)
         rows = read_rows(
-            table, columns or {}, words, locations, given, complete, chosen, onsets or {}
+            table, check_columns(columns), words, locations, given, complete, chosen, onsets or {}
         )
         return cls.from_record(judged(rows))
 
@@ -309,7 +313,10 @@ class Claims:
             )
             raise TypeError(message)
         table = open_table(Path(path), encoding)
-        named = [name for name in table.header if name]
+        # Of columns that are not asked for two may have one name.
+        theirs = check_columns(columns)
+        asked = {theirs.get(ours, ours) for ours in CLAIM.columns}
+        named = [n for n in table.header if n and (n in asked or table.header.count(n) == 1)]
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
             message = f"two columns of {table.name} are called {shown(twice[0])}; rename one."
@@ -389,6 +396,12 @@ class Claims:
                 f"no claim is by {', '.join(map(shown, unknown))}; sources are "
                 f"{', '.join(map(shown, names))}."
             )
+        odd = [row for row in rows if not _is_position(row)]
+        if odd:
+            raise ValueError(
+                f"rows has {odd[0]!r}; give the numbers of rows, as the column row of to_frame "
+                "has them."
+            )
         single = np.array([*rows], dtype=np.int64)
         beyond = single[(single < 0) | (single >= n_rows)]
         if beyond.size:
@@ -428,7 +441,8 @@ class Claims:
             Right-hand side of a Wilkinson formula, as formulaic reads it, in the columns of
             `table`: ``"log(population) + area"``. Text becomes a term for each value but the
             first; the intercept is `mu` and is left out. Effects of many groups are better
-            pooled: see ``group`` in `from_table`.
+            pooled: see ``group`` in `from_table`. What stands in a formula is run as code: never
+            take one from a stranger.
         table : pandas.DataFrame, polars.DataFrame, pyarrow.Table, ...
             One row for each location, silent ones, wholes and parts included, with the column
             ``location``. Other rows are ignored.
@@ -643,6 +657,24 @@ class Claims:
         """Whether each claim counts none. Shape (n_claims,)."""
         return np.asarray((self.kind == COUNT) & (self.upper == 0), np.bool_)
 
+    @cached_property
+    def summed(self) -> tuple[str, ...]:
+        """Locations on which every source counts the sum of what it counts on all others.
+
+        Such as a row of totals, which would be one more place. Of fewer than three others a sum
+        may be chance. None where locations are parts of others.
+        """
+        is_count = self.kind == COUNT
+        if self.is_nested or self.n_locations < 4 or not is_count.all():
+            return ()
+        source = self.source_index
+        doubled = 2 * self.lower == np.bincount(source, self.lower, self.n_sources)[source]
+        doubled &= (self.lower > 0) & (np.bincount(source, minlength=self.n_sources)[source] > 3)
+        location = self.location_index
+        n_doubled = np.bincount(location[doubled], minlength=self.n_locations)
+        all_of_them = (n_doubled > 0) & (n_doubled == np.diff(self.offsets))
+        return tuple(self.locations[i] for i in np.flatnonzero(all_of_them).tolist())
+
     @property
     def has_bounds(self) -> bool:
         """Whether some claim is a bound."""
@@ -726,6 +758,8 @@ class Claims:
         if self.is_nested:
             n_parts = int((self.parent >= 0).sum())
             text += f", {n_parts:,} {'a part of another' if n_parts == 1 else 'parts of others'}"
+        if self.summed:
+            text += f"; counts on {shown(self.summed[0])} are the sums of those on all others"
         if without_error:
             text += f", with {' and '.join(without_error)}"
         tally = self.record.tally()
@@ -806,6 +840,11 @@ class Claims:
             **{name: getattr(self, name)[of_claim] for name in by_claim},
             **{name: getattr(self, name)[keep] for name in by_location},
         )
+
+
+def _is_position(row: object) -> bool:
+    """Whether something is the number of a row: no share, and no flag of a mask."""
+    return isinstance(row, int | np.integer) and not isinstance(row, bool)
 
 
 def _compact(codes: Integers, n: int) -> tuple[list[int], Integers]:

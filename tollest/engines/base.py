@@ -12,6 +12,8 @@ from tollest.model.coordinates import Coordinates
 from tollest.model.layout import Entry, ThetaLayout
 from tollest.model.posterior import Posterior
 
+_MOST = 10**9  # draws, chains and rounds: more is a slip of the pen
+
 
 def most_rhat(n_entries: int) -> float:
     """Largest R-hat that so many entries of theta may have."""
@@ -107,6 +109,39 @@ class Density(Protocol):
 
     def to_u(self, coordinates: Coordinates, theta: Floats) -> Floats:
         """Coordinates of each row of `theta`, shape (n_draws, n_theta)."""
+
+
+def check_counts(engine: object, **least: int) -> None:
+    """Refuse fields of an engine that are no whole numbers, or below the least they can be.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    for name, fewest in least.items():
+        value = getattr(engine, name)
+        is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not (is_whole and fewest <= value <= _MOST):
+            raise ValueError(
+                f"{name} of {type(engine).__name__} is {value!r}; it is a whole number, {fewest} "
+                "or more."
+            )
+
+
+def check_share(engine: object, name: str) -> None:
+    """Refuse a field of an engine that is no share between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    value = getattr(engine, name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value < 1.0:
+        raise ValueError(
+            f"{name} of {type(engine).__name__} is {value!r}; it is a share between 0 and 1."
+        )
 
 
 class AbstractEngine(Protocol):

@@ -6,7 +6,7 @@ import numpy as np
 
 from tollest._progress import Reporter
 from tollest.engines import surrogate_sampling
-from tollest.engines.base import AbstractEngine, ThetaDraws
+from tollest.engines.base import AbstractEngine, ThetaDraws, check_counts
 from tollest.engines.importance import ImportanceSampler, is_nearly_quadratic
 from tollest.engines.nuts import NUTS
 from tollest.engines.settling import on_settled_support
@@ -42,6 +42,13 @@ class NestedLaplace:
     tuning : Tuning
         Every other number that the stages hang on; see `tollest.engines.tuning`.
 
+    Raises
+    ------
+    ValueError
+        If `rounds` is no whole number of one or more.
+    TypeError
+        If `otherwise` is no engine.
+
     References
     ----------
     .. [1] Cornuet, J.-M. et al. (2012). Adaptive multiple importance sampling. *Scandinavian
@@ -56,6 +63,14 @@ class NestedLaplace:
     rounds: int = 12
     otherwise: AbstractEngine = field(default_factory=NUTS)
     tuning: Tuning = field(default_factory=Tuning)
+
+    def __post_init__(self) -> None:
+        """Refuse no rounds, and what cannot take over."""
+        check_counts(self, rounds=1)
+        if isinstance(self.otherwise, type) or not callable(getattr(self.otherwise, "run", None)):
+            raise TypeError(
+                f"otherwise of NestedLaplace is {self.otherwise!r}; it is an engine, as NUTS()."
+            )
 
     def run(
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter

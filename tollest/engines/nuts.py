@@ -9,7 +9,13 @@ import numpy as np
 
 from tollest._arrays import Floats
 from tollest._progress import Reporter
-from tollest.engines.base import Density, ThetaDraws, has_converged
+from tollest.engines.base import (
+    Density,
+    ThetaDraws,
+    check_counts,
+    check_share,
+    has_converged,
+)
 from tollest.engines.settling import is_settled, on_settled_support
 from tollest.engines.tuning import LIMITS, ChainTuning
 from tollest.engines.whitening import Whitening, from_draws, from_laplace
@@ -73,15 +79,8 @@ class NUTS:
 
     def __post_init__(self) -> None:
         """Refuse what the sampler and its diagnostics cannot do."""
-        for name, least in {"draws": 4, "chains": 1, "tune": 10, "runs": 1}.items():
-            value = getattr(self, name)
-            if not (isinstance(value, int | np.integer) and value >= least):
-                rule = f"it is a whole number, {least} or more"
-                raise ValueError(f"{name} of NUTS is {value!r}; {rule}.")
-        if not 0.0 < self.target_accept < 1.0:
-            raise ValueError(
-                f"target_accept of NUTS is {self.target_accept}; it is a share between 0 and 1."
-            )
+        check_counts(self, draws=4, chains=1, tune=10, runs=1)
+        check_share(self, "target_accept")
 
     def run(
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter

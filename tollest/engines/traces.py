@@ -9,7 +9,7 @@ import numpy as np
 
 from tollest._arrays import Floats
 from tollest._progress import Reporter
-from tollest.engines.base import ThetaDraws
+from tollest.engines.base import ThetaDraws, check_counts, check_share
 from tollest.engines.nuts import convergence, judge_chains
 from tollest.engines.pymc import EFFECTS, held_name, natural_name, on_theta_scale, to_pymc
 from tollest.engines.settling import on_settled_support, settled
@@ -39,6 +39,12 @@ class PyMC:
         Acceptance rate that step sizes adapt to.
     start : StartTuning
         Of the search for a fine enough support; see `tollest.engines.tuning`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 4 draws, no steps of adaptation or chains, or `target_accept` is
+        not between 0 and 1.
     """
 
     draws: int = 1000
@@ -46,6 +52,11 @@ class PyMC:
     chains: int = 4
     target_accept: float = 0.9
     start: StartTuning = field(default_factory=StartTuning)
+
+    def __post_init__(self) -> None:
+        """Refuse what the sampler cannot do."""
+        check_counts(self, draws=4, tune=1, chains=1)
+        check_share(self, "target_accept")
 
     def run(
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter
@@ -93,6 +104,14 @@ class FromTrace:
     """
 
     trace: "xr.DataTree"
+
+    def __post_init__(self) -> None:
+        """Refuse what holds no groups."""
+        if not hasattr(self.trace, "children"):
+            raise TypeError(
+                f"trace is a {type(self.trace).__name__}; give what pm.sample returned, or an "
+                "xarray.DataTree with a group 'posterior'."
+            )
 
     def run(
         self, posterior: Posterior, rng: np.random.Generator, reporter: Reporter

@@ -1,5 +1,6 @@
 """Distributions of tolls over bins of whole numbers: quantiles, intervals, means, draws."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -302,6 +303,6 @@ def whole(value: int, least: int = 0) -> int:
     """
     if not isinstance(value, int | float | np.number):
         raise TypeError(f"{value!r} is no whole number of {least} or more.")
-    if isinstance(value, bool) or value != value or int(value) != value or value < least:
+    if isinstance(value, bool) or not math.isfinite(value) or int(value) != value or value < least:
         raise ValueError(f"{value!r} is no whole number of {least} or more.")
     return int(value)

@@ -66,6 +66,15 @@ def _marked(
     def any_of(claimed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return np.bincount(location[claimed], minlength=claims.n_locations) > 0
 
+    summed = np.isin(np.array(claims.locations, dtype=object), list(claims.summed))
+    yield (
+        "All counts here are sums of those on all other locations: its dead are counted twice in "
+        "totals. Leave it out, or say that the others are its parts: parents=..., complete=...",
+        "All counts are the sums of those on all other locations, so that their dead are counted "
+        "twice in totals; leave it out, or say that the others are its parts (parents=..., "
+        "complete=...):",
+        summed,
+    )
     verified = claims.verified >= 0
     is_open = np.isinf(table["mean"].to_numpy())
     dominated = (table["prior_share"].to_numpy() > _DOMINATED) & ~is_open

@@ -643,6 +643,8 @@ class Estimate:
         draws = self.draws(n)
         n_draws, n_locations = draws.shape
         position = np.tile(np.arange(n_locations), n_draws)
+        if backend not in ("pandas", "polars", "pyarrow"):
+            raise ValueError(f"backend is {backend!r}; it is 'pandas', 'polars' or 'pyarrow'.")
         names = nw.new_series("location", list(self.claims.locations), nw.String, backend=backend)
         draw = np.repeat(np.arange(n_draws), n_locations)
         columns = {"draw": draw, "toll": draws.ravel()}

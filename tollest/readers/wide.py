@@ -1,5 +1,6 @@
 """A table with a column a source and a row a location."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -41,7 +42,9 @@ def wide(
     location : str
         Column that names the location of each row.
     sources : iterable of str, optional
-        Columns of sources; by default all but `location`, `group` and `date`.
+        Columns of sources; by default all but `location`, `group` and `date`. Without it columns
+        that are no sources by their names, or are the sum of others, are an error: a year, a
+        code, the injured, a total, days.
     group : str, optional
         Column of groups that share a prior.
     date : str, optional
@@ -94,6 +97,8 @@ def wide(
         for name in dict.fromkeys(called.values())
         if list(given.values()).count(name) + names.count(name) > 1
     ]
+    if sources is None:
+        problems += _no_sources(table.name, names)
     if problems:
         raise ClaimsError([Problem(message) for message in problems])
     frame = table.take(list(called.values()))
@@ -103,7 +108,7 @@ def wide(
     cells = Cells(
         {ours: frame.get_column(theirs) for ours, theirs in called.items()}, len(frame), called
     )
-    return _claims(cells, names, words)
+    return _claims(cells, names, words, check_sums=sources is None)
 
 
 _NO_LAYOUT = ColumnLayout("a table with a column a source", {}, {})
@@ -115,6 +120,52 @@ def _others(header: Iterable[str], given: Iterable[str]) -> list[str]:
     return [name for name in header if name not in taken]
 
 
+# Words in the names of columns that hold something else than what a source says of the dead.
+_NO_SOURCE = re.compile(
+    r"(^|[\W_])(id|ids|code|pcode|fips|iso|lat|lon|latitude|longitude|geom|year|month|day|date|"
+    r"population|injur\w*|wounded|missing|displaced|casualties|refs?|references?|notes?|url|link|"
+    r"total|totals|sum|overall|all sources)($|[\W_])",
+    re.IGNORECASE,
+)
+_ENDS = frozenset(("low", "best", "high", "min", "max", "minimum", "maximum", "lower", "upper"))
+_DAY = re.compile(r"\d{1,4}[/.-]\d{1,2}([/.-]\d{1,4})?")
+
+
+def _no_sources(table: str, names: list[str]) -> list[str]:
+    """Say which columns cannot be sources, where none were named."""
+    odd = [n for n in names if _NO_SOURCE.search(n) or _DAY.fullmatch(n.strip())]
+    ends = [n for n in names if n.strip().casefold() in _ENDS]
+    odd += ends if len(ends) > 1 else []
+    if not odd:
+        return []
+    is_day = all(_DAY.fullmatch(n.strip()) for n in odd)
+    more = (
+        " Days go into rows: a table with a claim a row has a column 'date', or 'to' for totals "
+        "to date." if is_day else ""
+    )  # fmt: skip
+    return [
+        f"the columns of {table} would all be sources, {listed(odd)} among them; say which are: "
+        f"sources=[...].{more}"
+    ]
+
+
+def _check_sums(names: list[str], said: "_Said") -> None:
+    """Refuse a column that is the sum of all others in every row."""
+    counts = np.where(said.kind == COUNT, said.lower, 0)
+    is_whole = (said.kind == COUNT).all(axis=1)
+    if len(names) < 3 or is_whole.sum() < 2 or not counts.any():
+        return
+    doubled = 2 * counts[is_whole]
+    is_sum = (doubled == counts[is_whole].sum(axis=1)[:, None]).all(axis=0)
+    summed = [name for name, each in zip(names, is_sum.tolist(), strict=True) if each]
+    if summed:
+        message = (
+            f"the column {shown(summed[0])} is the sum of all others; it is no source of its own. "
+            "Say which are: sources=[...]."
+        )
+        raise ClaimsError([Problem(message)])
+
+
 class _Said(NamedTuple):
     """What the cells of a table say, shape (n_rows, n_sources) each."""
 
@@ -123,7 +174,7 @@ class _Said(NamedTuple):
     upper: Integers
 
 
-def _claims(cells: Cells, names: list[str], words: wording.Words) -> Claims:
+def _claims(cells: Cells, names: list[str], words: wording.Words, *, check_sums: bool) -> Claims:
     """Make claims of all cells that are not empty."""
     import pyarrow as pa
 
@@ -139,6 +190,8 @@ def _claims(cells: Cells, names: list[str], words: wording.Words) -> Claims:
     ]
     cells.check(row, locations, np.full(cells.n, -1), [])
     _check_rows(cells, row, locations, day)
+    if check_sums:
+        _check_sums(names, said)
 
     filled, source = np.nonzero(said.kind >= 0)
     kind, lower, upper = (values[filled, source] for values in said)
