@@ -106,11 +106,19 @@ def test_doubling_the_support_moves_the_log_density_little():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"dense": 0}, "dense is 0; at least 0 and 1 are points of their own."),
-        ({"width": 0.0}, "width is 0.0; a relative width lies in (0, 0.5]."),
-        ({"width": 0.6}, "width is 0.6; a relative width lies in (0, 0.5]."),
-        ({"finest": -0.1}, "finest is -0.1; a relative width lies in (0, 0.5]."),
-        ({"width": float("nan")}, "width is nan; a relative width lies in (0, 0.5]."),
+        *(
+            (
+                {"dense": value},
+                f"dense is {value}; it is a whole number, 1 to 10,000,000: at least "
+                "0 and 1 are points of their own.",
+            )
+            for value in (0, 1.5, True, float("nan"), 10**12)
+        ),
+        ({"width": 1e-300}, "width is 1e-300; a relative width lies between 1e-06 and 0.5."),
+        ({"width": 0.0}, "width is 0.0; a relative width lies between 1e-06 and 0.5."),
+        ({"width": 0.6}, "width is 0.6; a relative width lies between 1e-06 and 0.5."),
+        ({"finest": -0.1}, "finest is -0.1; a relative width lies between 1e-06 and 0.5."),
+        ({"width": float("nan")}, "width is nan; a relative width lies between 1e-06 and 0.5."),
     ],
 )
 def test_what_is_no_support_is_refused(fields, message):

@@ -96,7 +96,7 @@ def test_of_two_bulletins_of_a_day_the_later_stands():
     assert claims.excluded["reason"].tolist() == [
         "superseded by the claim of 2025-03-06 18:00 (row 0)"
     ]
-    with pytest.raises(te.ClaimsError, match="of the same day; keep one, or name two sources"):
+    with pytest.raises(te.ClaimsError, match="of the same day; give both their time"):
         claims_of([(*row[:3], "2025-03-06") for row in rows], COLUMNS)
 
 

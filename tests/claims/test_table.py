@@ -20,6 +20,10 @@ from numpy.testing import assert_array_equal
 from tollest import datasets, wording
 from tollest.claims.table import KINDS, UNBOUNDED, Claims, ClaimsError
 
+OF_SHARES = (
+    "; where one toll was divided among several events, give these one location and the whole, or "
+    "lower and upper around the share"
+)
 WAY_OUT = "Leave out a source that said nothing; a count of 0 says it reported no deaths."
 
 
@@ -622,7 +626,7 @@ def test_names_of_columns_that_lead_nowhere_are_refused():
     assert message == (
         "columns={'place': ...}: a claim has no 'place'; what it can have is location, source, "
         "count, lower, upper, wording, kind, date, origin, group, cap, parent, side, period, "
-        "from, to.\n"
+        "from, to, onset.\n"
         "columns={'count': 'deaths'}: the table has no column 'deaths'; "
         "its columns are 'location', 'source', 'count'."
     )
@@ -707,7 +711,7 @@ def test_a_day_may_name_its_month(date):
     ("count", "says"),
     [
         (-4, "count is -4; a count is a whole number, 0 or more"),
-        (2.5, "count is 2.5; a count is a whole number, 0 or more"),
+        (2.5, f"count is 2.5; a count is a whole number, 0 or more{OF_SHARES}"),
         (float("inf"), "count is inf; a count is a whole number, 0 or more"),
         (-float("inf"), "count is -inf; a count is a whole number, 0 or more"),
         (True, "count is True; a count is a whole number, 0 or more"),
@@ -727,7 +731,13 @@ def test_a_day_may_name_its_month(date):
                   "set thousands apart by commas, or not at all"),
         ("1'383", "count is \"1'383\"; a count is a whole number, 0 or more; "
                   "set thousands apart by commas, or not at all"),
-        ("12.5", "count is '12.5'; a count is a whole number, 0 or more"),
+        ("12.5", f"count is '12.5'; a count is a whole number, 0 or more{OF_SHARES}"),
+        ("26[5]", "count is '26[5]'; a count is a whole number, 0 or more; take the mark "
+                  "'[5]' off, and keep '26'"),
+        ("12*", "count is '12*'; a count is a whole number, 0 or more; take the mark '*' off, and "
+                "keep '12'"),
+        ("\u200e13", "count is '\\u200e13'; a count is a whole number, 0 or more; take out the "
+                     "unseen mark U+200E"),
         ("NA", "states no number; give a count, a lower or upper bound, or a wording"),
         ("9" * 9999, "count is '" + "9" * 59 + "…'; a count is a whole number, 0 or more"),
         ([3], "count is [3]; a count is a whole number, 0 or more"),
@@ -790,7 +800,8 @@ def test_all_bad_rows_are_named_at_once_and_good_ones_are_not():
         "3 of 4 claims cannot be used:\n"
         "  row 0 ('press' on 'Arden'): count is -4; a count is a whole number, 0 or more.\n"
         "  row 2 ('clinic' on ''): the location is blank; name it.\n"
-        "  row 2 ('clinic' on ''): count is 2.5; a count is a whole number, 0 or more.\n"
+        "  row 2 ('clinic' on ''): count is 2.5; a count is a whole number, 0 or more"
+        f"{OF_SHARES}.\n"
         "  row 3 ('' on 'Holm'): the source is blank; name it.\n"
         "  row 3 ('' on 'Holm'): date is 'soon'; "
         "a date is a day of the calendar, such as 2025-03-12.\n" + WAY_OUT
@@ -824,11 +835,11 @@ def test_claims_that_cannot_be_put_in_order_are_refused():
     assert refusal(rows) == (
         "3 of 7 claims cannot be used:\n"
         "  row 1 ('p' on 'A'): a second claim by 'p' on 'A', beside row 0 and of the same day; "
-        "keep one, or name two sources.\n"
+        "give both their time of day so that the later supersedes, or keep one.\n"
         "  row 2 ('q' on 'A'): has no date, so it cannot be put before or after row 3; "
-        "date both, keep one, or name two sources.\n"
+        "date both, or keep one.\n"
         "  row 5 ('r' on 'A'): a second claim by 'r' on 'A', beside row 4: "
-        "date both so that the later supersedes, keep one, or name two sources."
+        "date both so that the later supersedes, or keep one."
     )
 
 
@@ -1098,7 +1109,10 @@ def test_names_are_the_same_in_every_unicode_form():
 def test_names_that_differ_by_case_or_white_space_are_refused():
     rows = table(("Arden", "press", 1), ("arden", "Press", 2), ("Long  Ford", "clinic", 3),
                  ("Long Ford", "clinic", 3))  # fmt: skip
-    end = "differ only by case or white space; give one spelling, or rename one."
+    end = (
+        "differ only by case, white space or the width of letters; give one spelling, or rename "
+        "one."
+    )
 
     assert refusal(rows) == (
         f"'Arden' and 'arden', each a name of location, {end}\n"
@@ -1112,7 +1126,9 @@ def test_names_that_differ_by_case_or_white_space_are_refused():
 
 def test_a_nul_in_a_name_hides_no_second_spelling():
     assert Claims.from_table(table(("A\0B", "p", 1), ("A", "p", 2), ("B", "p", 3))).n_claims == 3
-    with pytest.raises(ClaimsError, match="differ only by case or white space"):
+    with pytest.raises(
+        ClaimsError, match="differ only by case, white space or the width of letters"
+    ):
         Claims.from_table(table(("A\0B", "p", 1), ("a\0b", "p", 2)))
 
 

@@ -603,7 +603,7 @@ def test_names_of_wholes_and_parts_are_read_as_names_are(parents, complete):
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"parents": {"Latakia": "coast"}}, te.ClaimsError, "differ only by case or white space"),
+        ({"parents": {"Latakia": "coast"}}, te.ClaimsError, "differ only by case, white space"),
         ({"parents": [("Latakia", "Coast")]}, TypeError, "give a mapping of each part"),
         ({"complete": "Coast"}, TypeError, "complete is the text 'Coast'"),
     ],

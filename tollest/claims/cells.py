@@ -145,8 +145,9 @@ class Cells:
     def names(self, name: str) -> tuple[Integers, list[str]]:
         """Read names: white space at their ends dropped, `BLANK` where nothing is left."""
         codes, values = self.distinct(name)
-        odd = [i for i, value in enumerate(values) if isinstance(value, _NO_NAMES)]
-        if odd:
+        # A look at the classes there are: a table can name a million.
+        if not {value.__class__ for value in values}.isdisjoint(_NO_NAMES):
+            odd = [i for i, value in enumerate(values) if isinstance(value, _NO_NAMES)]
             self.add(
                 np.flatnonzero(np.isin(codes, odd)),
                 lambda row: (
@@ -291,7 +292,7 @@ def _composed(name: str) -> str:
     """Give a name in the Unicode form in which equal letters are equal, without unseen marks."""
     if name.isascii() and name.isprintable():
         return name
-    seen = "".join(" " if letter.isspace() else letter for letter in name if _is_seen(letter))
+    seen = "".join(letter for letter in name if _is_seen(letter))
     return unicodedata.normalize("NFC", seen).strip()
 
 

@@ -126,7 +126,8 @@ def _open_file(path: Path, encoding: str, first: str | None) -> Table:
     import narwhals as nw
 
     name = shown(path.name)
-    _check_there(path)
+    if path.name.lower().endswith((".csv", ".csv.gz", ".parquet")):
+        _check_there(path)
     if path.name.lower().endswith(".parquet"):
         header = _parquet(path, None).column_names
         return Table(name, tuple(header), lambda names: nw.from_native(_parquet(path, names)))
@@ -153,14 +154,14 @@ def _check_there(path: Path) -> None:
         If it does not.
     """
     if "\0" in str(path):
-        raise FileNotFoundError(f"the path {shown(str(path))} has a NUL in it; no file has.")
+        raise FileNotFoundError(f"the path {str(path)!r} has a NUL in it; no file has.")
     try:
         with path.open("rb"):
             pass
     except IsADirectoryError:
-        raise FileNotFoundError(f"{shown(str(path))} is a folder, not a file.") from None
+        raise FileNotFoundError(f"{str(path)!r} is a folder, not a file.") from None
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"there is no file {shown(str(path))}.") from None
+        raise FileNotFoundError(f"there is no file {str(path)!r}.") from None
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             message = f"the name {shown(path.name)} is too long for a file."

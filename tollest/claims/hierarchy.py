@@ -38,7 +38,7 @@ def read_parents(
             "as {'Latakia': 'Coast'}"
         )
         raise TypeError(message)
-    odd = [whole for whole in parents.values() if isinstance(whole, list | tuple | set | dict)]
+    odd = [whole for _, whole in parents.items() if isinstance(whole, list | tuple | set | dict)]
     if odd:
         message = f"parents has {shown(odd[0])} for a whole; a location is a part of one whole"
         raise TypeError(message)

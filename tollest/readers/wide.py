@@ -122,9 +122,9 @@ def _others(header: Iterable[str], given: Iterable[str]) -> list[str]:
 
 # Words in the names of columns that hold something else than what a source says of the dead.
 _NO_SOURCE = re.compile(
-    r"(^|[\W_])(id|ids|code|pcode|fips|iso|lat|lon|latitude|longitude|geom|year|month|day|date|"
+    r"(^|[\s_])(id|ids|code|pcode|fips|iso|lat|lon|latitude|longitude|geom|year|month|day|date|"
     r"population|injur\w*|wounded|missing|displaced|casualties|refs?|references?|notes?|url|link|"
-    r"total|totals|sum|overall|all sources)($|[\W_])",
+    r"total|totals|sum|overall|all sources)($|[\s_.])",
     re.IGNORECASE,
 )
 _ENDS = frozenset(("low", "best", "high", "min", "max", "minimum", "maximum", "lower", "upper"))

@@ -1,0 +1,246 @@
+"""Types, names, layouts and arguments that tables of others have: read rightly, or refused."""
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import tollest as te
+from tests.conftest import claims_of
+from tollest.engines import NUTS, FromTrace, NestedLaplace, PyMC
+
+NAMES = {"location": ["Arden", "Brook"], "source": ["press", "clinic"]}
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f4", "f8"])
+def test_numbers_of_every_numpy_type_are_read(kind):
+    claims = te.Claims.from_table(pd.DataFrame(NAMES | {"count": np.array([3, 0], kind)}))
+
+    assert claims.lower.tolist() == [3, 0]
+
+
+@pytest.mark.parametrize(
+    "kind", ["UInt8", "UInt16", "UInt32", "UInt64", "Int8", "Int64", "Float64"]
+)
+def test_blanks_beside_numbers_of_every_nullable_type_are_blanks(kind):
+    table = pd.DataFrame(NAMES | {"count": pd.array([3, None], kind), "lower": [None, 5]})
+
+    assert te.Claims.from_table(table).lower.tolist() == [3, 5]
+
+
+@pytest.mark.parametrize(
+    "count",
+    [pl.Series([3, 0], dtype=kind) for kind in (pl.UInt8, pl.UInt32, pl.UInt64, pl.Int128)]
+    + [pl.Series([Decimal(3), Decimal("0.0")]), pl.Series(["3", "0"], dtype=pl.Categorical)],
+    ids=lambda series: str(series.dtype),
+)
+def test_numbers_of_polars_types_are_read(count):
+    assert te.Claims.from_table(pl.DataFrame(NAMES | {"count": count})).lower.tolist() == [3, 0]
+
+
+@pytest.mark.parametrize("kind", [pa.uint8(), pa.uint64(), pa.int16()])
+def test_numbers_of_arrow_types_are_read(kind):
+    columns = NAMES | {"count": pa.array([3, 0], kind).dictionary_encode()}
+
+    assert te.Claims.from_table(pa.table(columns)).lower.tolist() == [3, 0]
+
+
+def test_the_largest_unsigned_number_is_refused():
+    table = pd.DataFrame(NAMES | {"count": np.array([2**64 - 1, 2], "u8")})
+
+    with pytest.raises(
+        te.ClaimsError, match="count is 18446744073709551615, more than all people"
+    ):
+        te.Claims.from_table(table)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [[b"Arden", b"Brook"], [["Arden"], ["Brook"]], [{"name": "Arden"}, {"name": "Brook"}]],
+    ids=["bytes", "lists", "structs"],
+)
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_names_that_are_no_text_are_refused(names, library):
+    columns = {"location": names, "source": ["press", "clinic"], "count": [3, 0]}
+
+    with pytest.raises(te.ClaimsError, match=r"row 0 .*: the location is .*; a name is text"):
+        te.Claims.from_table(library(columns))
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["Deir Hafer\u200f", "Deir\u200b Hafer", "Deir Ha\u00adfer", "\ufeffDeir Hafer",
+     "\u202bDeir Hafer\u202c", "Deir Hafer\x00"],
+)  # fmt: skip
+def test_unseen_marks_make_no_other_place(other):
+    claims = claims_of([("Deir Hafer", "press", "count", 9), (other, "clinic", "count", 8)])
+
+    assert claims.locations == ("Deir Hafer",)
+
+
+def test_names_that_look_alike_are_refused():
+    for other in ("\uff21rden", "Ar\u200cden"):
+        rows = [("Arden", "press", "count", 9), (other, "clinic", "count", 8)]
+        with pytest.raises(te.ClaimsError, match="differ only by case, white space or the width"):
+            claims_of(rows)
+    # Persian joins and parts letters by such a mark.
+    assert (
+        claims_of([("\u0645\u06cc\u200c\u062e", "press", "count", 9)]).locations[0][2] == "\u200c"
+    )
+
+
+def test_a_name_of_unseen_marks_is_blank():
+    with pytest.raises(te.ClaimsError, match="the location is blank; name it"):
+        claims_of([("\u200b", "press", "count", 9)])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"columns": ["location"]}, TypeError, "columns is a list; give a mapping"),
+        ({"columns": {"group": "count", "cap": "count"}}, te.ClaimsError,
+         "columns says that 'group', 'cap' are all the column 'count'"),
+        ({"words": None}, TypeError, "words is a NoneType; extend"),
+        ({"parents": {"Arden": ["X", "Y"]}}, TypeError, r"parents has \['X', 'Y'\] for a whole"),
+    ],
+)  # fmt: skip
+def test_options_that_cannot_be_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        te.Claims.from_table(pd.DataFrame(NAMES | {"count": [3, 0]}), **options)
+
+
+@pytest.mark.parametrize("fields", [{"every": True}, {"every": 10**30}, {"stale": "no"}])
+def test_totals_to_date_are_chosen_by_numbers_and_flags(fields):
+    with pytest.raises(ValueError, match=r"; it is (a whole number|True or False)"):
+        te.ToDate(**fields)
+
+
+def test_months_are_spelled_as_months():
+    rows = [("Arden", "press", 3, "12 Sept 2025"), ("Brook", "press", 3, "12 maybe 2025")]
+    assert claims_of(rows[:1], "location source count date").to_frame()["date"][0].month == 9
+    with pytest.raises(te.ClaimsError, match="date is '12 maybe 2025'"):
+        claims_of(rows, "location source count date")
+
+
+def test_a_location_is_not_called_as_a_period_of_another():
+    rows = [("front", "press", 3, "2022-03-06"), ("front, to 2022-03-06", "press", 4, None)]
+
+    with pytest.raises(te.ClaimsError, match="as a period of another is; rename it"):
+        claims_of(rows, "location source count to")
+
+
+def test_columns_that_are_not_asked_for_may_share_a_name(tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_text("case,location,source,dead,location\nA,Springfield,press,3,School\n")
+
+    claims = te.Claims.read(path, columns={"location": "case", "count": "dead"})
+
+    assert claims.locations == ("A",)
+    with pytest.raises(te.ClaimsError, match="are called 'location'; rename one"):
+        te.Claims.read(path, columns={"count": "dead"})
+
+
+@pytest.mark.parametrize("encoding", ["rot13", "base64", "hex", "undefined", "no such"])
+def test_what_is_no_encoding_of_text_is_refused(tmp_path, encoding):
+    path = tmp_path / "claims.csv"
+    path.write_text("location,source,count\nA,press,3\n")
+
+    with pytest.raises(ValueError, match=f"encoding is '{encoding}'; an encoding is, say"):
+        te.Claims.read(path, encoding=encoding)
+
+
+@pytest.mark.parametrize("name", ["a\0.csv", "x" * 300 + ".csv", "file.csv/claims.csv", "."])
+def test_paths_that_lead_nowhere_are_refused(tmp_path, name):
+    (tmp_path / "file.csv").write_text("")
+
+    with pytest.raises(
+        (FileNotFoundError, ValueError), match=r"NUL|too long|there is no file|ends"
+    ):
+        te.Claims.read(tmp_path / name)
+
+
+def summed(*counts):
+    rows = [(name, "press", count) for name, count in zip("ABCDEF", counts, strict=False)]
+    return claims_of([*rows, ("Totals", "press", sum(counts))], "location source count")
+
+
+def test_a_row_that_sums_the_others_is_remarked_on():
+    claims = summed(3, 9, 30, 4)
+
+    assert claims.summed == ("Totals",)
+    assert "counts on 'Totals' are the sums of those on all others" in repr(claims)
+    # Of two others a sum may be chance; and somebody else may say another number.
+    assert summed(3, 9).summed == ()
+    more = claims.to_frame()[["location", "source", "lower"]].rename(columns={"lower": "count"})
+    more.loc[len(more)] = ["Totals", "clinic", 40]
+    assert te.Claims.from_table(more).summed == ()
+
+
+@pytest.mark.parametrize(
+    ("columns", "odd"),
+    [
+        ({"govt": [10, 20], "year": [2013, 2014], "injured": [3, 4]}, "'year', 'injured'"),
+        ({"govt": [10, 20], "pcode": [101, 102]}, "'pcode'"),
+        ({"3/9/20": [18, 0], "3/10/20": [21, 1]}, "'3/9/20', '3/10/20'"),
+        ({"low": [2, 3], "best": [4, 5], "high": [9, 9]}, "'low', 'best', 'high'"),
+        ({"army": [10, 20], "rebels": [2, 5], "Total": [12, 25]}, "'Total'"),
+    ],
+)
+def test_columns_of_a_wide_table_that_are_no_sources_are_refused(columns, odd):
+    table = pd.DataFrame({"event": ["A", "B"]} | columns)
+
+    with pytest.raises(te.ClaimsError, match=f"would all be sources, {odd} among them; say which"):
+        te.readers.wide(table, location="event")
+    named = list(columns)[:1]
+    assert te.readers.wide(table, location="event", sources=named).sources == tuple(named)
+
+
+def test_a_column_that_sums_the_others_is_no_source():
+    table = pd.DataFrame({"event": ["A", "B"], "p": [10, 20], "q": [2, 5], "all": [12, 25]})
+
+    with pytest.raises(te.ClaimsError, match="the column 'all' is the sum of all others"):
+        te.readers.wide(table, location="event")
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: NUTS(chains=True), ValueError), (lambda: NUTS(draws=1.5), ValueError),
+        (lambda: NestedLaplace(rounds=0), ValueError),
+        (lambda: NestedLaplace(rounds="a"), ValueError),
+        (lambda: NestedLaplace(otherwise=None), TypeError),
+        (lambda: NestedLaplace(otherwise=NUTS), TypeError),
+        (lambda: PyMC(draws=0), ValueError), (lambda: PyMC(chains=0), ValueError),
+        (lambda: PyMC(target_accept=2), ValueError),
+        (lambda: PyMC(target_accept=float("nan")), ValueError),
+        (lambda: FromTrace(None), TypeError), (lambda: FromTrace(pd.DataFrame()), TypeError),
+        (lambda: te.priors.Priors(sources={5: te.priors.Source()}), TypeError),
+    ],
+)  # fmt: skip
+def test_engines_and_priors_check_their_fields(make, error):
+    with pytest.raises(error):
+        make()
+
+
+@pytest.mark.parametrize("rows", [[1.5], [True, False]])
+def test_rows_to_leave_out_are_numbers(rows):
+    claims = claims_of([("Arden", "press", "count", 9), ("Brook", "press", "count", 8)])
+
+    with pytest.raises(ValueError, match="give the numbers of rows"):
+        claims.without(rows=rows)
+
+
+def test_what_a_formula_raises_is_an_error_of_its_own():
+    claims = claims_of([("Arden", "press", "count", 9), ("Brook", "press", "count", 8)])
+    table = pd.DataFrame(
+        {"location": ["Arden", "Brook"], "people": [3.0, 4.0], "name": ["a", "b"]}
+    )
+
+    for formula in ("__import__('os').getpid()", "people +* 2"):
+        with pytest.raises(ValueError, match=r"^formula "):
+            claims.with_covariates(formula, table)
+    with pytest.raises(ValueError, match="the exposure 'name' is no column of numbers"):
+        claims.with_covariates("people", table, exposure="name")
