@@ -4,7 +4,8 @@ Run as ``uv run python -m benchmarks.calibration``: worlds of three sizes are si
 priors and estimated, and ``benchmarks/calibration.md`` says where the truths fell. Replicates are
 kept in ``--store`` as they come, so that a run that was stopped goes on. ``--sizes 1x3:40``
 shortens it; ``--sizes 6x3/3:40`` has wholes, of three parts each, up to one that holds all, and
-``40x4s2z1`` two sides, by which sources are biased, and one covariate.
+``40x4s2z1`` two sides, by which sources are biased, and one covariate; in ``1x3f`` claims have
+other forms, bounds and early ages among them.
 Sections of other sizes are kept on the page.
 """
 
@@ -17,9 +18,11 @@ import pandas as pd
 
 from benchmarks.common import markdown, processor
 from tollest.calibration import Calibration, Design, calibrate
+from tollest.simulation.worlds import Forms
 
 # Worlds of each size: one of few locations says less of coverage.
-SIZES = "1x3:1000,20x5:300,200x8:300,6x3/3:200,40x4s2z1:200"
+SIZES = "1x3:1000,20x5:300,200x8:300,6x3/3:200,40x4s2z1:200,1x3f:150,20x5f:60"
+FORMS = Forms(at_least=0.3, at_most=0.1, early=0.6)
 SEED = 20_261_122
 OUTPUT = Path(__file__).with_name("calibration.md")
 
@@ -37,6 +40,9 @@ def section(size: str, calibration: Calibration) -> list[str]:
            "is claimed on. `total` is of that one.", ""] if "/" in size else []),
         *(["Sources are biased by two sides, of which each location has one, and tolls depend on "
            "a covariate.", ""] if size.endswith("s2z1") else []),
+        *(["30 % of claims are of at least, 10 % of at most a number; claims on 60 % of locations "
+           "are made at early ages, of six hours to ten days; sources deny.", ""]
+          if size.endswith("f") else []),
         f"{n} replicates, {n_nuts} of them by NUTS, {calibration.n_doubtful} doubtful. Ranks of "
         f"{len(ranks)} quantities: {len(ranks) - len(outside)} inside the simultaneous 99 % band "
         f"of their own{f' (outside: {chr(44).join(outside)})' if outside else ''}; "
@@ -75,9 +81,12 @@ def main() -> None:
     sections = kept()
     for part in arguments.sizes.split(","):
         size, replicates = part.split(":")
-        numbers = re.fullmatch(r"(\d+)x(\d+)(?:/(\d+))?(?:s(\d+))?(?:z(\d+))?", size).groups("0")
+        numbers = re.fullmatch(r"(\d+)x(\d+)(?:/(\d+))?(?:s(\d+))?(?:z(\d+))?f?", size).groups("0")
         n_locations, n_sources, parts, sides, covariates = map(int, numbers)
-        design = Design(n_locations, n_sources, parts=parts, sides=sides, covariates=covariates)
+        design = Design(
+            n_locations, n_sources, parts=parts, sides=sides, covariates=covariates,
+            forms=FORMS if size.endswith("f") else None,
+        )  # fmt: skip
         calibration = calibrate(
             design, n_replicates=int(replicates), rng=SEED, workers=arguments.workers,
             store=arguments.store / f"{size.replace('/', 'by')}.jsonl",

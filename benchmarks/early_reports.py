@@ -224,6 +224,7 @@ def main():
     ]  # fmt: skip
     sizes = table.groupby("hours")["event"].nunique()
     n = ", ".join(f"{sizes[hours]} at {hours:g} h" for hours in TIMES)
+    n_refitted = int(found.drop_duplicates("event")["refitted"].sum())
     lines = [
         "# Numbers of the first days",
         "",
@@ -240,8 +241,9 @@ def main():
         *markdown(pd.DataFrame(rows)),
         "",
         "With so few events a coverage has a standard error of about 0.1. "
-        f"{int(found.drop_duplicates('event')['refitted'].sum())} events were left out by "
-        "estimates of their own, the others by weights.",
+        f"{'One event was' if n_refitted == 1 else f'{n_refitted} events were'} left out by "
+        f"{'an estimate of its' if n_refitted == 1 else 'estimates of their'} own, the others by "
+        "weights.",
         "",
     ]
     PAGE.write_text("\n".join(lines))

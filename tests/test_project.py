@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # Rows of the layout (`ARCHITECTURE.md`): a module imports from its own row and from rows above.
 ROWS = [
-    {"wording", "support", "datasets", "_arrays", "_progress", "_text", "_rounding"},
+    {"wording", "support", "datasets", "_arrays", "_files", "_progress", "_text", "_rounding"},
     {"_sums"},
     {"claims", "noise", "priors"},
     {"model", "readers"},

@@ -3,8 +3,10 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pandas as pd
 import pytest
+from arviz_stats.base.array import array_stats
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
+from scipy.special import logsumexp
 
 from tests.conftest import claims_of
 from tests.contracts import check_engine
@@ -43,6 +45,27 @@ QUIET = Reporter(False)
 def counts(*numbers):
     rows = [("Arden", f"source {i}", n) for i, n in enumerate(numbers)]
     return claims_of(rows, "location source count")
+
+
+@pytest.mark.parametrize("reff", [1.0, 0.3])
+@pytest.mark.parametrize("spread", [0.1, 1.0, 3.0, 8.0])
+@pytest.mark.parametrize("n", [30, 225, 500, 4000])
+def test_weights_are_smoothed_as_by_arviz(n, spread, reff):
+    rng = np.random.default_rng(1)
+    log_ratios = rng.normal(0.0, spread, n) + rng.standard_t(3.0, n) * (spread > 2.0)
+
+    log_weights, k = smoothed(log_ratios, reff)
+
+    expected, pareto_k = array_stats.psislw(log_ratios.max() - log_ratios, r_eff=reff)
+    assert_allclose(log_weights, expected - logsumexp(expected), rtol=1e-9, atol=1e-9)
+    assert k == pytest.approx(float(pareto_k), abs=1e-9)
+
+
+def test_too_few_weights_have_no_tail():
+    with pytest.raises(ValueError, match="a tail of 4 of 20 draws is too small"):
+        smoothed(np.random.default_rng(1).normal(size=20))
+    with pytest.raises(ValueError, match="all weights of the tail are the same"):
+        smoothed(np.zeros(100))
 
 
 def test_smoothed_weights_take_log_target_minus_log_proposal():

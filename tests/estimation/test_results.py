@@ -1,3 +1,7 @@
+import os
+import signal
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -354,6 +358,81 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         te.Estimate.load(tmp_path / "other.nc")
     with pytest.raises(FileNotFoundError, match=r"there is no file '.*missing.nc'"):
         te.Estimate.load(tmp_path / "missing.nc")
+
+
+def changed(path, change):
+    """Change what is in a file of an estimate, as by hand."""
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        change(file["tollest"])
+
+
+def of_header(change):
+    def of_group(group):
+        group.attrs["header"] = change(str(group.attrs["header"]))
+
+    return of_group
+
+
+def add_one(name):
+    def of_group(group):
+        group[name][...] = group[name][...] + 1
+
+    return of_group
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        add_one("lower"), add_one("location"), add_one("theta"), add_one("date"),
+        of_header(lambda header: header.replace('"ess": 300', '"ess": 3000')),
+        of_header(lambda header: header.replace("Arden", "Brook", 1)),
+        of_header(lambda header: header[: len(header) // 2]),
+        lambda group: group.attrs.__delitem__("digest"),
+        lambda group: group.__delitem__("upper"),
+    ],
+)  # fmt: skip
+def test_a_file_that_was_changed_is_refused(tmp_path, change):
+    path = tmp_path / "villages.nc"
+    guessed(claims_of(ROWS)).save(path)
+    te.Estimate.load(path)
+    changed(path, change)
+
+    with pytest.raises(ValueError, match=r"villages.nc' (was changed|holds no estimate)"):
+        te.Estimate.load(path)
+
+
+def test_a_file_of_another_version_or_cut_short_is_refused(tmp_path):
+    path = tmp_path / "villages.nc"
+    guessed(claims_of(ROWS)).save(path)
+    whole = path.read_bytes()
+    changed(path, of_header(lambda header: header.replace("estimate 5", "estimate 6")))
+    with pytest.raises(ValueError, match="is of the format 'tollest estimate 6', not"):
+        te.Estimate.load(path)
+    for share in (0.0, 0.1, 0.5, 0.99):
+        path.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(ValueError, match="holds no estimate saved by tollest"):
+            te.Estimate.load(path)
+    with pytest.raises(FileNotFoundError):
+        te.Estimate.load(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_save_that_is_killed_leaves_the_old_file_whole(tmp_path):
+    path, rng = tmp_path / "villages.nc", np.random.default_rng(1)
+    estimate = guessed(claims_of(ROWS))
+    estimate.save(path)
+    for _ in range(12):
+        child = os.fork()
+        if child == 0:
+            while True:
+                estimate.save(path)
+        time.sleep(rng.uniform(0.02, 0.25))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert te.Estimate.load(path).claims.locations == estimate.claims.locations
 
 
 def test_the_datatree_follows_arviz(villages):

@@ -9,7 +9,7 @@ TOLL, BIAS, SCATTER, OMEGA = 12, (0.1, -0.2, 0.0), (0.1, 0.3, 0.2), (0.7, 0.2, 0
 COUNTS = np.array([11, 14, 11])
 COMMON, FIGURE_SCATTER = 0.05, 0.15
 LAST = 3000
-NOBODY = np.empty((1, 0))  # denies
+NOBODY = np.full((1, 1), -np.inf)  # denies
 
 
 def figure(family, counts=COUNTS, scatter=SCATTER):

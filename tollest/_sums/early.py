@@ -173,10 +173,11 @@ def _evaluated(
     run: Run, n: int, claimed: Claimed, parameters: Parameters, tables: Tables
 ) -> tuple[float, bool]:
     """Leave the joint of a run in the work space: the log of its unit, and whether by logs."""
-    total, log_unit = products(run, 0, n, claimed, tables)
+    first = int(np.int64(0))  # for a literal all would be compiled anew
+    total, log_unit = products(run, first, n, claimed, tables)
     in_logs = not LEAST < total < np.inf
     if in_logs:
-        log_unit = logarithms(claimed, parameters, claimed.grid, run, 0, n, tables)
+        log_unit = logarithms(claimed, parameters, claimed.grid, run, first, n, tables)
     return log_unit, in_logs
 
 
@@ -287,7 +288,7 @@ def add_early_gradient(
             for row in range(work, table.shape[1], tables.width):
                 table[0, row + k] *= weight * _before(known, b, k) / peak
         add_gradient(
-            run, 0, n, claimed, tables, in_logs,
+            run, int(np.int64(0)), n, claimed, tables, in_logs,
             Gradient(gradient.times, 1.0, gradient.flat, gradient.out),
         )  # fmt: skip
     shared = gradient.flat.shared

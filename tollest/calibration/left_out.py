@@ -24,7 +24,13 @@ from tollest.engines import AbstractEngine
 from tollest.estimation import sources
 from tollest.estimation.masses import whole
 from tollest.estimation.results import DoubtfulEstimate, Estimate, estimate
-from tollest.model.circulation import Figure, Speakers, log_mass, log_mass_up_to
+from tollest.model.circulation import (
+    Figure,
+    Speakers,
+    log_mass,
+    log_mass_up_to,
+    logit_denials,
+)
 from tollest.model.names import positions
 from tollest.model.posterior import Model
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Source
@@ -380,9 +386,7 @@ class _Speaker:
             centre=x[:, None] + np.array([p.bias[voices] for p in points]),
             scatter=np.exp(np.array([p.log_scatter[voices] for p in points])),
             logit_repeat=np.full_like(logit, -np.inf) if never else logit,
-            logit_denial=np.array([
-                p.logit_denial[voices if p.logit_denial.size else voices[:0]] for p in points
-            ]),
+            logit_denial=logit_denials(points, voices),
         )  # fmt: skip
         family = self.estimate.model.noise
         figure = Figure(

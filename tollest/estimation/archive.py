@@ -1,8 +1,10 @@
 """Estimates as xarray DataTrees and netCDF files, and back."""
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Hashable
+import os
+from collections.abc import Hashable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from tollest import noise, priors
 from tollest._arrays import Integers
+from tollest._files import replacing
 from tollest.claims.periods import DayRange, ToDate
 from tollest.claims.rows import Rows
 from tollest.claims.standing import judged
@@ -193,13 +196,14 @@ def save(
         "known_by": known_by, "left_out": list(record.left_out),
         "engine": _encoded(engine) if is_plain(engine) else None,
     }  # fmt: skip
-    state = xr.Dataset(
-        arrays | {"theta": (("theta_chain", "theta_draw", "theta_entry"), theta.theta)},
-        attrs={"header": json.dumps(header)},
-    )
+    arrays["theta"] = (["theta_chain", "theta_draw", "theta_entry"], theta.theta)
+    written = json.dumps(header)
+    digest = _digest(written, {name: values for name, (_, values) in arrays.items()})
+    state = xr.Dataset(arrays, attrs={"header": written, "digest": digest})
     out = tree.copy()
     out["tollest"] = xr.DataTree(state)
-    out.to_netcdf(path, engine="h5netcdf")
+    with replacing(path) as partial:
+        out.to_netcdf(partial, engine="h5netcdf")
 
 
 def check_path(path: str | Path, ending: str = ".nc") -> None:
@@ -209,9 +213,13 @@ def check_path(path: str | Path, ending: str = ".nc") -> None:
     ------
     FileNotFoundError
         If there is no such folder.
+    TypeError
+        If it is no path.
     ValueError
         If the name does not end in `ending`.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path is {path!r}; it is the path of a file that ends in {ending}.")
     path = Path(path)
     if path.suffix != ending:
         kind = _KINDS_OF_FILE[ending]
@@ -243,19 +251,48 @@ def load_archive(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file was not written by `save`.
+        If the file was not written by `save`, by another version of it, or was cut short or
+        changed since.
     """
     import xarray as xr
 
-    if not Path(path).exists():
+    if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}.")
     try:
         state = xr.load_dataset(path, group="tollest", engine="h5netcdf")
         header = json.loads(state.attrs["header"])
-    except (KeyError, ValueError, OSError) as error:
+        written = header["format"]
+    except Exception as error:  # whatever readers of such files raise of others
         raise ValueError(f"{str(path)!r} holds no estimate saved by tollest.") from error
-    if header["format"] != _FORMAT:
-        raise ValueError(f"{str(path)!r} is of the format {header['format']!r}, not {_FORMAT!r}.")
+    if written != _FORMAT:
+        raise ValueError(
+            f"{str(path)!r} is of the format {written!r}, not {_FORMAT!r}: estimate anew, or load "
+            "it with the version of tollest that saved it."
+        )
+    # Before anything of it is used.
+    arrays = {str(name): values.to_numpy() for name, values in state.items()}
+    if state.attrs.get("digest") != _digest(state.attrs["header"], arrays):
+        raise ValueError(
+            f"{str(path)!r} was changed after it was saved, or is damaged; nothing of it is used."
+        )
+    return _restored(state, header)
+
+
+def _digest(header: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Sum up all that `load_archive` reads, so that a changed file is told from the one saved."""
+    out = hashlib.sha256(header.encode())
+    for name in sorted(arrays):
+        values = arrays[name]
+        kind = np.float64 if values.dtype.kind == "f" else np.int64
+        out.update(f"{name} {values.shape}".encode())
+        out.update(np.ascontiguousarray(values.astype(kind)).tobytes())
+    return out.hexdigest()
+
+
+def _restored(
+    state: "xr.Dataset", header: dict[str, Any]
+) -> tuple[Posterior, ThetaDraws, int, int | None, AbstractEngine | None]:
+    """Make of a file's contents what was saved."""
     values: dict[str, Any] = {str(k): v.to_numpy() for k, v in state.items() if k != "theta"}
     for name, value in header["claims"].items():
         values[name] = tuple(value) if isinstance(value, list) else value

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tollest import _text
 from tollest._arrays import Flags, Floats, Integers
+from tollest._files import replacing
 from tollest._progress import Reporter
 from tollest.claims.table import Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
@@ -298,7 +299,8 @@ class Estimate:
         told = {"ci_prob": str(ci_prob), "ci_kind": ci_kind, "computed_by": self.theta.summary}
         told |= {"doubts": " ".join(self.doubts)} if self.doubts else {}
         known = table.schema.metadata or {}
-        parquet.write_table(table.replace_schema_metadata(known | told), path)
+        with replacing(path) as partial:
+            parquet.write_table(table.replace_schema_metadata(known | told), partial)
 
     def pmf(self, location: str) -> "pd.DataFrame":
         """Posterior mass function of one location's toll.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tollest import _text
 from tollest._arrays import Integers
+from tollest._files import replacing
 from tollest.estimation import archive
 from tollest.estimation.masses import check_interval, several_quantiles, whole
 
@@ -174,7 +175,8 @@ class Totals:
             If the name does not end in ``.nc``.
         """
         archive.check_path(path)
-        self.to_datatree().to_netcdf(path, engine="h5netcdf")
+        with replacing(path) as partial:
+            self.to_datatree().to_netcdf(partial, engine="h5netcdf")
 
     def __repr__(self) -> str:
         """Show the totals as text, with their level, their method and every warning."""

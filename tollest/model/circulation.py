@@ -11,12 +11,14 @@ state it of ``log1p(odds_c / f_c)``: ``f_c`` is the mass of the claim as the sou
 without claims.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from tollest._arrays import Floats, Integers
+from tollest._sums.tables import Parameters
 from tollest.noise import Family
 
 
@@ -39,6 +41,12 @@ def log_mass(family: Family, k: Integers | int, m: Floats, s: Floats) -> Floats:
     return np.where(np.isnan(out), -np.inf, out)
 
 
+def logit_denials(points: Sequence[Parameters], voices: Integers) -> Floats:
+    """Log odds that voices deny, at each of several points; shape (n_points, n_voices)."""
+    never = np.full(voices.shape, -np.inf)
+    return np.array([p.logit_denial[voices] if p.logit_denial.size else never for p in points])
+
+
 @dataclass(frozen=True, eq=False)
 class Speakers:
     """What is known of the sources that claimed, or will claim, on one location.
@@ -49,8 +57,8 @@ class Speakers:
         Location and scale, on the log1p axis, of what each would count for itself.
     logit_repeat : ndarray of float, shape (n_draws, n_claims)
         Log odds that it repeats the figure instead; minus infinity for never.
-    logit_denial : ndarray of float, shape (n_draws, n_claims) or (n_draws, 0)
-        Log odds that it says 0 whatever the toll; of no claims where nobody denies.
+    logit_denial : ndarray of float, shape (n_draws, n_claims)
+        Log odds that it says 0 whatever the toll; minus infinity for never.
     """
 
     centre: Floats
@@ -94,7 +102,7 @@ class Figure:
         """
         speakers = self.speakers
         out = log_mass(self.family, self.counts, speakers.centre, speakers.scatter)
-        if speakers.logit_denial.shape[1]:
+        if (self.counts == 0).any():
             denial = speakers.logit_denial + np.logaddexp(0.0, speakers.logit_repeat)
             out = np.where(self.counts == 0, np.logaddexp(out, denial), out)
         return out

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tollest._files import replacing
 from tollest.estimation.remarks import Remark
 from tollest.estimation.results import Estimate
 from tollest.report import escapes
@@ -58,7 +59,7 @@ def with_total(exact: "pd.DataFrame", table: "pd.DataFrame", note: str) -> "pd.D
 
 def write_csv(frame: "pd.DataFrame", path: str | Path) -> None:
     """Write a frame as UTF-8, text behind the apostrophe of `escapes.csv`, blanks as nothing."""
-    with Path(path).open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(frame.columns)
         for row in frame.itertuples(index=False):
@@ -113,7 +114,8 @@ def write_parquet(frame: "pd.DataFrame", notes: list[str], path: str | Path) -> 
         "notes": json.dumps(notes),
     }
     known = table.schema.metadata or {}
-    parquet.write_table(table.replace_schema_metadata(known | told), path)
+    with replacing(path) as partial:
+        parquet.write_table(table.replace_schema_metadata(known | told), partial)
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - a cell of any column

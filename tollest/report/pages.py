@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
+from tollest._files import replacing
 from tollest.diagnostics.alternatives import Sensitivity
 from tollest.estimation.archive import check_path
 from tollest.estimation.results import Estimate
@@ -107,7 +108,8 @@ def page(
             methods.checklist("GATHER, item by item", gather),
         ),
     }  # fmt: skip
-    Path(path).write_text(_document(title, parts), encoding="utf-8")
+    with replacing(path) as partial:
+        partial.write_text(_document(title, parts), encoding="utf-8")
 
 
 def _document(title: str, parts: Mapping[str, Markup]) -> str:

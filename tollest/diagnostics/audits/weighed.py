@@ -24,7 +24,7 @@ from tollest.claims.table import UNBOUNDED
 from tollest.diagnostics.audits.evidence import Evidence
 from tollest.engines import psis
 from tollest.estimation.masses import TollMasses
-from tollest.model.circulation import Figure, Speakers, log_mass_up_to
+from tollest.model.circulation import Figure, Speakers, log_mass_up_to, logit_denials
 
 _TOLLS = 4  # equally likely ones, for each draw, that predictions are averaged over
 # Middles of equally likely stretches of an exponential amount.
@@ -200,9 +200,7 @@ class Weighed:
         effects = {
             "scatter": np.exp(drawn("log_scatter", voices)),
             "logit_repeat": drawn("logit_repeat", voices),
-            "logit_denial": drawn(
-                "logit_denial", voices if points[0].logit_denial.size else voices[:0]
-            ),
+            "logit_denial": np.repeat(logit_denials(points, voices), _TOLLS, axis=0),
         }
         biases = drawn("bias", voices)
 
@@ -222,9 +220,7 @@ class Weighed:
         shares = np.exp(shares - logsumexp(shares, axis=0))
         weights = shares * np.repeat(self.weights[:, 1 + j], _TOLLS) / _TOLLS
 
-        denial = np.zeros(1)
-        if points[0].logit_denial.size:
-            denial = expit(drawn("logit_denial", source))
+        denial = np.repeat(expit(logit_denials(points, np.array(source))), _TOLLS)
         lower, upper = claims.lower[evidence.noisy[j]], claims.upper[evidence.noisy[j]]
         missed = [0.0 * x]
         if evidence.is_bound[j]:
