@@ -33,16 +33,31 @@ SD = "sd is {}; it is positive (for a known value use Fixed)."
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Normal(math.nan, 1), "mean is nan; a normal prior's mean is finite."),
-        (lambda: Normal(math.inf, 1), "mean is inf; a normal prior's mean is finite."),
+        (lambda: Normal(math.nan, 1), "mean is nan; it is finite."),
+        (lambda: Normal(math.inf, 1), "mean is inf; it is finite."),
         (lambda: Normal(0, 0), SD.format(0)),
         (lambda: Normal(0, -0.1), SD.format(-0.1)),
         (lambda: Normal(0, math.inf), SD.format(math.inf)),
         (lambda: Normal(0, math.nan), SD.format(math.nan)),
         (lambda: HalfNormal(0.0), SD.format(0.0)),
         (lambda: HalfNormal(math.inf), SD.format(math.inf)),
-        (lambda: Fixed(math.nan), "value is nan; a known value is finite."),
-        (lambda: Fixed(-math.inf), "value is -inf; a known value is finite."),
+        (lambda: Fixed(math.nan), "value is nan; it is finite."),
+        (lambda: Fixed(-math.inf), "value is -inf; it is finite."),
+        (lambda: Fixed(1e6), "value is 1e+06; on the log scale it lies between -100 and 100."),
+        (
+            lambda: Normal(1e300, 1),
+            "mean is 1e+300; on the log scale it lies between -100 and 100.",
+        ),
+        (
+            lambda: HalfNormal(1e300),
+            "sd is 1e+300; on the log scale it lies between 1e-06 and 100 "
+            "(for a known value use Fixed).",
+        ),
+        (
+            lambda: Pooled(Fixed(0), HalfNormal(50)),
+            "sd of a population is 50; sources that differ by more than 10 on the log scale are "
+            "none.",
+        ),
         (
             lambda: Pooled(Fixed(0), Fixed(0.0)),
             "sd is 0.0; a population's sd is positive.",

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
         wording,
     )
     from tollest.claims import Claims, ClaimsError, ToDate, periods
-    from tollest.estimation import DoubtfulEstimate, Estimate, as_of, estimate, pool
+    from tollest.estimation import (
+        DoubtfulEstimate,
+        Estimate,
+        FailedEstimate,
+        as_of,
+        estimate,
+        pool,
+    )
     from tollest.model import Model
     from tollest.support import Support
 
@@ -35,6 +42,7 @@ __all__ = [
     "ClaimsError",
     "DoubtfulEstimate",
     "Estimate",
+    "FailedEstimate",
     "Model",
     "Support",
     "ToDate",
@@ -62,6 +70,7 @@ _HOMES = {
     "ClaimsError": "claims",
     "DoubtfulEstimate": "estimation",
     "Estimate": "estimation",
+    "FailedEstimate": "estimation",
     "Model": "model",
     "Support": "support",
     "ToDate": "claims",

@@ -55,6 +55,9 @@ class Normal:
         return np.asarray(log_ndtr(z), np.float64)
 
 
+_LEAST_DF, _MOST_DF = 0.05, 1e6
+
+
 @dataclass(frozen=True)
 class StudentT:
     """Standard Student t: errors with heavier tails than the logistic's.
@@ -79,6 +82,11 @@ class StudentT:
         """Refuse degrees of freedom that are none."""
         if not 0 < self.df < math.inf:
             raise ValueError(f"df is {self.df}; degrees of freedom are positive and finite.")
+        if not _LEAST_DF <= self.df <= _MOST_DF:
+            raise ValueError(
+                f"df is {self.df:g}; degrees of freedom lie between {_LEAST_DF:g} and "
+                f"{_MOST_DF:g}, where errors are normal: use Normal()."
+            )
 
     def rvs(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> NDArray[np.float64]:
         """Draws of the standard distribution, of shape `size`."""

@@ -9,6 +9,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _LEAST_SCATTER, _MOST_SCATTER = 0.001, 20.0
+# All unknowns are logs, or log odds: e to the 100 is more than any number of people, and a
+# population of sources that differ by e to the 10 is none. Within these limits samplers answer.
+_MOST, _MOST_SPREAD, _LEAST_SD = 100.0, 10.0, 1e-6
+
+
+def _check_sd(sd: float) -> None:
+    """Refuse what is no standard deviation of a log."""
+    if not 0 < sd < math.inf:
+        raise ValueError(f"sd is {sd}; it is positive (for a known value use Fixed).")
+    if not _LEAST_SD <= sd <= _MOST:
+        raise ValueError(
+            f"sd is {sd:g}; on the log scale it lies between {_LEAST_SD:g} and {_MOST:g} (for a "
+            "known value use Fixed)."
+        )
+
+
+def _check_on_log_scale(name: str, value: float) -> None:
+    """Refuse a number that is no log of anything."""
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {value}; it is finite.")
+    if abs(value) > _MOST:
+        raise ValueError(
+            f"{name} is {value:g}; on the log scale it lies between -{_MOST:g} and {_MOST:g}."
+        )
 
 
 def _check(owner: object, name: str, allowed: tuple[type, ...]) -> None:
@@ -41,7 +65,7 @@ class Normal:
     Raises
     ------
     ValueError
-        If `mean` is not finite or `sd` is not positive and finite.
+        If `mean` or `sd` is no number of the log scale, or `sd` is not positive.
     """
 
     mean: float
@@ -49,10 +73,8 @@ class Normal:
 
     def __post_init__(self) -> None:
         """Refuse what is no mean or no standard deviation."""
-        if not math.isfinite(self.mean):
-            raise ValueError(f"mean is {self.mean}; a normal prior's mean is finite.")
-        if not 0 < self.sd < math.inf:
-            raise ValueError(f"sd is {self.sd}; it is positive (for a known value use Fixed).")
+        _check_on_log_scale("mean", self.mean)
+        _check_sd(self.sd)
 
 
 @dataclass(frozen=True)
@@ -62,15 +84,14 @@ class HalfNormal:
     Raises
     ------
     ValueError
-        If `sd` is not positive and finite.
+        If `sd` is not positive, or no number of the log scale.
     """
 
     sd: float
 
     def __post_init__(self) -> None:
         """Refuse what is no standard deviation."""
-        if not 0 < self.sd < math.inf:
-            raise ValueError(f"sd is {self.sd}; it is positive (for a known value use Fixed).")
+        _check_sd(self.sd)
 
 
 @dataclass(frozen=True)
@@ -80,15 +101,14 @@ class Fixed:
     Raises
     ------
     ValueError
-        If `value` is not finite.
+        If `value` is no number of the log scale.
     """
 
     value: float
 
     def __post_init__(self) -> None:
         """Refuse what is no number."""
-        if not math.isfinite(self.value):
-            raise ValueError(f"value is {self.value}; a known value is finite.")
+        _check_on_log_scale("value", self.value)
 
 
 @dataclass(frozen=True)
@@ -105,7 +125,7 @@ class Pooled:
     Raises
     ------
     ValueError
-        If a fixed `sd` is not positive.
+        If a fixed `sd` is not positive, or a spread is above 10.
     TypeError
         If a field is no such prior.
     """
@@ -119,6 +139,13 @@ class Pooled:
         _check(self, "sd", (HalfNormal, Fixed))
         if isinstance(self.sd, Fixed) and self.sd.value <= 0:
             raise ValueError(f"sd is {self.sd.value}; a population's sd is positive.")
+        spreads = [self.sd.value if isinstance(self.sd, Fixed) else self.sd.sd]
+        spreads += [self.mean.sd] if isinstance(self.mean, Normal) else []
+        if max(spreads) > _MOST_SPREAD:
+            raise ValueError(
+                f"sd of a population is {max(spreads):g}; sources that differ by more than "
+                f"{_MOST_SPREAD:g} on the log scale are none."
+            )
 
 
 @dataclass(frozen=True)

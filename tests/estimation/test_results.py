@@ -360,6 +360,17 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         te.Estimate.load(tmp_path / "missing.nc")
 
 
+def test_an_engine_that_fails_says_what_to_do():
+    class Failing:
+        def run(self, posterior, rng, reporter):
+            raise np.linalg.LinAlgError("Eigenvalues did not converge")
+
+    with pytest.raises(
+        te.FailedEstimate, match=r"^Failing found no draws .*: Eigenvalues did not"
+    ):
+        te.estimate(claims_of(ROWS), engine=Failing(), progress=False)
+
+
 def changed(path, change):
     """Change what is in a file of an estimate, as by hand."""
     import h5py

@@ -41,6 +41,10 @@ class DoubtfulEstimate(UserWarning):
     """An estimate whose computation is not good enough to be relied on."""
 
 
+class FailedEstimate(RuntimeError):
+    """The unknowns could not be drawn; there is no estimate."""
+
+
 def estimate(
     claims: Claims,
     *,
@@ -70,6 +74,8 @@ def estimate(
 
     Raises
     ------
+    FailedEstimate
+        If the engine finds no draws, as under priors that the claims contradict beyond all scales.
     TypeError
         If an argument is of another type, such as a dataframe in place of claims.
     ValueError
@@ -94,7 +100,14 @@ def estimate(
     engine_rng, draws_rng = generator.spawn(2)
     with Reporter(progress) as reporter:
         engine = engine or NestedLaplace()
-        theta = engine.run(posterior, engine_rng, reporter)
+        try:
+            theta = engine.run(posterior, engine_rng, reporter)
+        except (np.linalg.LinAlgError, FloatingPointError, RuntimeError) as error:
+            raise FailedEstimate(
+                f"{type(engine).__name__} found no draws of the unknowns: {error}. Are the priors "
+                "far from what the claims say? Look at model.priors, or try another engine, such "
+                "as engines.NUTS()."
+            ) from error
         reporter.update("Tolls", 1.0)
         centre = np.median(theta.flat, axis=0)
         posterior = settled_for_tolls(posterior, centre)
