@@ -484,3 +484,19 @@ def test_what_cannot_be_asked_is_refused(dated):
         te.diagnostics.audit(dated, "Brook", ci_prob=90)
     with pytest.raises(ValueError, match="level is 1; it lies between 0 and 1"):
         te.diagnostics.audit(dated, "Brook", level=1)
+
+
+def test_a_low_number_is_odd_among_those_of_its_age_and_not_before():
+    def tail(date):
+        same = "2024-05-06 20:00"
+        rows = [("Quake", "agency", 47, same), ("Quake", "press", 52, same)]
+        rows.append(("Quake", "radio", 8, date))
+        claims = claims_of(
+            rows, "location source count date", onsets={"Quake": "2024-05-06 06:00"}
+        )
+        estimate = te.estimate(claims, rng=1, progress=False)
+        return te.diagnostics.audit(estimate, "Quake").table()["p_value"].to_numpy()[2]
+
+    together, before = tail("2024-05-06 20:00"), tail("2024-05-06 07:00")
+
+    assert together < 0.1 < before

@@ -4,9 +4,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from tollest.model.posterior import Model
-from tollest.noise import Normal
+from tollest.noise import Logistic, Normal
 from tollest.priors import Priors
-from tollest.simulation.worlds import Truth, draw_truth, draw_unknowns, simulate, truth_of
+from tollest.simulation.worlds import (
+    Growth,
+    Truth,
+    draw_figures,
+    draw_known,
+    draw_truth,
+    draw_unknowns,
+    simulate,
+    truth_of,
+)
 
 
 def truth(**changes):
@@ -262,3 +271,33 @@ def test_wholes_are_the_sum_of_their_parts_and_a_remainder():
 def test_a_whole_of_one_part_is_refused():
     with pytest.raises(ValueError, match="parts is 1; a whole has two or more"):
         simulate(7, 3, parts=1, rng=1)
+
+
+def test_what_is_known_falls_short_by_an_exponential_amount_that_shrinks():
+    n, growth = 20_000, Growth(1.5, 0.2, 2.0)
+    location = np.repeat(np.arange(n), 3)
+    age = np.tile([0.0, 2.0, np.inf], n)
+    tolls = np.full(n, 100_000)
+
+    known = draw_known(np.random.default_rng(1), tolls, location, age, growth).reshape(n, 3)
+
+    assert (known[:, 2] == tolls).all()
+    short = np.log1p(100_000) - np.log1p(known[:, :2])
+    for j, scale in enumerate((1.5, 0.75)):  # halved after two days
+        # Mean and variance of an exponential amount less another of a fifth of its scale.
+        assert short[:, j].mean() == pytest.approx(0.8 * scale, abs=4 * 1.02 * scale / n**0.5)
+        assert short[:, j].std() == pytest.approx(1.04**0.5 * scale, rel=0.03)
+    # From one age to the next each amount stays with a probability of a half.
+    assert (known[:, 0] == known[:, 1]).mean() == pytest.approx(0.25, abs=0.015)
+
+
+def test_claims_of_an_age_share_what_is_known_and_a_figure():
+    rng = np.random.default_rng(2)
+    location, age = np.zeros(6, np.int64), np.array([1.0, 1.0, 3.0, 3.0, np.inf, np.inf])
+
+    known = draw_known(rng, np.array([500]), location, age, Growth(1.5, 0.2, 2.0))
+    figures = draw_figures(rng, Logistic(), 0.2, np.log1p(known), location, age)
+
+    for numbers in (known, figures):
+        assert (numbers[::2] == numbers[1::2]).all()
+    assert len(set(figures.tolist())) == 3

@@ -269,7 +269,7 @@ def _claims(frame: "pd.DataFrame", caption: str, more: list[str]) -> Markup:
     head = ["Row", "Location", "Source", "Kind", "Deaths", "Date", *map(str.capitalize, more)]
     cells = []
     for _, claim in frame.head(MOST_ROWS).iterrows():
-        day = "-" if pd.isna(claim["date"]) else f"{claim['date']:%Y-%m-%d}"
+        day = "-" if pd.isna(claim["date"]) else in_words(claim["date"].to_datetime64())
         cells.append([
             str(claim["row"]), name(label(claim["location"])), name(label(claim["source"])),
             claim["kind"].replace("_", " "), _deaths(claim), element("span", day, class_="whole"),
