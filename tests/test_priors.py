@@ -50,7 +50,7 @@ SD = "sd is {}; it is positive (for a known value use Fixed)."
         ),
         (
             lambda: HalfNormal(1e300),
-            "sd is 1e+300; on the log scale it lies between 1e-06 and 100 "
+            "sd is 1e+300; on the log scale it lies between 1e-06 and 1000 "
             "(for a known value use Fixed).",
         ),
         (

@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 
 _LEAST_SCATTER, _MOST_SCATTER = 0.001, 20.0
 # All unknowns are logs, or log odds: e to the 100 is more than any number of people, and a
-# population of sources that differ by e to the 10 is none. Within these limits samplers answer.
-_MOST, _MOST_SPREAD, _LEAST_SD = 100.0, 10.0, 1e-6
+# population of sources that differ by e to the 10 is none. A standard deviation of a thousand is
+# flat. Within these limits samplers answer.
+_MOST, _MOST_SPREAD, _LEAST_SD, _MOST_SD = 100.0, 10.0, 1e-6, 1000.0
 
 
 def _check_sd(sd: float) -> None:
     """Refuse what is no standard deviation of a log."""
     if not 0 < sd < math.inf:
         raise ValueError(f"sd is {sd}; it is positive (for a known value use Fixed).")
-    if not _LEAST_SD <= sd <= _MOST:
+    if not _LEAST_SD <= sd <= _MOST_SD:
         raise ValueError(
-            f"sd is {sd:g}; on the log scale it lies between {_LEAST_SD:g} and {_MOST:g} (for a "
+            f"sd is {sd:g}; on the log scale it lies between {_LEAST_SD:g} and {_MOST_SD:g} (for a "
             "known value use Fixed)."
         )
 
