@@ -21,8 +21,8 @@ def _check_sd(sd: float) -> None:
         raise ValueError(f"sd is {sd}; it is positive (for a known value use Fixed).")
     if not _LEAST_SD <= sd <= _MOST_SD:
         raise ValueError(
-            f"sd is {sd:g}; on the log scale it lies between {_LEAST_SD:g} and {_MOST_SD:g} (for a "
-            "known value use Fixed)."
+            f"sd is {sd:g}; on the log scale it lies between {_LEAST_SD:g} and {_MOST_SD:g} (for "
+            "a known value use Fixed)."
         )
 
 
