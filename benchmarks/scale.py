@@ -26,6 +26,8 @@ PAGES = {
     "engine_agreement.md": "whether engines agree, in Monte Carlo errors",
     "calibration.md": "coverage and ranks under the model",
     "misspecification.md": "coverage where assumptions fail",
+    "bounds.md": "what bounds, denials and levels say, and what bounds cost",
+    "early_reports.md": "numbers of the first days against tolls settled later, beside rules",
 }
 
 
