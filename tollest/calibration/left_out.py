@@ -13,10 +13,7 @@ from tollest._arrays import Floats, Integers
 from tollest._progress import Reporter
 from tollest._sums.tables import (
     COMMON_BIAS,
-    LOG_EARLY_EXCESS,
-    LOG_EARLY_SHORTFALL,
     LOG_FIGURE_SCATTER,
-    LOG_HALVING,
     Parameters,
 )
 from tollest.claims.table import KINDS, Claims
@@ -360,10 +357,9 @@ class _Speaker:
         if not np.isfinite(age):
             return tolls
         rng, one = np.random.default_rng(place), np.zeros(1, np.int64)
-        scales = np.exp(shared[:, [LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING]])
         return np.array([
-            worlds.draw_known(rng, toll, one, np.array([age]), worlds.Growth(*growth))[0]
-            for toll, growth in zip(tolls[:, None], scales, strict=True)
+            worlds.draw_known(rng, toll, one, np.array([age]), worlds.Growth.of(logs))[0]
+            for toll, logs in zip(tolls[:, None], shared, strict=True)
         ])  # fmt: skip
 
     def at(self, place: int, age: float) -> "_Claim":

@@ -307,7 +307,7 @@ def _plainly(name: str) -> str:
     """Give what names that look alike have in common."""
     if not name.isascii():
         name = unicodedata.normalize("NFKC", name)
-        name = "".join(letter for letter in name if letter not in _JOINERS)
+        name = name.replace(_JOINERS[0], "").replace(_JOINERS[1], "")
     return " ".join(name.split()).casefold()
 
 
@@ -318,11 +318,7 @@ def all_differ(names: Sequence[str]) -> bool:
     the names must be gone already.
     """
     # All in one text is several times faster. NUL is no white space; in a name it adds a part.
-    together = "\0".join(names)
-    if not together.isascii():
-        together = unicodedata.normalize("NFKC", together)
-        together = together.replace(_JOINERS[0], "").replace(_JOINERS[1], "")
-    plain = " ".join(together.split()).casefold().split("\0")
+    plain = _plainly("\0".join(names)).split("\0")
     return len(plain) == len(names) == len(set(plain))
 
 
@@ -346,14 +342,13 @@ def refusal(name: str, value: object, called: str | None = None) -> str:
     if isinstance(value, int | float | np.number) and LARGEST <= value < np.inf:
         return f"{states}, more than all people alive; {_HOLDS[name]}"
     message = f"{states}; {_HOLDS[name]}"
-    if isinstance(value, str) and value.strip().casefold() in _BLANKS:
-        return message + "; leave the cell blank where nothing was said"
-    if isinstance(value, str) and _GROUPED.fullmatch(value.strip()):
-        return message + "; set thousands apart by commas, or not at all"
     if not isinstance(value, str):
-        if isinstance(value, float | np.floating) and np.isfinite(value) and value > 0:
-            return message + _OF_SHARES
-        return message
+        is_share = isinstance(value, float | np.floating) and np.isfinite(value) and value > 0
+        return message + _OF_SHARES if is_share else message
+    if value.strip().casefold() in _BLANKS:
+        return message + "; leave the cell blank where nothing was said"
+    if _GROUPED.fullmatch(value.strip()):
+        return message + "; set thousands apart by commas, or not at all"
     unseen = [letter for letter in value if not _is_seen(letter)]
     if unseen:
         return message + f"; take out the unseen mark U+{ord(unseen[0]):04X}"
@@ -362,7 +357,7 @@ def refusal(name: str, value: object, called: str | None = None) -> str:
         return message + f"; take the mark {noted[2]!r} off, and keep {noted[1].strip()!r}"
     if _SHARE.fullmatch(value.strip()):
         return message + _OF_SHARES
-    if name in STATING and not called and isinstance(value, str) and not _FIGURES.fullmatch(value):
+    if name in STATING and not called and not _FIGURES.fullmatch(value):
         return message + "; put words into a column 'wording'"
     return message
 

@@ -8,10 +8,7 @@ import numpy as np
 from tollest._arrays import Floats, Integers
 from tollest._sums.tables import (
     COMMON_BIAS,
-    LOG_EARLY_EXCESS,
-    LOG_EARLY_SHORTFALL,
     LOG_FIGURE_SCATTER,
-    LOG_HALVING,
     Parameters,
 )
 from tollest.claims.counts import Counts
@@ -122,8 +119,8 @@ def _replicate(
     if isinstance(estimate.model.priors.log_early_shortfall, Never):
         age = np.full(age.size, np.inf)
     if np.isfinite(age).any():
-        scales = np.exp(parameters.shared[[LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING]])
-        known = worlds.draw_known(rng, tolls, counts.location, age, worlds.Growth(*scales))
+        growth = worlds.Growth.of(parameters.shared)
+        known = worlds.draw_known(rng, tolls, counts.location, age, growth)
         x = np.log1p(known) + common_bias
     centre = x + parameters.bias[counts.voice]
     scatter = np.exp(parameters.log_scatter)[counts.voice]

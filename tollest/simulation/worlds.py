@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from tollest._sums.tables import LOG_EARLY_EXCESS, LOG_EARLY_SHORTFALL, LOG_HALVING
 from tollest.claims.table import Claims
 from tollest.model.names import label_of
 from tollest.noise import Family, Logistic
@@ -597,6 +598,12 @@ class Growth:
     shortfall: float
     excess: float
     halving: float
+
+    @classmethod
+    def of(cls, shared: NDArray[np.float64]) -> "Growth":
+        """Take it from what all locations share, in the order of `tollest._sums.tables`."""
+        logs = shared[[LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING]]
+        return cls(*np.exp(logs).tolist())
 
 
 def draw_known(
