@@ -248,9 +248,6 @@ def conditional_tolls(location, theta, tolls, *args, **kwargs) -> np.ndarray:
 
 # --------------------------------------------------------------------------- prior sampling
 
-# Middles of equally likely stretches of an exponential amount.
-AMOUNT = -np.log1p(-(np.arange(40) + 0.5) / 40)
-
 
 def prior_draws(n_draws: int, n_sources: int, rng, inner: int = 1) -> dict[str, np.ndarray]:
     """Draws of theta from the default priors: shape (n_draws,), or (n_draws, n_sources, inner).
@@ -335,9 +332,8 @@ def joint_of_draws(location, draws, first, last, capped):
             draws[name][:, source, :, None] for name in ("bias", "scatter", "omega")
         )
         if source in location.bounds:
-            missed = location.bounds[source] * draws["shortfall"][:, None, None, None] * AMOUNT
-            centre = (x[:, None] + bias)[..., None] - missed
-            f = _logistic_mass(lower, lower, centre, scatter[..., None]).mean(axis=-1)
+            f = _logistic_mass(lower, lower, x[:, None] + bias, scatter)
+            f = _missed(f, location.bounds[source], draws["shortfall"], first, last)
         else:
             f = _logistic_mass(lower, upper, x[:, None] + bias, scatter)
         f = f * (1.0 - omega) if repeats else f
@@ -358,6 +354,25 @@ def joint_of_draws(location, draws, first, last, capped):
         likelihood = likelihood * _list_mass(location.listed, np.log1p(middle), draws)
     allowed = last >= location.floor
     return prior * likelihood * allowed
+
+
+def _missed(f, sign, scale, first, last):
+    """Sum over whole numbers that fall short of each toll (1), or exceed it (-1).
+
+    By an exponential amount on the log1p axis, to the number in whose cell it ends: `f` has shape
+    (n_draws, inner, n_bins). From the outermost bin on, the sum from its near edge is kept.
+    """
+    lower = np.append(-np.inf, np.log(first[1:] + 0.5))
+    upper = np.append(lower[1:], np.inf)
+    x, out, scale = np.log1p((first + last) / 2), np.empty_like(f), scale[:, None]
+    at_edge = np.zeros(f.shape[:2])
+    for k in range(len(first)) if sign > 0 else reversed(range(len(first))):
+        inside = x[k] - lower[k] if sign > 0 else upper[k] - x[k]
+        out_of_cell = np.exp(-inside / scale)
+        out[..., k] = out_of_cell * at_edge + (1.0 - out_of_cell) * f[..., k]
+        across = np.exp(-(upper[k] - lower[k]) / scale)
+        at_edge = across * at_edge + (1.0 - across) * f[..., k]
+    return out
 
 
 def _list_mass(number, x, draws):

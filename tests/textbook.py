@@ -11,11 +11,6 @@ import pymc as pm
 import pytensor.tensor as pt
 
 COUNT, AT_LEAST, AT_MOST, UNBOUNDED = 0, 2, 3, np.iinfo(np.int64).max
-# An exponential amount, by Gauss-Legendre nodes on panels that grow.
-_ENDS = np.concatenate([np.arange(0, 4, 0.2), np.arange(4, 12, 0.5), np.arange(12, 41, 2)])
-_POINTS, _SHARES = np.polynomial.legendre.leggauss(4)
-AMOUNT = (_ENDS[:-1, None] + np.diff(_ENDS)[:, None] * (_POINTS + 1) / 2).ravel()
-LOG_SHARE = np.log((np.diff(_ENDS)[:, None] * _SHARES / 2).ravel()) - AMOUNT
 FAR = 1e9  # an edge at infinity, as a number that gradients survive
 
 
@@ -144,7 +139,7 @@ def log_joint(claims, parts, dense, width):
         np.column_stack([of_claim, claims.age]), axis=0, return_inverse=True
     )  # fmt: skip
     where = where.ravel()
-    said = log_said(claims, parts, x, where, len(blocks))
+    said = log_said(claims, parts, (first, plain), where, len(blocks))
     location, age = blocks[:, 0].astype(int), blocks[:, 1]
     late = np.isinf(age)
     joint = joint[location[late]].inc(said[late])
@@ -157,21 +152,25 @@ def log_joint(claims, parts, dense, width):
 
 def log_known(said, blocks, ages, early, first, x):
     """Log probability of claims of early ages on one location, at each toll."""
-    lower = np.where(first == 0, -FAR, np.log(np.maximum(first, 1) + 0.5))
-    upper = np.append(lower[1:], FAR)
     shortfall, excess, halving = early
     known = 0.0
     for block, age, later in zip(blocks.tolist(), ages, [*ages[1:], np.inf], strict=True):
         known = known + said[block]
         scale = shortfall / (1 + age / halving)
         for amount, sign in ((excess * scale, -1), (scale, 1)):
-            edges_of = (lower, upper) if sign > 0 else (-upper, -lower)
-            moved = log_sum_before(known, amount, sign * x, *edges_of)
+            moved = log_sum_before(known, amount, sign * x, *cells(first, sign))
             stay = (halving + age) / (halving + later)
             known = moved if later == np.inf else pt.logaddexp(
                 pt.log(stay) + known, pt.log1p(-stay) + moved
             )  # fmt: skip
     return known
+
+
+def cells(first, sign):
+    """Edges of the bins; mirrored where the sign is negative."""
+    lower = np.where(first == 0, -FAR, np.log(np.maximum(first, 1) + 0.5))
+    upper = np.append(lower[1:], FAR)
+    return (lower, upper) if sign > 0 else (-upper, -lower)
 
 
 def log_sum_before(known, scale, x, lower, upper):
@@ -184,9 +183,11 @@ def log_sum_before(known, scale, x, lower, upper):
     return pt.logsumexp(pt.switch(is_before, terms, -np.inf), axis=1)
 
 
-def log_said(claims, parts, x, where, n_blocks):
+def log_said(claims, parts, tolls, where, n_blocks):
     """Log probability of the claims of each block at each bin, their figure summed out."""
-    _, _, bias, log_scatter, logit_repeat, log_figure_scatter, _ = parts[:7]
+    _, _, bias, log_scatter, logit_repeat, log_figure_scatter, common_bias = parts[:7]
+    first, plain = tolls
+    x = plain + common_bias
     shortfall, _, logit_denial = parts[7:10]
     low, high = claims.lower, claims.upper
     joint = pt.zeros((n_blocks, x.shape[0]))
@@ -199,10 +200,13 @@ def log_said(claims, parts, x, where, n_blocks):
     for kind, said, sign in ((AT_LEAST, low, -1.0), (AT_MOST, high, 1.0)):
         rows = np.flatnonzero(claims.kind == kind)
         if rows.size:
-            number = tuple(part[:, None, None] for part in edges(said[rows], said[rows]))
-            missed = centre[rows][:, :, None] + sign * shortfall * AMOUNT
-            terms = log_mass(number, missed, scatter[rows][:, :, None]) + LOG_SHARE
-            own = own[rows].set(pt.logsumexp(terms, axis=2))
+            number = tuple(part[:, None] for part in edges(said[rows], said[rows]))
+            of_counts = log_mass(number, centre[rows], scatter[rows])
+            # A bound is of a number that falls short of the toll, or exceeds it.
+            own = own[rows].set(pt.stack([
+                log_sum_before(of_counts[i], shortfall, -sign * plain, *cells(first, -sign))
+                for i in range(rows.size)
+            ]))  # fmt: skip
     if logit_denial is not None:
         zero = np.flatnonzero((claims.kind == COUNT) & (high == 0))
         denial = logit_denial[s]

@@ -1,26 +1,16 @@
 """Claims of early ages, against sums over all numbers known by each age written out."""
 
-import math
-from functools import partial
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.special import expit, stdtr
 
 import tollest as te
+from tests._sums.written_out import BEYOND, FAMILIES, a_theta, written_out
 from tests.conftest import claims_of
 from tests.contracts import check_gradient
-from tollest import noise
-from tollest._sums.early import _pass, _pass_back
-from tollest._sums.tables import Grid
-from tollest.noise import Logistic, Normal, StudentT
 from tollest.priors import Never, Priors
 
-FAMILIES = {"logistic": Logistic(), "normal": Normal(), "student": StudentT(4.0)}
-CDF = {Logistic: expit, StudentT: partial(stdtr, 4.0)}
 MOST = 60  # of all tolls, by their cap
-BEYOND = 2000  # of numbers known
 COLUMNS = "location source kind count date cap"
 ONSETS = {"Arden": "2025-03-01 06:00", "Brook": "2025-03-02", "Dale": "2025-03-01 06:00"}
 # Three ages at Arden, two claims of one figure at the second; a claim long after; a known toll.
@@ -40,157 +30,10 @@ CLAIMS = [
 ]
 
 
-def edges(n):
-    """Edges of whole numbers half a death outwards."""
-    n = np.asarray(n)
-    return np.where(n == 0, -np.inf, np.log(n + 0.5)), np.log(n + 1.5)
-
-
-def known_given(scale, n, *, exceeds=False):
-    """Probability of each number known (columns) at each of a later one (rows)."""
-    lower, upper, x = *edges(n), np.log1p(n)[:, None]
-    upper[-1] = np.inf
-    if exceeds:
-        lower, upper, x = -upper, -lower, -x
-    nearest, furthest = np.maximum(x - upper, 0.0), np.maximum(x - lower, 0.0)
-    return np.exp(-nearest / scale) - np.exp(-furthest / scale)
-
-
-def grid_of(numbers):
-    lower, _ = edges(numbers)
-    upper = np.append(lower[1:], np.inf)
-    return Grid(np.log1p(numbers), lower, upper, upper - lower)
-
-
-@pytest.mark.parametrize("exceeds", [False, True])
-@pytest.mark.parametrize("scale", [0.01, 0.4, 2.0])
-def test_a_pass_is_the_sum_over_what_was_known(scale, exceeds):
-    n = np.arange(MOST + 1)
-    known = np.random.default_rng(1).random(n.size)
-    passed, slope = np.empty((2, n.size))
-
-    _pass(known, passed, slope, n.size, grid_of(n), scale, exceeds)
-
-    matrix = known_given(scale, n, exceeds=exceeds)
-    assert_allclose(matrix.sum(axis=1), 1.0, rtol=1e-12)
-    assert_allclose(passed, matrix @ known, rtol=1e-12)
-    more, less = (
-        known_given(scale * math.exp(step), n, exceeds=exceeds) @ known for step in (1e-5, -1e-5)
-    )
-    assert_allclose(slope, (more - less) / 2e-5, rtol=1e-6, atol=1e-9)
-
-
-@pytest.mark.parametrize("exceeds", [False, True])
-@pytest.mark.parametrize("stay", [0.0, 0.3])
-def test_derivatives_go_back_as_sums_came(stay, exceeds):
-    n = np.arange(MOST + 1)
-    weights = np.random.default_rng(2).random(n.size)
-    back = weights.copy()
-
-    _pass_back(back, n.size, grid_of(n), 0.7, stay, exceeds)
-
-    passed = stay * np.eye(n.size) + (1.0 - stay) * known_given(0.7, n, exceeds=exceeds)
-    assert_allclose(back, weights @ passed, rtol=1e-12)
-
-
 def world(family="logistic", **priors):
     claims = claims_of(CLAIMS, COLUMNS, onsets=ONSETS)
     model = te.Model(noise=FAMILIES[family], priors=Priors(**priors), support=te.Support(BEYOND))
     return claims, model.given(claims)
-
-
-def a_theta(posterior, rng, **changes):
-    theta = 0.5 * np.random.default_rng(rng).standard_normal(posterior.n_theta)
-    centres = {
-        "mu": 2.5, "log_tau": 0.0, "log_figure_scatter": -1.5, "log_early_shortfall": 0.4,
-        "log_early_excess": -1.6, "log_halving": 0.4, "log_scatter": -1.5, "log_shortfall": -0.7,
-        "log_list_shortfall": -0.5,
-    } | changes  # fmt: skip
-    for j, name in enumerate(posterior.theta_names):
-        theta[j] += centres.get(name.partition("[")[0], 0.0)
-    return theta
-
-
-def written_out(claims, posterior, theta, family):
-    """Log marginal likelihood and mass functions, by sums over all that is not known."""
-    value = dict(zip(posterior.theta_names, theta.tolist(), strict=True))
-    # What is known may exceed the cap; of numbers far above it nothing is left.
-    n, total, masses = np.arange(BEYOND + 1), 0.0, []
-    mu, tau = value["mu"], math.exp(value["log_tau"])
-    prior = noise.mass(n, n, mu, tau) / noise.mass(0, MOST, mu, tau) * (n <= MOST)
-    excess = math.exp(value["log_early_excess"])
-    early, halving = math.exp(value["log_early_shortfall"]), math.exp(value["log_halving"])
-    for i in range(claims.n_locations):
-        rows = np.arange(claims.offsets[i], claims.offsets[i + 1])
-        ages = sorted({age for age in claims.age[rows].tolist() if age < math.inf})
-        known = np.ones(n.size)
-        for age, later in zip(ages, [*ages, math.inf][1:], strict=True):
-            known = known * said(claims, rows[claims.age[rows] == age], value, n, family)
-            scale, next_scale = early / (1 + age / halving), early / (1 + later / halving)
-            stay = next_scale / scale
-            for matrix in (
-                known_given(excess * scale, n, exceeds=True), known_given(scale, n)
-            ):  # fmt: skip
-                known = stay * known + (1 - stay) * (matrix @ known)
-        late = said(claims, rows[np.isinf(claims.age[rows])], value, n, family)
-        joint = prior * known * late
-        if claims.documented[i]:
-            joint = joint * listed(int(claims.documented[i]), value, n)
-            joint[: claims.documented[i]] = 0.0
-        if claims.verified[i] >= 0:
-            joint = np.where(n == claims.verified[i], joint, 0.0)
-        total += math.log(joint.sum())
-        masses.append(joint / joint.sum())
-    return total, masses
-
-
-def listed(number, value, n):
-    """Probability of a list of so many names at each toll."""
-    x, scale = np.log1p(n), math.exp(value["log_list_shortfall"])
-    lower, upper = edges(number)
-    inside = np.maximum(np.minimum(x, upper) - lower, 0.0) / scale
-    return -np.expm1(-inside) * np.exp(-np.maximum(x - upper, 0.0) / scale)
-
-
-def said(claims, rows, value, n, family):
-    """Probability of some claims at each number known, their figure summed out."""
-    chosen, x = FAMILIES[family], np.log1p(n) + value["common_bias"]
-    numbers = sorted({int(claims.lower[c]) for c in rows if claims.kind[c] == 0})
-    scatter = math.exp(value["log_figure_scatter"])
-    free = [own(number, x, scatter, chosen) for number in numbers]
-    out = np.zeros(n.size)
-    for figure, share in [
-        *zip(numbers, free, strict=True), (None, 1.0 - sum(free, np.zeros(n.size)))
-    ]:  # fmt: skip
-        product = np.maximum(share, 0.0)
-        for c in rows:
-            source = claims.sources[claims.source_index[c]]
-            centre = x + value[f"bias[{source}]"]
-            scale = math.exp(value[f"log_scatter[{source}]"])
-            number = int(claims.lower[c])
-            if claims.kind[c] != 0:
-                product = product * bounded(number, centre, scale, chosen, value)
-                continue
-            repeat = expit(value[f"logit_repeat[{source}]"])
-            mass = own(number, centre, scale, chosen)
-            product = product * (repeat * (number == figure) + (1.0 - repeat) * mass)
-        out += product
-    return out
-
-
-def own(number, centres, scale, family):
-    return np.array([noise.mass(number, number, m, scale, family).item() for m in centres])
-
-
-def bounded(number, centres, scale, family, value):
-    """Masses of "at least", by a quadrature over the amount."""
-    cdf = CDF[type(family)]
-    shortfall, per_unit = math.exp(value["log_shortfall"]), 400
-    amounts = (np.arange(per_unit * 40) + 0.5) / per_unit
-    lower, upper = edges(number)
-    missed = centres[:, None] - shortfall * amounts
-    inside = cdf((upper - missed) / scale) - cdf((lower - missed) / scale)
-    return inside @ np.exp(-amounts) / per_unit
 
 
 @pytest.mark.parametrize("family", ["logistic", "student"])

@@ -34,16 +34,17 @@ import numpy as np
 from numba import njit
 
 from tollest._arrays import Floats, Integers
+from tollest._sums.amounts import N_AMOUNTS, fill_amounts, sum_amounts, sum_amounts_back
 from tollest._sums.compiled import kernel
 from tollest._sums.joint import LEAST, highest, products
 from tollest._sums.logarithms import logarithms
+from tollest._sums.mass import Grid
 from tollest._sums.slopes import Gradient, add_gradient
 from tollest._sums.tables import (
     LOG_EARLY_EXCESS,
     LOG_EARLY_SHORTFALL,
     LOG_HALVING,
     Claimed,
-    Grid,
     Parameters,
     Run,
     Tables,
@@ -58,9 +59,10 @@ class Known(NamedTuple):
     """Work space: what is known by each age, from the earliest on, by point of the support."""
 
     known: Floats  # (most_ages, n_points) F, at most 1
-    # Each (2, most_ages, n_points): of what exceeds, E F, and of what falls short, S U.
-    passed: Floats
-    slope: Floats  # of that by the log of its scale
+    # Each of what exceeds, E F, and of what falls short, S U.
+    passed: Floats  # (2, most_ages, n_points)
+    slope: Floats  # (2, most_ages, n_points) of that by the log of its scale
+    amounts: Floats  # (2, most_ages, N_AMOUNTS, n_points)
     apart: Floats  # (n_points,) joint of claims of no early age; then derivatives
     start: Integers  # (most_ages,) members of each age, side by side
     stop: Integers  # (most_ages,)
@@ -87,8 +89,8 @@ def known_by(claimed: Claimed) -> Known:
     n_points = claimed.grid.x.size if most > 0 else 0
     return Known(
         np.empty((most, n_points)), np.empty((2, most, n_points)), np.empty((2, most, n_points)),
-        np.empty(n_points), np.empty(most, np.int64), np.empty(most, np.int64),
-        np.empty((most, 5)),
+        np.empty((2, most, N_AMOUNTS, n_points)), np.empty(n_points), np.empty(most, np.int64),
+        np.empty(most, np.int64), np.empty((most, 5)),
     )  # fmt: skip
 
 
@@ -113,59 +115,6 @@ def _ages(claimed: Claimed, parameters: Parameters, p: int, known: Known) -> int
         known.of_age[b, _STAY_BY] = stay * (later_by - by) if later < np.inf else 0.0
         b += 1
     return b
-
-
-@kernel()
-def _edge(grid: Grid, k: int, exceeds: bool) -> float:
-    """Distance from a point to the edge of its cell that amounts come in by."""
-    if exceeds:
-        return float(grid.bin_upper[k] - grid.x[k])
-    return float(grid.x[k] - grid.bin_lower[k])
-
-
-@kernel()
-def _pass(
-    known: Floats, passed: Floats, slope: Floats, n: int, grid: Grid, scale: float, exceeds: bool
-) -> None:
-    """Sum over numbers that were known before, by how far these fall short, or exceed.
-
-    `slope` is filled with the derivative by the log of the scale.
-    """
-    x = grid.x
-    beyond = by_log = 0.0  # of numbers further out
-    inside, inside_by_log = 0.0, 0.0  # amounts that reach out of the cell
-    for i in range(n):
-        k, step = (n - 1 - i, -1) if exceeds else (i, 1)
-        passed[k] = beyond + (1.0 - inside) * known[k]
-        slope[k] = by_log - inside_by_log * known[k]
-        if i + 1 == n:
-            break
-        distance = abs(x[k + step] - x[k]) / scale
-        edge = _edge(grid, k + step, exceeds) / scale
-        kept, out = math.exp(-distance), math.exp(-edge)
-        kept_by_log, out_by_log = distance * kept, edge * out
-        share = out - kept * inside
-        share_by_log = out_by_log - kept_by_log * inside - kept * inside_by_log
-        by_log = kept * by_log + kept_by_log * beyond + share_by_log * known[k]
-        beyond = kept * beyond + share * known[k]
-        inside, inside_by_log = out, out_by_log
-
-
-@kernel()
-def _pass_back(
-    weights: Floats, n: int, grid: Grid, scale: float, stay: float, exceeds: bool
-) -> None:
-    """Turn derivatives by what `_pass` and staying give into those by what they were given."""
-    x = grid.x
-    nearer, out = 0.0, 0.0
-    for i in range(n - 1, -1, -1):
-        k, step = (n - 1 - i, -1) if exceeds else (i, 1)
-        inside = math.exp(-_edge(grid, k, exceeds) / scale) if i > 0 else 0.0
-        kept = math.exp(-abs(x[k + step] - x[k]) / scale) if i + 1 < n else 0.0
-        weight = weights[k]
-        passed = (1.0 - inside) * weight + (out - kept * inside) * nearer
-        weights[k] = stay * weight + (1.0 - stay) * passed
-        nearer, out = weight + kept * nearer, inside
 
 
 @kernel()
@@ -199,6 +148,22 @@ def _after_excess(known: Known, b: int, k: int) -> float:
 
 
 @kernel()
+def _sum_before(known: Known, b: int, n: int, grid: Grid, excess: float) -> None:
+    """Sum over what was known at an age: first by what exceeds, then by what falls short."""
+    scale = known.of_age[b, _SCALE]
+    for i in range(2):
+        exceeds = i == 0
+        amounts = known.amounts[i, b]
+        fill_amounts(grid, excess * scale if exceeds else scale, exceeds, amounts)
+        values = known.known[b]
+        if not exceeds:
+            values = known.apart
+            for k in range(n):
+                values[k] = _after_excess(known, b, k)
+        sum_amounts(amounts, 0, n, exceeds, values, known.passed[i, b], known.slope[i, b])
+
+
+@kernel()
 def early_joint(
     p: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables, known: Known
 ) -> tuple[Run, float, float, bool]:
@@ -224,17 +189,7 @@ def early_joint(
             known.known[b, k] /= largest
         known.of_age[b, _UNIT] = largest
         unit += log_unit + math.log(peak) + math.log(largest)
-        scale = known.of_age[b, _SCALE]
-        _pass(
-            known.known[b], known.passed[0, b], known.slope[0, b], n, claimed.grid,
-            excess * scale, bool(np.bool_(True)),
-        )  # fmt: skip
-        for k in range(n):
-            known.apart[k] = _after_excess(known, b, k)
-        _pass(
-            known.apart, known.passed[1, b], known.slope[1, b], n, claimed.grid, scale,
-            bool(np.bool_(False)),
-        )  # fmt: skip
+        _sum_before(known, b, n, claimed.grid, excess)
     main = Run(claimed.offsets[p], known.start[n_ages - 1], claimed.level[p])
     log_unit, in_logs = _evaluated(main, n, claimed, parameters, tables)
     total = 0.0
@@ -260,21 +215,20 @@ def add_early_gradient(
     what claims of early ages say of each toll, but for the gradient's scale.
     """
     table, work, weights = tables.table, tables.work, known.apart
-    excess = math.exp(parameters.shared[LOG_EARLY_EXCESS])
     by_scale = by_excess = by_halving = 0.0
     for k in range(n):
         weights[k] *= gradient.scale
     for b in range(_ages(claimed, parameters, p, known) - 1, -1, -1):
-        stay, scale = known.of_age[b, _STAY], known.of_age[b, _SCALE]
+        stay = known.of_age[b, _STAY]
         of_shortfall = of_excess = of_stay = 0.0
         for k in range(n):
             of_shortfall += weights[k] * known.slope[1, b, k]
             of_stay += weights[k] * (_after_excess(known, b, k) - known.passed[1, b, k])
-        _pass_back(weights, n, claimed.grid, scale, stay, bool(np.bool_(False)))
+        sum_amounts_back(known.amounts[1, b], n, stay, bool(np.bool_(False)), weights)
         for k in range(n):
             of_excess += weights[k] * known.slope[0, b, k]
             of_stay += weights[k] * (known.known[b, k] - known.passed[0, b, k])
-        _pass_back(weights, n, claimed.grid, excess * scale, stay, bool(np.bool_(True)))
+        sum_amounts_back(known.amounts[0, b], n, stay, bool(np.bool_(True)), weights)
         of_both = (1.0 - stay) * (of_shortfall + of_excess)
         by_scale += of_both
         by_excess += (1.0 - stay) * of_excess

@@ -8,15 +8,16 @@ import numpy as np
 from tollest._arrays import Floats
 from tollest._sums.bounds import (
     DENIED,
-    FALLS_SHORT,
     GOES_BEYOND,
     LEAST_LOG,
+    LEAST_MASS,
     LISTED,
-    bound_log_mass,
+    bound_log_mass_far_out,
+    is_bound,
     list_log_mass,
 )
 from tollest._sums.compiled import kernel
-from tollest._sums.mass import mass_cell
+from tollest._sums.mass import Grid, Interval, Law, mass_cell
 from tollest._sums.tables import (
     COMMON_BIAS,
     FIRST,
@@ -26,8 +27,8 @@ from tollest._sums.tables import (
     LOG_TAU,
     NONE,
     REST,
+    UNIT,
     Claimed,
-    Grid,
     Parameters,
     Run,
     Tables,
@@ -64,7 +65,9 @@ def logarithms(
     first, none = work + FIRST * width, work + NONE * width
     peak, n_figures = -np.inf, 0
     for k in range(n):
-        log_joint, n_figures, masses = _cell(claimed, parameters, grid, run, a + k, scales, logs)
+        log_joint, n_figures, masses = _cell(
+            claimed, parameters, grid, run, a + k, scales, tables, logs
+        )
         largest = 0.0
         for g in range(n_figures):
             largest = max(largest, logs[g])
@@ -104,7 +107,7 @@ def _log_not(claimed: Claimed, parameters: Parameters, run: Run) -> float:
 @kernel(forceinline=True)
 def _cell(
     claimed: Claimed, parameters: Parameters, grid: Grid, run: Run, point: int, scales: _Scales,
-    logs: Floats,
+    tables: Tables, logs: Floats,
 ) -> tuple[float, int, float]:  # fmt: skip
     """Log of the product of the prior and all claims at one point; and of its figures.
 
@@ -122,7 +125,7 @@ def _cell(
     n_figures, current, masses = 0, -1, 0.0
     for m in range(run.start, run.stop):
         j = claimed.members[m]
-        log_mass = _of_claim(claimed, parameters, scales, j, x)
+        log_mass = _of_claim(claimed, parameters, scales, j, x, point, tables)
         log_joint += log_mass
         v, voice = claimed.claim_figure[j], claimed.claim_voice[j]
         if v < 0:
@@ -144,22 +147,30 @@ def _cell(
 
 @kernel(forceinline=True)
 def _of_claim(
-    claimed: Claimed, parameters: Parameters, scales: _Scales, j: int, x: float
-) -> float:
+    claimed: Claimed, parameters: Parameters, scales: _Scales, j: int, x: float, point: int,
+    tables: Tables,
+) -> float:  # fmt: skip
     """Log mass of a distinct claim at one log toll, but for that its source repeats nothing."""
     lower, upper, width = claimed.claim_lower[j], claimed.claim_upper[j], claimed.claim_width[j]
     form, voice = claimed.claim_form[j], claimed.claim_voice[j]
     if form == LISTED:
         return max(list_log_mass(x, lower, upper, scales.list_shortfall)[0], LEAST_LOG)
     scatter = math.exp(parameters.log_scatter[voice])
-    centre = x + scales.common_bias + parameters.bias[voice]
+    centre = scales.common_bias + parameters.bias[voice]
+    if is_bound(form):
+        # The sum over amounts is in the table, unless it is too small.
+        mass, log_unit = tables.table[0, tables.claim_base[j] + point], tables.claim_terms[j, UNIT]
+        if tables.delta.size > 0:
+            log_unit += softplus(parameters.logit_denial[voice])
+        if mass > LEAST_MASS * math.exp(-log_unit):
+            return float(math.log(mass) + log_unit)
+        law, interval = (
+            Law(claimed.family, claimed.df, centre, scatter), Interval(lower, upper, width)
+        )  # fmt: skip
+        exceeds = form == GOES_BEYOND
+        return float(bound_log_mass_far_out(law, interval, x, exceeds, scales.shortfall))
+    centre += x
     below, above, wide = (lower - centre) / scatter, (upper - centre) / scatter, width / scatter
-    if form == FALLS_SHORT or form == GOES_BEYOND:  # noqa: SIM109 - compiled
-        if form == GOES_BEYOND:
-            below, above = -above, -below
-        return bound_log_mass(
-            claimed.family, claimed.df, below, above, wide, scales.shortfall / scatter
-        )
     log_mass = mass_cell(claimed.family, claimed.df, below, above, wide)[0]
     if form == DENIED:
         log_denial = parameters.logit_denial[voice]

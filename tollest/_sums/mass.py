@@ -48,6 +48,15 @@ _LN2_HIGH = 0.693147180369123816490
 _LN2_LOW = 1.90821492927058770002e-10
 
 
+class Grid(NamedTuple):
+    """Points of the support that sums run on; edges are on the log1p axis."""
+
+    x: Floats  # (n_support,) log1p of each bin's representative toll
+    bin_lower: Floats  # (n_support,) half a death outwards; -inf of the first bin
+    bin_upper: Floats  # (n_support,) inf of the last bin
+    bin_width: Floats  # (n_support,)
+
+
 class Law(NamedTuple):
     """Distribution of what is stated: of a location-scale family, about the log toll and more."""
 

@@ -7,7 +7,7 @@ derivatives by its centre and by its log scale, weighed by the joint along the w
 from typing import NamedTuple
 
 from tollest._arrays import Floats
-from tollest._sums.bounds import DENIED, LISTED, PLAIN
+from tollest._sums.bounds import LISTED, PLAIN, is_bound
 from tollest._sums.compiled import kernel
 from tollest._sums.mass import LOGISTIC, SUMS
 from tollest._sums.tables import (
@@ -197,8 +197,21 @@ def _claim_slopes(
     return Slopes(one, moment, inside, repeats)
 
 
-# Of errors that are not logistic, and of bounds, derivatives by log scale have a row of their own;
-# those by a shortfall, or by the odds of a denial, have the next.
+@kernel(fastmath=SUMS, forceinline=True)
+def _bound_slopes(table: Floats, joint: int, n: int, s: int) -> tuple[float, float, float]:
+    """Add up for a bound: by its centre, by its log scatter and by the log of the shortfall."""
+    weight, by_centre = table[0, joint : joint + n], table[1, s : s + n]
+    by_scatter, by_shortfall = table[2, s : s + n], table[3, s : s + n]
+    one = two = three = 0.0
+    for k in range(n):
+        one += weight[k] * by_centre[k]
+        two += weight[k] * by_scatter[k]
+        three += weight[k] * by_shortfall[k]
+    return one, two, three
+
+
+# Of errors that are not logistic derivatives by log scale have a row of their own; those by the
+# shortfall of a list, or by the odds of a denial, have the next.
 
 
 @kernel(fastmath=SUMS)
@@ -288,25 +301,22 @@ def add_gradient(
         start, v = m, claim_figure[members[m]]
         m += 1
         if v < 0:
-            j, alone = members[start], _Stated(start, m, -1, -1)
-            left = _add_left(j, alone, a, n, claimed, tables, gradient)
-            if claimed.claim_form[j] != LISTED:
-                slopes = _certain_slopes(table, work, n, a, tables.claim_base[j] + a)
-                _add_claim(j, slopes, left, total, claimed, tables, gradient)
-                by_common += slopes.centre
+            by_common += _add_certain(
+                members[start], start, a, n, total, claimed, tables, gradient
+            )
             continue
         while m < end and claim_figure[members[m]] == v:
             m += 1
         term += width
         stated = _Stated(start, m, term, slot if m - start > 1 else -1)
         slot += width if m - start > 1 else 0
-        figure, one, two = _slopes_of(stated, a, n, claimed, tables, in_logs)
+        figure, first, second = _slopes_of(stated, a, n, claimed, tables, in_logs)
         by_common += figure.centre
         by_figure += _by_figure(stated, a, n, claimed, tables, figure)
         is_done = m - start == 1 or (m - start == 2 and not in_logs)
         for i in range(start, m):
             j = members[i]
-            slopes = one if i == start else two
+            slopes = first if i == start else second
             if not is_done:
                 s, odds = tables.claim_base[j] + a, tables.claim_terms[j, ODDS]
                 slopes = _claim_slopes(table, work, term, n, a, stated.both, s, odds)
@@ -316,6 +326,28 @@ def add_gradient(
             by_common += slopes.centre
     out[flat.shared + LOG_FIGURE_SCATTER] += scale * by_figure
     out[flat.shared + COMMON_BIAS] += scale * by_common
+
+
+@kernel(forceinline=True)
+def _add_certain(
+    j: int, start: int, a: int, n: int, total: float, claimed: Claimed, tables: Tables,
+    gradient: Gradient,
+) -> float:  # fmt: skip
+    """Add the derivatives of a claim that cannot repeat a figure; that by its centre is given."""
+    table, work, s = tables.table, tables.work, tables.claim_base[j] + a
+    form, flat = claimed.claim_form[j], gradient.flat
+    if is_bound(form):
+        by_centre, by_scatter, by_shortfall = _bound_slopes(table, work, n, s)
+        slopes = Slopes(by_centre, 0.0, 0.0, 0.0)
+        _add_claim(j, slopes, by_scatter, total, claimed, tables, gradient)
+        gradient.out[flat.shared + LOG_SHORTFALL] += gradient.scale * by_shortfall
+        return by_centre
+    left = _add_left(j, _Stated(start, start + 1, -1, -1), a, n, claimed, tables, gradient)
+    if form == LISTED:
+        return 0.0
+    slopes = _certain_slopes(table, work, n, a, s)
+    _add_claim(j, slopes, left, total, claimed, tables, gradient)
+    return slopes.centre
 
 
 @kernel(forceinline=True)
@@ -381,7 +413,7 @@ def _add_left(
 ) -> float:  # fmt: skip
     """Give what is left of a claim's derivative by its log scatter.
 
-    That by the log of a shortfall's scale, or by the odds of a denial, is added.
+    That by the log of what a list lacks, or by the odds of a denial, is added.
     """
     form, family = claimed.claim_form[j], claimed.family
     if form == PLAIN and family == LOGISTIC:
@@ -393,8 +425,6 @@ def _add_left(
         share = gradient.scale * _left_of_claim(table, 3, work, term, n, both, s, odds)
         if form == LISTED:
             out[flat.shared + LOG_LIST_SHORTFALL] += share
-        elif form != DENIED:
-            out[flat.shared + LOG_SHORTFALL] += share
         else:
             out[flat.logit_denial + voice] += share
             # A denial repeats nothing.

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from tollest._arrays import Floats, Integers
+from tollest._sums.amounts import N_AMOUNTS, fill_amounts
 from tollest._sums.bounds import (
     DENIED,
     FALLS_SHORT,
@@ -24,14 +25,17 @@ from tollest._sums.bounds import (
     LISTED,
     N_ROWS,
     PLAIN,
-    bound_rows,
+    Missed,
+    is_bound,
     list_log_mass,
+    sum_bound,
 )
 from tollest._sums.compiled import kernel
 from tollest._sums.mass import (
     LOGISTIC,
     STEEP,
     WIDE,
+    Grid,
     Interval,
     Law,
     bin_row,
@@ -43,15 +47,6 @@ from tollest._sums.mass import (
     narrow_rows,
     powers,
 )
-
-
-class Grid(NamedTuple):
-    """Points of the support that sums run on; edges are on the log1p axis."""
-
-    x: Floats  # (n_support,) log1p of each bin's representative toll
-    bin_lower: Floats  # (n_support,) half a death outwards; -inf of the first bin
-    bin_upper: Floats  # (n_support,) inf of the last bin
-    bin_width: Floats  # (n_support,)
 
 
 class Claimed(NamedTuple):
@@ -168,9 +163,9 @@ class Tables(NamedTuple):
     a prior, figure or claim, at that point: its stretch covers what patterns need of it. Rows are
     the mass; its log's derivative by mu or by the centre; and of a prior that by log tau, of
     others what is left of that by log scatter beside what mass and slope say of it
-    (`tollest._sums.mass.by_log_scale`): of logistic errors nothing. Where there are bounds, lists
-    or denials, a fourth row has the derivative by the log of the shortfall's scale, or the
-    probability that a claim of 0 is a denial.
+    (`tollest._sums.mass.by_log_scale`): of logistic errors nothing, of bounds all. Where there
+    are bounds, lists or denials, a fourth row has the derivative by the log of the shortfall's
+    scale, or the probability that a claim of 0 is a denial.
     """
 
     table: Floats  # (3 or `N_ROWS`, size)
@@ -189,6 +184,8 @@ class Tables(NamedTuple):
     width: int
 
 
+# Scatters from a number beyond which nothing of it is worth summing.
+_REACH = 30.0
 # Log odds of repeating that are as good as infinite, and the most that masses are multiplied by.
 _MOST_LOGIT, _LARGEST = 700.0, 1e300
 
@@ -261,6 +258,30 @@ def _stretches(
     return (
         prior_low, prior_high, figure_low, figure_high, claim_low, claim_high, most, widest
     )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy")
+def _reach_numbers(
+    claimed: Claimed, parameters: Parameters, grid: Grid, low: Integers, high: Integers
+) -> None:
+    """Widen the stretches of bounds to where numbers they may be of have a mass.
+
+    Of logistic errors that is some scatters from the number; others fall faster or slower.
+    """
+    for j in range(low.size):
+        form, voice = claimed.claim_form[j], claimed.claim_voice[j]
+        if high[j] <= low[j] or not is_bound(form):
+            continue
+        centre = parameters.shared[COMMON_BIAS] + parameters.bias[voice]
+        reach = _REACH * math.exp(parameters.log_scatter[voice])
+        if claimed.family != LOGISTIC:
+            reach = np.inf
+        if form == FALLS_SHORT:
+            start = min(claimed.claim_lower[j] - centre, grid.x[low[j]]) - reach
+            low[j] = min(np.searchsorted(grid.x, start), low[j])
+        else:
+            stop = max(claimed.claim_upper[j] - centre, grid.x[high[j] - 1]) + reach
+            high[j] = max(np.searchsorted(grid.x, stop), high[j])
 
 
 @njit(cache=True, error_model="numpy")
@@ -371,9 +392,10 @@ def _fill_claims(
     odds = np.exp(np.minimum(logit, _MOST_LOGIT))
     n_of_voice = np.zeros(scatter.size, np.int64)
     for j in range(n_claims):
-        if form[j] == PLAIN or form[j] == DENIED:
+        if form[j] != LISTED:
             n_of_voice[voice[j]] += b[j] > a[j]
     power = _powers(family, x, scatter, n_of_voice)
+    amounts = _amounts_of_bounds(form, grid, shortfall)
     for j in range(n_claims):
         if b[j] <= a[j]:
             continue
@@ -382,8 +404,8 @@ def _fill_claims(
             _fill_list(x[a[j] : b[j]], lower[j], upper[j], parameters, table, s)
             continue
         denial = math.exp(min(logit_denial[i], _MOST_LOGIT)) if form[j] == DENIED else 0.0
-        is_bound = form[j] == FALLS_SHORT or form[j] == GOES_BEYOND
-        most = _peak(family, df, width[j] / (scatter[i] + 0.25 * shortfall * is_bound))
+        wide = scatter[i] + (0.25 * shortfall if is_bound(form[j]) else 0.0)
+        most = _peak(family, df, width[j] / wide)
         if claim_figure[j] >= 0:
             denial *= 1.0 + odds[i]
             terms[j, UNIT] = log_not[i]
@@ -397,30 +419,25 @@ def _fill_claims(
         factor = min(1.0 / most, _LARGEST)
         law = Law(family, df, common_bias + bias[i], scatter[i])
         interval = Interval(lower[j], upper[j], width[j])
-        if is_bound:
-            _fill_bound(
-                law, interval, x, a[j], n, form[j] == GOES_BEYOND, shortfall, factor, table, s,
-                terms[j],
-            )  # fmt: skip
-            continue
         _fill(law, interval, x, power, i, a[j], n, factor, derivatives, table, s, terms[j])
+        if is_bound(form[j]):
+            exceeds = form[j] == GOES_BEYOND
+            missed = Missed(exceeds, shortfall, amounts[1] if exceeds else amounts[0])
+            sum_bound(law, interval, x, missed, a[j], n, factor, derivatives, table, s, terms[j])
         if form[j] == DENIED:
             _add_denial(table, s, n, denial * factor)
     return terms
 
 
 @njit(cache=True, error_model="numpy")
-def _fill_bound(
-    law: Law, interval: Interval, x: Floats, a: int, n: int, beyond: bool, shortfall: float,
-    factor: float, table: Floats, s: int, terms: Floats,
-) -> None:  # fmt: skip
-    """Masses of a bound, as `_fill` leaves those of other claims."""
-    lower, upper, width = interval
-    bound_rows(law, interval, x, a, n, beyond, shortfall, factor, table, s)
-    edge = (lower + 0.5 * width if width < np.inf else upper) - law.centre
-    terms[EDGE] = edge
-    for k in range(n):
-        table[2, s + k] -= (edge - x[a + k]) * table[1, s + k]
+def _amounts_of_bounds(form: Integers, grid: Grid, shortfall: float) -> Floats:
+    """Tables of what falls short and of what goes beyond, where there are bounds."""
+    has_bounds = ((form == FALLS_SHORT) | (form == GOES_BEYOND)).any()
+    amounts = np.empty((2, N_AMOUNTS, grid.x.size if has_bounds else 0))
+    if has_bounds:
+        fill_amounts(grid, shortfall, bool(np.bool_(False)), amounts[0])
+        fill_amounts(grid, shortfall, bool(np.bool_(True)), amounts[1])
+    return amounts
 
 
 @njit(cache=True, error_model="numpy")
@@ -461,6 +478,7 @@ def tabulate(
     (
         prior_low, prior_high, figure_low, figure_high, claim_low, claim_high, most, widest
     ) = _stretches(claimed, parameters.mu.size, low, high)  # fmt: skip
+    _reach_numbers(claimed, parameters, grid, claim_low, claim_high)
     end, ones = grid.x.size, -1
     if (claimed.level < 0).any() or (claimed.claim_age < np.inf).any():
         end, ones = 2 * end, end

@@ -24,7 +24,7 @@ from tollest._sums.bounds import DENIED, FALLS_SHORT, GOES_BEYOND, LISTED
 from tollest._sums.compiled import kernel
 from tollest._sums.joint import LEAST, highest, products
 from tollest._sums.logarithms import logarithms
-from tollest._sums.mass import LOGISTIC
+from tollest._sums.mass import LOGISTIC, Grid
 from tollest._sums.tables import (
     COMMON_BIAS,
     LOG_FIGURE_SCATTER,
@@ -32,7 +32,6 @@ from tollest._sums.tables import (
     LOG_SHORTFALL,
     LOG_TAU,
     Claimed,
-    Grid,
     Parameters,
     Tables,
     all_of,

@@ -12,8 +12,9 @@ from tollest import noise
 from tollest._arrays import Floats, Integers
 from tollest._sums import bounds, marginal
 from tollest._sums import shards as passes
+from tollest._sums.mass import Grid
 from tollest._sums.shards import Sums
-from tollest._sums.tables import Claimed, Grid, Parameters
+from tollest._sums.tables import Claimed, Parameters
 from tollest._sums.threads import threaded
 from tollest.claims.table import KINDS, UNBOUNDED, Claims
 from tollest.model.names import Names, positions

@@ -9,8 +9,9 @@ import numpy as np
 from tollest import noise
 from tollest._arrays import Floats, Integers
 from tollest._sums import convolution, propagation, shards
+from tollest._sums.mass import Grid
 from tollest._sums.propagation import Forest
-from tollest._sums.tables import Claimed, Grid, Parameters
+from tollest._sums.tables import Claimed, Parameters
 from tollest._sums.threads import threaded
 from tollest.claims.hierarchy import parts_first, parts_of
 from tollest.claims.table import UNBOUNDED, Claims

@@ -59,8 +59,8 @@ def _of_bounds(priors: Priors, claims: Claims) -> list[tuple[str, str]]:
         said = (
             "says nothing but that the toll is above it, or below: F at its edge"
             if isinstance(priors.log_shortfall, Censored)
-            else "the number itself is a claim with m - lambda e (at least) or m + lambda e (at "
-            "most) in place of m, e ~ Exponential(1), summed out"
+            else "a claim of the number M with x(M) = x(n) - lambda e (at least) or x(n) + "
+            "lambda e (at most), e ~ Exponential(1), summed out"
         )
         lines.append(("A bound, at least or at most a number", said))
     if claims.has_lists and not isinstance(priors.log_list_shortfall, Censored):

@@ -673,7 +673,9 @@ def _draw_counts(
     bias = truth.bias[:, None] if truth.on_side is None else truth.on_side
     own_bias = np.where(side >= 0, bias[source, side], truth.bias[source])
     missed = truth.shortfall * stream.exponential(size=len(source)) * np.array([0, -1, 1])[kind]
-    own_counts = counts_at(x + own_bias + error + missed)
+    # Bounds are of a whole number that falls short of the toll, or exceeds it.
+    of_bound = np.log1p(counts_at(x - truth.common_bias + missed)) + truth.common_bias
+    own_counts = counts_at(np.where(kind == 0, x, of_bound) + own_bias + error)
     repeats = rng.random(len(source)) < truth.repeat[source]
     repeats &= kind == 0
     counts = np.where(repeats, figures, own_counts)

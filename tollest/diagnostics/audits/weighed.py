@@ -25,6 +25,7 @@ from tollest.diagnostics.audits.evidence import Evidence
 from tollest.engines import psis
 from tollest.estimation.masses import TollMasses
 from tollest.model.circulation import Figure, Speakers, log_mass_up_to, logit_denials
+from tollest.simulation.worlds import counts_at
 
 _TOLLS = 4  # equally likely ones, for each draw, that predictions are averaged over
 # Middles of equally likely stretches of an exponential amount.
@@ -214,7 +215,7 @@ class Weighed:
                 drawn("shared", np.array([LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING]))
             ).T
             moves = _moved(growth[0], growth[1], growth[2], float(evidence.age[j]))
-            figures = [figure_at(x + common_bias + move) for move in moves]
+            figures = [figure_at(_whole(x + move) + common_bias) for move in moves]
         # What was known then is told by the other counts of that age, too.
         shares = np.array([figure.log_likelihood for figure in figures])
         shares = np.exp(shares - logsumexp(shares, axis=0))
@@ -222,17 +223,19 @@ class Weighed:
 
         denial = np.repeat(expit(logit_denials(points, np.array(source))), _TOLLS)
         lower, upper = claims.lower[evidence.noisy[j]], claims.upper[evidence.noisy[j]]
-        missed = [0.0 * x]
+        missed = []
         if evidence.is_bound[j]:
             sign = 1.0 if upper == UNBOUNDED else -1.0
             lower = upper = lower if upper == UNBOUNDED else upper
             missed = [sign * e * np.exp(drawn("shared", LOG_SHORTFALL)) for e in _SHORTFALLS]
 
         def of_figure(figure: Figure, k: int) -> Floats:
+            known = figure.centre - common_bias
+            centres = [_whole(known - amount) for amount in missed] or [known]
             own_mass = np.mean(
                 [
-                    np.exp(log_mass_up_to(family, k, figure.centre + bias - amount, scatter))
-                    for amount in missed
+                    np.exp(log_mass_up_to(family, k, centre + common_bias + bias, scatter))
+                    for centre in centres
                 ],
                 axis=0,
             )
@@ -247,6 +250,11 @@ class Weighed:
             up_to(int(lower) - 1) if lower > 0 else 0.0,
             up_to(int(upper)) if upper != UNBOUNDED else 1.0,
         )
+
+
+def _whole(x: Floats) -> Floats:
+    """Log of the whole number in whose cell each is."""
+    return np.log1p(counts_at(x))
 
 
 def _moved(shortfall: Floats, excess: Floats, halving: Floats, age: float) -> list[Floats]:

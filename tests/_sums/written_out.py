@@ -1,0 +1,137 @@
+"""Likelihoods by sums over all that is not known, as they stand: of bounds, lists, early claims.
+
+Nothing is shared with the sums of the package but the masses of counts.
+"""
+
+import math
+
+import numpy as np
+from scipy.special import expit
+
+from tollest import noise
+from tollest._sums.mass import Grid
+from tollest.claims import KINDS
+from tollest.noise import Logistic, Normal, StudentT
+
+FAMILIES = {"logistic": Logistic(), "normal": Normal(), "student": StudentT(4.0)}
+BEYOND = 2000  # of numbers known, which may exceed the cap of tolls
+
+
+def edges(n):
+    """Edges of whole numbers half a death outwards."""
+    n = np.asarray(n)
+    with np.errstate(divide="ignore"):
+        return np.where(n == 0, -np.inf, np.log(n + 0.5)), np.log(n + 1.5)
+
+
+def known_given(scale, n, *, exceeds=False):
+    """Probability of each number known (columns) at each of a later one (rows)."""
+    lower, upper, x = *edges(n), np.log1p(n)[:, None]
+    upper[-1] = np.inf
+    if exceeds:
+        lower, upper, x = -upper, -lower, -x
+    nearest, furthest = np.maximum(x - upper, 0.0), np.maximum(x - lower, 0.0)
+    return np.exp(-nearest / scale) - np.exp(-furthest / scale)
+
+
+def grid_of(numbers):
+    """Bins of one whole number each, of which the last has all beyond."""
+    lower, _ = edges(numbers)
+    upper = np.append(lower[1:], np.inf)
+    return Grid(np.log1p(numbers), lower, upper, upper - lower)
+
+
+def a_theta(posterior, rng, **changes):
+    """Unknowns around values at which all parts of the likelihood matter."""
+    theta = 0.5 * np.random.default_rng(rng).standard_normal(posterior.n_theta)
+    centres = {
+        "mu": 2.5, "log_tau": 0.0, "log_figure_scatter": -1.5, "log_early_shortfall": 0.4,
+        "log_early_excess": -1.6, "log_halving": 0.4, "log_scatter": -1.5, "log_shortfall": -0.7,
+        "log_list_shortfall": -0.5, "logit_denial": -1.0,
+    } | changes  # fmt: skip
+    for j, name in enumerate(posterior.theta_names):
+        theta[j] += centres.get(name.partition("[")[0], 0.0)
+    return theta
+
+
+def written_out(claims, posterior, theta, family):
+    """Log marginal likelihood, and mass functions of tolls up to `BEYOND`; shape of each that."""
+    value = dict(zip(posterior.theta_names, theta.tolist(), strict=True))
+    n, total, masses = np.arange(BEYOND + 1), 0.0, []
+    mu, tau = value["mu"], math.exp(value["log_tau"])
+    of_all = noise.mass(n, n, mu, tau)
+    for i in range(claims.n_locations):
+        rows = np.arange(claims.offsets[i], claims.offsets[i + 1])
+        cap = int(claims.cap[i])
+        late = said(claims, rows[np.isinf(claims.age[rows])], value, n, family)
+        joint = late * before(claims, rows, value, n, family)
+        joint = joint * of_all / noise.mass(0, cap, mu, tau) * (n <= cap)
+        if claims.documented[i]:
+            joint = joint * listed(int(claims.documented[i]), value, n)
+            joint[: claims.documented[i]] = 0.0
+        if claims.verified[i] >= 0:
+            joint = np.where(n == claims.verified[i], joint, 0.0)
+        total += math.log(joint.sum())
+        masses.append(joint / joint.sum())
+    return total, masses
+
+
+def before(claims, rows, value, n, family):
+    """Probability of the claims of early ages at each toll."""
+    ages = sorted({age for age in claims.age[rows].tolist() if age < math.inf})
+    known = np.ones(n.size)
+    if not ages:
+        return known
+    excess = math.exp(value["log_early_excess"])
+    early, halving = math.exp(value["log_early_shortfall"]), math.exp(value["log_halving"])
+    for age, later in zip(ages, [*ages, math.inf][1:], strict=True):
+        known = known * said(claims, rows[claims.age[rows] == age], value, n, family)
+        scale, next_scale = early / (1 + age / halving), early / (1 + later / halving)
+        stay = next_scale / scale
+        for matrix in (known_given(excess * scale, n, exceeds=True), known_given(scale, n)):
+            known = stay * known + (1 - stay) * (matrix @ known)
+    return known
+
+
+def listed(number, value, n):
+    """Probability of a list of so many names at each toll."""
+    return known_given(math.exp(value["log_list_shortfall"]), n)[:, number]
+
+
+def said(claims, rows, value, n, family):
+    """Probability of some claims at each number known, their figure summed out."""
+    chosen, x = FAMILIES[family], np.log1p(n) + value["common_bias"]
+    numbers = sorted({int(claims.lower[c]) for c in rows if claims.kind[c] == 0})
+    scatter = math.exp(value["log_figure_scatter"])
+    free = [own(number, x, scatter, chosen) for number in numbers]
+    out = np.zeros(n.size)
+    for figure, share in [
+        *zip(numbers, free, strict=True), (None, 1.0 - sum(free, np.zeros(n.size)))
+    ]:  # fmt: skip
+        product = np.maximum(share, 0.0)
+        for c in rows:
+            product = product * of_claim(claims, c, figure, value, n, chosen)
+        out += product
+    return out
+
+
+def of_claim(claims, c, figure, value, n, family):
+    """Probability of one claim at each number known, where the figure is given."""
+    source = claims.sources[claims.source_index[c]]
+    centre = np.log1p(n) + value["common_bias"] + value[f"bias[{source}]"]
+    scale = math.exp(value[f"log_scatter[{source}]"])
+    kind = KINDS[claims.kind[c]]
+    denial = expit(value.get(f"logit_denial[{source}]", -np.inf))
+    if kind != "count":
+        exceeds = kind == "at_most"
+        number = int(claims.upper[c] if exceeds else claims.lower[c])
+        matrix = known_given(math.exp(value["log_shortfall"]), n, exceeds=exceeds)
+        return (1.0 - denial) * (matrix @ own(number, centre, scale, family))
+    number, repeat = int(claims.lower[c]), expit(value[f"logit_repeat[{source}]"])
+    stated = repeat * (number == figure) + (1.0 - repeat) * own(number, centre, scale, family)
+    return denial * (number == 0) + (1.0 - denial) * stated
+
+
+def own(number, centres, scale, family):
+    """Masses of a count at all centres."""
+    return np.array([noise.mass(number, number, m, scale, family).item() for m in centres])
