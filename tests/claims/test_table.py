@@ -1039,8 +1039,8 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
             Claims.read(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         Claims.read(tmp_path / "none.csv")
-    with pytest.raises(ValueError, match=r"'claims.xlsx' ends in none of .csv, .csv.gz and"):
-        Claims.read(tmp_path / "claims.xlsx")
+    with pytest.raises(ValueError, match=r"'claims.ods' ends in none of .csv, .csv.gz and"):
+        Claims.read(tmp_path / "claims.ods")
     with pytest.raises(TypeError, match=r"path is a DataFrame; Claims.read takes the path of a"):
         Claims.read(pd.DataFrame())
 

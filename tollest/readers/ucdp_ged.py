@@ -44,19 +44,20 @@ def ucdp_ged(
     disordered: Disordered = Refuse(),  # noqa: B008 - frozen
     location: str | Iterable[str] | None = None,
     group: str | None = None,
-    date: str | None = None,
+    date: str | Iterable[str] | None = None,
     source: str = "UCDP GED",
     columns: Mapping[str, str] | None = None,
     encoding: str = "utf-8",
+    sheet: str | None = None,
 ) -> Claims:
     """Read the UCDP Georeferenced Event Dataset: each event a location, its coders one source.
 
     Parameters
     ----------
     data : str, Path or dataframe in memory
-        A file that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe that narwhals
-        knows, with the columns ``id``, ``low``, ``best`` and ``high``, or ``low_est`` and so on,
-        as earlier versions have it, or ``low_death``.
+        A file (``.csv``, ``.tsv``, ``.parquet``, ``.xlsx``, ``.json``) or a dataframe that
+        narwhals knows, with the columns ``id``, ``low``, ``best`` and ``high``, or ``low_est`` and
+        so on, as earlier versions have it, or ``low_death``.
     claim : Range or Best, default Range()
         What an event claims. Under ``Range()`` it is low to high, and a count where both are the
         same, as in most events. All 0 is a claim of no deaths, and low 0 with a high above it
@@ -68,16 +69,18 @@ def ucdp_ged(
         of its own: the model has no use for two events as two claims on one toll.
     group : str, optional
         Column of groups that share a prior, such as ``country``.
-    date : str, optional
-        Column with the day on which a claim was known, for `Claims.as_of`. The day of the event
-        (``date_end``) is the earliest that this can be; GED does not say more.
+    date : str, or year, month and day, optional
+        Column, or three columns, with the day on which a claim was known, for `Claims.as_of`. The
+        day of the event (``date_end``) is the earliest that this can be; GED does not say more.
     source : str, default "UCDP GED"
         What the coders are called.
     columns : mapping of str to str, optional
         What the table calls ``location``, ``lower``, ``count`` (the best estimate) and ``upper``,
         if none of these.
     encoding : str, default "utf-8"
-        That of a CSV file.
+        That of a file of text.
+    sheet : str, optional
+        That of a workbook; needed where several have rows.
 
     Returns
     -------
@@ -111,7 +114,7 @@ def ucdp_ged(
     """
     events = read_events(
         data, GED, location=location, group=group, date=date, source=source, columns=columns,
-        encoding=encoding,
+        encoding=encoding, sheet=sheet,
     )  # fmt: skip
     low, best, high = (events.cells.numbers(name) for name in ("lower", "count", "upper"))
     events.check(source)
