@@ -131,8 +131,8 @@ def test_cells_whose_value_nobody_can_tell_are_refused_together(tmp_path):
     assert refusal(path) == (
         "the sheet 'A' of 't.xlsx' has cells whose value nobody can tell: C3 is the error #REF!; "
         "C2 is a formula without a value; C4:C5 is merged into one cell. Write into each cell "
-        "what it says; a workbook that a program made is to be saved by Excel once, which computes its "
-        "formulas."
+        "what it says; a workbook that a program made is to be saved by Excel once, which "
+        "computes its formulas."
     )
 
 

@@ -16,6 +16,7 @@ import pyarrow.csv
 import pytest
 
 from tests.contracts import check_reader
+from tests.readers import made
 from tollest import readers
 from tollest.claims import files
 from tollest.claims.table import UNBOUNDED, Claims, ClaimsError
@@ -604,6 +605,7 @@ def test_what_is_no_such_file_is_refused(tmp_path):
 
 READERS = {
     **{name: (getattr(readers, name), pd.read_csv(io.StringIO(FILES[name]))) for name in FILES},
+    "global_terrorism_database": (readers.global_terrorism_database, made.GTD),
     "ucdp_ged": (readers.ucdp_ged, GED),
     "wide": (functools.partial(readers.wide, location="village", group="district"), WIDE),
 }

@@ -14,21 +14,33 @@ or none of it; rows that a layout tells to set aside are in `Claims.excluded` wi
 
 from tollest.readers.acled import Vague, acled
 from tollest.readers.airwars import Gradings, airwars
-from tollest.readers.disorder import Refuse, SetAside, Span
+from tollest.readers.disorder import Refuse, SetAside, Silent, Span
+from tollest.readers.global_terrorism_database import (
+    Around,
+    Summed,
+    global_terrorism_database,
+)
 from tollest.readers.iraq_body_count import iraq_body_count
+from tollest.readers.perpetrators import Everyone, Victims
 from tollest.readers.ucdp_ged import Best, Range, ucdp_ged
 from tollest.readers.wide import wide
 
 __all__ = [
+    "Around",
     "Best",
+    "Everyone",
     "Gradings",
     "Range",
     "Refuse",
     "SetAside",
+    "Silent",
     "Span",
+    "Summed",
     "Vague",
+    "Victims",
     "acled",
     "airwars",
+    "global_terrorism_database",
     "iraq_body_count",
     "ucdp_ged",
     "wide",
