@@ -18,3 +18,21 @@ GTD = pd.DataFrame(
         "related": [LINKED, LINKED, LINKED, None, None, None, None],
     }
 )  # fmt: skip
+# The first row tells the parameters of the search.
+NOAA = pd.DataFrame(
+    {
+        "Search Parameters": ["[]", *[None] * 8],
+        "Year": [None, -2150, 115, 1703, 1923, 1960, 2004, 2004, 2020],
+        "Mo": [None, None, 12, 12, 9, 5, 12, 12, 1],
+        "Dy": [None, None, 13, None, 1, 22, 26, 26, 5],
+        "Hr": [None, None, None, None, 2, 19, 0, 0, 7],
+        "Mn": [None, None, None, None, 58, 11, 58, 59, 2],
+        "Location Name": [None, *"ABCDEEGH"],
+        "Deaths": [None, None, None, 5000, 100, None, 1001, None, None],
+        "Death Description": [None, None, 4, 4, 2, 1, 4, 0, 2],
+        "Missing": [None, *[None] * 6, 3, None],
+        "Injuries": [None, *[7] * 8],
+        "Total Deaths": [None, None, None, 10000, 143, None, 227899, None, None],
+        "Total Death Description": [None, None, 3, 4, 4, 3, 4, 0, None],
+    }
+)

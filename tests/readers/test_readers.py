@@ -606,6 +606,7 @@ def test_what_is_no_such_file_is_refused(tmp_path):
 READERS = {
     **{name: (getattr(readers, name), pd.read_csv(io.StringIO(FILES[name]))) for name in FILES},
     "global_terrorism_database": (readers.global_terrorism_database, made.GTD),
+    "noaa_earthquakes": (readers.noaa_earthquakes, made.NOAA.iloc[1:]),
     "ucdp_ged": (readers.ucdp_ged, GED),
     "wide": (functools.partial(readers.wide, location="village", group="district"), WIDE),
 }

@@ -344,8 +344,8 @@ def refusal(name: str, value: object, called: str | None = None) -> str:
         return of_date(called or name, value)
     states = f"{called or name} is {shown(value)}"
     if isinstance(value, int | float | np.number) and LARGEST <= value < np.inf:
-        return f"{states}, more than all people alive; {_HOLDS[name]}"
-    message = f"{states}; {_HOLDS[name]}"
+        return f"{states}, more than all people alive; {_HOLDS.get(name, COUNTS)}"
+    message = f"{states}; {_HOLDS.get(name, COUNTS)}"
     if not isinstance(value, str):
         is_share = isinstance(value, float | np.floating) and np.isfinite(value) and value > 0
         return message + _OF_SHARES if is_share else message

@@ -21,11 +21,13 @@ from tollest.readers.global_terrorism_database import (
     global_terrorism_database,
 )
 from tollest.readers.iraq_body_count import iraq_body_count
+from tollest.readers.noaa_earthquakes import AllEffects, Shaking, noaa_earthquakes
 from tollest.readers.perpetrators import Everyone, Victims
 from tollest.readers.ucdp_ged import Best, Range, ucdp_ged
 from tollest.readers.wide import wide
 
 __all__ = [
+    "AllEffects",
     "Around",
     "Best",
     "Everyone",
@@ -33,6 +35,7 @@ __all__ = [
     "Range",
     "Refuse",
     "SetAside",
+    "Shaking",
     "Silent",
     "Span",
     "Summed",
@@ -42,6 +45,7 @@ __all__ = [
     "airwars",
     "global_terrorism_database",
     "iraq_body_count",
+    "noaa_earthquakes",
     "ucdp_ged",
     "wide",
 ]

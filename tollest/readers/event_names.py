@@ -1,5 +1,6 @@
 """Names of events, and events that share one."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from tollest.claims.problems import Problem, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_DECIMAL = re.compile(r"-?\d+\.0")
 
 
 def named(
@@ -51,7 +54,7 @@ def named(
 
 def _undecimal(codes: Integers, texts: list[str]) -> tuple[Integers, list[str]]:
     """Take off the decimals of numbers that were written with some: 244657.0 is 244657."""
-    if texts and all(text.endswith(".0") and text[:-2].isdecimal() for text in texts):
+    if texts and all(map(_DECIMAL.fullmatch, texts)):
         return codes, [text[:-2] for text in texts]
     return codes, texts
 

@@ -172,9 +172,9 @@ class Events:
         columns["source"] = spelled([source], np.zeros(len(event), dtype=np.int64))
         columns |= {name: pa.array(n, mask=n < 0) for name, n in numbers.items()}
         if kind is not None:
-            columns["kind"] = spelled(
-                list(kind[1]), np.where(np.isin(kind[0], unsaid), -1, kind[0])
-            )
+            codes = kind[0].copy()
+            codes[unsaid] = -1
+            columns["kind"] = spelled(list(kind[1]), codes)
         columns |= self._of_events(event)
         self.check(source)
         silent = np.setdiff1d(bare, unsaid) if isinstance(unknown, Silent) else bare[:0]
