@@ -36,3 +36,45 @@ NOAA = pd.DataFrame(
         "Total Death Description": [None, None, 3, 4, 4, 3, 4, 0, None],
     }
 )
+EM_DAT = pd.DataFrame(
+    {
+        "DisNo.": ["1999-0388-ARD", "1999-0388-BRO", "2004-0659-ARD", "2011-0090-BRO"],
+        "Historic": ["Yes", "Yes", "No", "No"],
+        "Disaster Type": ["Wind", "Wind", "Earthquake", "Flood"],
+        "Country": ["Arden", "Brook", "Arden", "Brook"],
+        "Start Year": [1999, 1999, 2004, 2011],
+        "Start Month": [8.0, 8.0, 12.0, None],
+        "Start Day": [17.0, None, 26.0, None],
+        "Total Deaths": [14.0, None, 165708.0, 0.0],
+        "No. Injured": [10.0, 20.0, None, None],
+        "Total Affected": [1e5, 3e4, None, 500.0],
+        "Last Update": ["2023-09-25", "2023-09-25", "2024-01-02", "2023-09-25"],
+    }
+)
+GVA = pd.DataFrame(
+    {
+        "Incident ID": [2791001, 2791002, 2791003, 2791004],
+        "Incident Date": ["January 5, 2024", "January 5, 2024", "Jan 6, 2024", "6 January 2024"],
+        "State": ["Arden", "Brook", "Arden", "Brook"],
+        "City Or County": ["A", "B", "C", "D"],
+        "# Victims Injured": [0, 4, 2, 5],
+        "# Victims Killed": [4.0, 0.0, 2.0, None],
+        "# Subjects-Suspects Injured": [0, 0, 0, 0],
+        "# Subjects-Suspects Killed": [1.0, 0.0, None, None],
+        "# Subjects-Suspects Arrested": [0, 1, 0, 0],
+        "Operations": ["N/A"] * 4,
+    }
+)
+IOM = pd.DataFrame(
+    {
+        "Main ID": [f"2014.MMP0000{i}" for i in (1, 2, 3, 4, 4)],
+        "Incident ID": [f"2014.MMP0000{i}" for i in (1, 2, 3, "4.1", "4.2")],
+        "Incident Type": ["Incident"] * 3 + ["Split Incident"] * 2,
+        "Region of Incident": ["Sea", "Desert", "Sea", "Sea", "Sea"],
+        "Incident Date": ["2014-01-06", "2014-01-12", "2014-01-14", "2014-01-16", "2014-01-16"],
+        "Number of Dead": [1.0, 1.0, None, 0.0, None],
+        "Minimum Estimated Number of Missing": [0.0, 12.0, 5.0, None, None],
+        "Total Number of Dead and Missing": [1.0, 13.0, 5.0, 0.0, None],
+        "Number of Survivors": [None, 30.0, 2.0, 4.0, 1.0],
+    }
+)

@@ -605,6 +605,9 @@ def test_what_is_no_such_file_is_refused(tmp_path):
 
 READERS = {
     **{name: (getattr(readers, name), pd.read_csv(io.StringIO(FILES[name]))) for name in FILES},
+    "em_dat": (readers.em_dat, made.EM_DAT),
+    "gun_violence_archive": (readers.gun_violence_archive, made.GVA),
+    "iom_missing_migrants": (readers.iom_missing_migrants, made.IOM),
     "global_terrorism_database": (readers.global_terrorism_database, made.GTD),
     "noaa_earthquakes": (readers.noaa_earthquakes, made.NOAA.iloc[1:]),
     "ucdp_ged": (readers.ucdp_ged, GED),

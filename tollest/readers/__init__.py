@@ -15,10 +15,17 @@ or none of it; rows that a layout tells to set aside are in `Claims.excluded` wi
 from tollest.readers.acled import Vague, acled
 from tollest.readers.airwars import Gradings, airwars
 from tollest.readers.disorder import Refuse, SetAside, Silent, Span
+from tollest.readers.em_dat import em_dat
 from tollest.readers.global_terrorism_database import (
     Around,
     Summed,
     global_terrorism_database,
+)
+from tollest.readers.gun_violence_archive import gun_violence_archive
+from tollest.readers.iom_missing_migrants import (
+    DeadAlone,
+    DeadAndMissing,
+    iom_missing_migrants,
 )
 from tollest.readers.iraq_body_count import iraq_body_count
 from tollest.readers.noaa_earthquakes import AllEffects, Shaking, noaa_earthquakes
@@ -30,6 +37,8 @@ __all__ = [
     "AllEffects",
     "Around",
     "Best",
+    "DeadAlone",
+    "DeadAndMissing",
     "Everyone",
     "Gradings",
     "Range",
@@ -43,7 +52,10 @@ __all__ = [
     "Victims",
     "acled",
     "airwars",
+    "em_dat",
     "global_terrorism_database",
+    "gun_violence_archive",
+    "iom_missing_migrants",
     "iraq_body_count",
     "noaa_earthquakes",
     "ucdp_ged",
