@@ -78,3 +78,28 @@ IOM = pd.DataFrame(
         "Number of Survivors": [None, 30.0, 2.0, 4.0, 1.0],
     }
 )
+YEARS = pd.DataFrame(
+    {
+        "conflict_id": [11344, 11344, 11344, 299],
+        "dyad_id": [12000, 12000, 12001, 640],
+        "location_inc": ["Arden", "Arden", "Arden", "Brook"],
+        "year": [2019, 2020, 2020, 2020],
+        "bd_best": [40, 120, 25, 2000],
+        "bd_low": [40, 100, 25, 1200],
+        "bd_high": [40, 180, 25, 5000],
+        "region": ["3", "3", "3", "1, 2"],
+    }
+)
+REPORTS = pd.DataFrame(
+    {
+        "report_date": [f"2024-08-{day:02}" for day in range(9, 18)],
+        "report_source": ["mohtel", "mohtel", "mohtel", "mohtel", "gmotel", "missing", "missing",
+                          "mohtel", "mohtel"],
+        "report_period": [24, 24, 0, 48, 24, 24, 0, 24, 24],
+        "killed": [40.0, 91.0, 0.0, 107.0, None, None, None, 30.0, 0.0],
+        "killed_cum": [699.0, 790.0, 790.0, 897.0, 930.0, 930.0, None, None, 1010.0],
+        "ext_killed": [40, 91, 0, 107, 33, 0, 25, 30, 25],
+        "ext_killed_cum": [699, 790, 790, 897, 930, 930, 955, 985, 1010],
+        "injured_cum": [4000] * 9,
+    }
+)  # fmt: skip

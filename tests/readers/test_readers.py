@@ -610,7 +610,9 @@ READERS = {
     "iom_missing_migrants": (readers.iom_missing_migrants, made.IOM),
     "global_terrorism_database": (readers.global_terrorism_database, made.GTD),
     "noaa_earthquakes": (readers.noaa_earthquakes, made.NOAA.iloc[1:]),
+    "tech_for_palestine": (readers.tech_for_palestine, made.REPORTS),
     "ucdp_ged": (readers.ucdp_ged, GED),
+    "ucdp_yearly": (readers.ucdp_yearly, made.YEARS),
     "wide": (functools.partial(readers.wide, location="village", group="district"), WIDE),
 }
 

@@ -30,7 +30,9 @@ from tollest.readers.iom_missing_migrants import (
 from tollest.readers.iraq_body_count import iraq_body_count
 from tollest.readers.noaa_earthquakes import AllEffects, Shaking, noaa_earthquakes
 from tollest.readers.perpetrators import Everyone, Victims
+from tollest.readers.tech_for_palestine import tech_for_palestine
 from tollest.readers.ucdp_ged import Best, Range, ucdp_ged
+from tollest.readers.ucdp_yearly import ucdp_yearly
 from tollest.readers.wide import wide
 
 __all__ = [
@@ -58,6 +60,8 @@ __all__ = [
     "iom_missing_migrants",
     "iraq_body_count",
     "noaa_earthquakes",
+    "tech_for_palestine",
     "ucdp_ged",
+    "ucdp_yearly",
     "wide",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from tollest._arrays import Integers
 from tollest.claims.cells import Cells
-from tollest.claims.columns import ColumnLayout, find_columns
+from tollest.claims.columns import ColumnLayout, check_columns, find_columns
 from tollest.claims.files import Table, open_table
 from tollest.claims.problems import ClaimsError, Problem, shown
 from tollest.claims.table import Claims
@@ -262,29 +262,54 @@ def read_events(
     ClaimsError
         A column is missing, a table is empty, or a name is blank or that of several events.
     """
-    table = data
-    if not isinstance(data, Table):
-        table = open_table(data, encoding, first, sheet, layout.sheet)
     by = [location] if isinstance(location, str) else list(location or ())
     keys = ["location", *(f"location {i}" for i in range(1, len(by)))]
     given = {} if group is None else {"group": group}
     given |= _columns_of_day(date) | dict(zip(keys, by, strict=False))
-    called = find_columns(table, layout, columns or {}, given)
-    frame = table.take(list(dict.fromkeys(called.values())))
-    n = len(frame)
-    if not n:
-        message = f"{table.name} has no rows; an estimate needs at least one claim."
-        raise ClaimsError([Problem(message)])
-    series = {ours: frame.get_column(theirs) for ours, theirs in called.items()}
-    cells = Cells(series, n, called)
+    table, cells = open_cells(data, layout, columns, given, encoding, sheet, first)
     row, locations = named(cells, keys, with_gaps=with_gaps)
     events = Events(table, cells, locations, row)
     cells.add_unnamed("location", row)
-    again = shared(row, locations, [called[key] for key in keys])
+    again = shared(row, locations, [cells.called[key] for key in keys])
     if again:
         cells.table_problems.append(again)
     events.check(source)
     return events
+
+
+def open_cells(
+    data: Any,  # noqa: ANN401 - a path or any dataframe
+    layout: ColumnLayout,
+    columns: Mapping[str, str] | None,
+    given: Mapping[str, str],
+    encoding: str,
+    sheet: str | None = None,
+    first: str | None = None,
+) -> tuple[Table, Cells]:
+    """Find the columns of a layout in a table, and take their cells.
+
+    Parameters
+    ----------
+    data, layout, columns, encoding, sheet, first
+        As in `read_events`.
+    given : mapping of str to str
+        Further columns that the caller named, by our names.
+
+    Raises
+    ------
+    ClaimsError
+        A column is missing, or the table has no rows.
+    """
+    table = data
+    if not isinstance(data, Table):
+        table = open_table(data, encoding, first, sheet, layout.sheet)
+    called = find_columns(table, layout, check_columns(columns), given)
+    frame = table.take(list(dict.fromkeys(called.values())))
+    if not len(frame):
+        message = f"{table.name} has no rows; an estimate needs at least one claim."
+        raise ClaimsError([Problem(message)])
+    series = {ours: frame.get_column(theirs) for ours, theirs in called.items()}
+    return table, Cells(series, len(frame), called)
 
 
 def _columns_of_day(date: str | Iterable[str] | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 from tollest.claims.columns import ColumnLayout
 from tollest.claims.table import Claims
 from tollest.readers.disorder import Disordered, Refuse, out_of_order
-from tollest.readers.events import read_events
+from tollest.readers.events import Events, read_events
 
 GED = ColumnLayout(
     "a UCDP GED file",
@@ -100,10 +100,16 @@ def ucdp_ged(
     highest that they find reliable [1]_. These are not quantiles, and nobody knows how often the
     toll lies between them: beside other sources, the coders' bias and scatter are learnt.
 
+    The monthly files of candidate events have the same columns and are read alike [2]_: their
+    events may not be in the yearly release, and some will change. An event is in several of them;
+    of files put together the latest row of each ``id`` is to be kept.
+
     References
     ----------
     .. [1] Sundberg, R. and Melander, E. (2013). Introducing the UCDP Georeferenced Event Dataset.
        *Journal of Peace Research* 50(4), 523-532. https://doi.org/10.1177/0022343313484347
+    .. [2] Hegre, H. et al. (2020). Introducing the UCDP Candidate Events Dataset. *Research &
+       Politics* 7(3). https://doi.org/10.1177/2053168020935257
 
     Examples
     --------
@@ -116,6 +122,23 @@ def ucdp_ged(
         data, GED, location=location, group=group, date=date, source=source, columns=columns,
         encoding=encoding, sheet=sheet,
     )  # fmt: skip
+    return of_estimates(events, source, claim, disordered)
+
+
+def of_estimates(
+    events: Events, source: str, claim: Range | Best, disordered: Disordered
+) -> Claims:
+    """Make claims of low, best and high estimates.
+
+    Parameters
+    ----------
+    events : Events
+        With the columns ``lower``, ``count`` and ``upper``.
+    source : str
+        Who claims.
+    claim, disordered
+        As in `ucdp_ged`.
+    """
     low, best, high = (events.cells.numbers(name) for name in ("lower", "count", "upper"))
     events.check(source)
     lower, upper, set_aside = events.bounds(source, disordered, lower=low, count=best, upper=high)
