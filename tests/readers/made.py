@@ -103,3 +103,29 @@ REPORTS = pd.DataFrame(
         "injured_cum": [4000] * 9,
     }
 )  # fmt: skip
+ENTITY, RANK = "http://www.wikidata.org/entity/", "http://wikiba.se/ontology#"
+WIKIDATA = pd.DataFrame(
+    [
+        ("Q1", 120, None, None, None, "2001-02-03T00:00:00Z", "Normal", "Q90", "Arden Times",
+         None),
+        ("Q1", 120, None, None, None, "2001-02-03T00:00:00Z", "Normal", None, None,
+         "https://www.example.org/a"),
+        ("Q1", 120, None, None, None, "2001-02-03T00:00:00Z", "Normal", None, None,
+         "https://www.example.org/b"),
+        ("Q1", 90, None, None, None, None, "Deprecated", None, None, None),
+        ("Q2", 4000, None, None, "Q5727902", "-0490-08-01T00:00:00Z", "Preferred", None, None,
+         None),
+        ("Q3", 50, 40, 60, None, None, "Normal", None, None, None),
+        ("Q4", 50, 50, 50, "Q47035128", None, "Normal", None, None, None),
+        ("Q5", 50, None, None, "Q52834024", None, "Normal", None, None, None),
+        ("Q6", 50, None, None, "Q55935291", None, "Normal", None, None, None),
+        ("Q7", 50, None, None, "Q55935272", None, "Normal", None, None, None),
+        ("Q8", None, None, None, None, None, "Normal", None, None, None),
+        ("Q9", 50, 39.5, 60.5, "Q5727902", None, "Normal", None, None, None),
+    ],
+    columns=["item", "deaths", "lowerBound", "upperBound", "circumstances", "pointInTime", "rank",
+             "statedIn", "statedInLabel", "referenceURL"],
+)  # fmt: skip
+for name in ("item", "circumstances", "statedIn"):
+    WIKIDATA[name] = ENTITY + WIKIDATA[name].astype("str")
+WIKIDATA["rank"] = RANK + WIKIDATA["rank"] + "Rank"

@@ -613,6 +613,7 @@ READERS = {
     "tech_for_palestine": (readers.tech_for_palestine, made.REPORTS),
     "ucdp_ged": (readers.ucdp_ged, GED),
     "ucdp_yearly": (readers.ucdp_yearly, made.YEARS),
+    "wikidata": (readers.wikidata, made.WIKIDATA),
     "wide": (functools.partial(readers.wide, location="village", group="district"), WIDE),
 }
 

@@ -34,11 +34,13 @@ from tollest.readers.tech_for_palestine import tech_for_palestine
 from tollest.readers.ucdp_ged import Best, Range, ucdp_ged
 from tollest.readers.ucdp_yearly import ucdp_yearly
 from tollest.readers.wide import wide
+from tollest.readers.wikidata import Circumstances, wikidata
 
 __all__ = [
     "AllEffects",
     "Around",
     "Best",
+    "Circumstances",
     "DeadAlone",
     "DeadAndMissing",
     "Everyone",
@@ -64,4 +66,5 @@ __all__ = [
     "ucdp_ged",
     "ucdp_yearly",
     "wide",
+    "wikidata",
 ]
