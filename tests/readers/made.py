@@ -129,3 +129,11 @@ WIKIDATA = pd.DataFrame(
 for name in ("item", "circumstances", "statedIn"):
     WIKIDATA[name] = ENTITY + WIKIDATA[name].astype("str")
 WIKIDATA["rank"] = RANK + WIKIDATA["rank"] + "Rank"
+PAGE = pd.DataFrame(
+    {
+        "Attack": ["Arden[1]", "Brook", "Corley [a]", "Dale", "Elm", "Fen", "Glen", "Holm"],
+        "Date": ["3 March 2025[4]", *["4 March 2025"] * 7],
+        "Deaths": ["7001120000000000000\u266012[2][a]", "30+[note 3]", "1,383", "\u2013",
+                   "12\n14[5]", "40\u201350\u2020", "dozens", "0"],
+    }
+)  # fmt: skip

@@ -614,6 +614,15 @@ READERS = {
     "ucdp_ged": (readers.ucdp_ged, GED),
     "ucdp_yearly": (readers.ucdp_yearly, made.YEARS),
     "wikidata": (readers.wikidata, made.WIKIDATA),
+    "wikipedia_table": (
+        functools.partial(
+            readers.wikipedia_table,
+            location="Attack",
+            deaths="Deaths",
+            several=readers.EachLine(),
+        ),
+        made.PAGE,
+    ),
     "wide": (functools.partial(readers.wide, location="village", group="district"), WIDE),
 }
 

@@ -35,6 +35,7 @@ from tollest.readers.ucdp_ged import Best, Range, ucdp_ged
 from tollest.readers.ucdp_yearly import ucdp_yearly
 from tollest.readers.wide import wide
 from tollest.readers.wikidata import Circumstances, wikidata
+from tollest.readers.wikipedia_table import EachLine, wikipedia_table
 
 __all__ = [
     "AllEffects",
@@ -43,6 +44,7 @@ __all__ = [
     "Circumstances",
     "DeadAlone",
     "DeadAndMissing",
+    "EachLine",
     "Everyone",
     "Gradings",
     "Range",
@@ -67,4 +69,5 @@ __all__ = [
     "ucdp_yearly",
     "wide",
     "wikidata",
+    "wikipedia_table",
 ]

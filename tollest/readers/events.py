@@ -125,6 +125,7 @@ class Events:
         kind: tuple[Integers, tuple[str, ...]] | None = None,
         event: Integers | None = None,
         unknown: Unknown = Refuse(),  # noqa: B008 - frozen
+        sources: tuple[Integers, Sequence[str]] | None = None,
     ) -> Claims:
         """Make claims of numbers by event.
 
@@ -142,6 +143,8 @@ class Events:
             Which event each row is on; by default row ``i`` is on event ``i``.
         unknown : Unknown
             What becomes of rows without a number.
+        sources : (ndarray of int, sequence of str), optional
+            Position of each row's source in the names beside it; by default all are by `source`.
 
         Returns
         -------
@@ -169,7 +172,8 @@ class Events:
         numbers["lower"] = numbers.get("lower", np.full(len(event), -1)).copy()
         numbers["lower"][unsaid] = 0
         columns = {"location": spelled(self.locations, self.row[event])}
-        columns["source"] = spelled([source], np.zeros(len(event), dtype=np.int64))
+        voice, names = sources or (np.zeros(len(event), dtype=np.int64), [source])
+        columns["source"] = spelled(names, voice)
         columns |= {name: pa.array(n, mask=n < 0) for name, n in numbers.items()}
         if kind is not None:
             codes = kind[0].copy()
@@ -225,6 +229,7 @@ def read_events(
     sheet: str | None = None,
     first: str | None = None,
     with_gaps: bool = False,
+    more: Mapping[str, str] | None = None,
 ) -> Events:
     """Find the columns of a table of events, and name its events.
 
@@ -252,6 +257,8 @@ def read_events(
         Name of the first column, where prose can stand above the names of columns.
     with_gaps : bool
         Whether blanks are left out of names that several columns make up.
+    more : mapping of str to str, optional
+        Further columns that the caller named, by our names.
 
     Returns
     -------
@@ -265,7 +272,7 @@ def read_events(
     by = [location] if isinstance(location, str) else list(location or ())
     keys = ["location", *(f"location {i}" for i in range(1, len(by)))]
     given = {} if group is None else {"group": group}
-    given |= _columns_of_day(date) | dict(zip(keys, by, strict=False))
+    given |= _columns_of_day(date) | dict(zip(keys, by, strict=False)) | dict(more or {})
     table, cells = open_cells(data, layout, columns, given, encoding, sheet, first)
     row, locations = named(cells, keys, with_gaps=with_gaps)
     events = Events(table, cells, locations, row)

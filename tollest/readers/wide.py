@@ -238,15 +238,21 @@ def _read(
             said.lower[:, j] = said.upper[:, j] = count
         else:
             parsed = column.read(
-                "count", lambda value: _cell(value, words), (_SILENT,) * 3, np.dtype(np.int64)
+                "count", lambda value: read_cell(value, words), (_SILENT,) * 3, np.dtype(np.int64)
             )
             said.kind[:, j], said.lower[:, j], said.upper[:, j] = parsed.T
         unread += [(row, name, message) for row, message in column.problems]
     return said, sorted(unread)
 
 
-def _cell(value: object, words: wording.Words) -> tuple[int, int, int]:
-    """Read one cell: its kind, and the least and the most that it allows."""
+def read_cell(value: object, words: wording.Words) -> tuple[int, int, int]:
+    """Read one cell: its kind, and the least and the most that it allows.
+
+    Raises
+    ------
+    ValueError
+        It is neither a whole number nor a wording, or a floor that cannot err.
+    """
     try:
         number = whole_number("count", value, "the cell")
     except ValueError as error:
