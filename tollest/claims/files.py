@@ -319,7 +319,7 @@ def _check_quotes(file: _File) -> None:
     put up with more, and take what follows a stray mark, rows and all, for one cell.
     """
     # Bytes that can stand outside of a quoted cell.
-    beside = np.isin(np.arange(256), list(f'{file.separator}"\r\n'.encode()))
+    outside = np.isin(np.arange(256), list(f'{file.separator}"\r\n'.encode()))
     inside, line, opened, last = False, file.above + 1, 0, b"\n"
     path = file.path
     with file.open() as unpacked:
@@ -335,8 +335,8 @@ def _check_quotes(file: _File) -> None:
             closing = closing[closing + 1 < text.size]
             stray = np.concatenate(
                 [
-                    marks[opens][~beside[text[marks[opens] - 1]]],
-                    closing[~beside[text[closing + 1]]],
+                    marks[opens][~outside[text[marks[opens] - 1]]],
+                    closing[~outside[text[closing + 1]]],
                 ]
             )
             if stray.size:

@@ -1,7 +1,9 @@
-"""Claims from the tables that people have: event data sets, and tables with a column a source.
+"""Claims from the tables that people have: published data sets, and tables with a column a source.
 
 Each function takes a dataframe or the path of a file and gives `Claims`. A whole table is read
 or none of it; rows that a layout tells to set aside are in `Claims.excluded` with their reason.
+A row without a number says nothing, which is not 0: `SetAside`, `Silent` and `Refuse` say what
+becomes of it.
 
 >>> import pandas as pd
 >>> import tollest as te

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _DECIMAL = re.compile(r"-?\d+\.0")
 
 
-def named(
+def name_events(
     cells: Cells, keys: Sequence[str], *, with_gaps: bool = False
 ) -> tuple[Integers, list[str]]:
     """Name each event by one column, or by several joined with commas.

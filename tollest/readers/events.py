@@ -22,7 +22,7 @@ from tollest.readers.disorder import (
     span,
 )
 from tollest.readers.event_days import PARTS, days, days_of_parts
-from tollest.readers.event_names import named, shared, spelled
+from tollest.readers.event_names import name_events, shared, spelled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -274,7 +274,7 @@ def read_events(
     given = {} if group is None else {"group": group}
     given |= _columns_of_day(date) | dict(zip(keys, by, strict=False)) | dict(more or {})
     table, cells = open_cells(data, layout, columns, given, encoding, sheet, first)
-    row, locations = named(cells, keys, with_gaps=with_gaps)
+    row, locations = name_events(cells, keys, with_gaps=with_gaps)
     events = Events(table, cells, locations, row)
     cells.add_unnamed("location", row)
     again = shared(row, locations, [cells.called[key] for key in keys])

@@ -8,7 +8,7 @@ from tollest.claims.columns import ColumnLayout
 from tollest.claims.problems import shown
 from tollest.claims.table import Claims
 from tollest.readers.events import open_cells
-from tollest.readers.wikidata_statements import AS_STATED, MEANINGS, SET_ASIDE, Statements
+from tollest.readers.wikidata_statements import AS_STATED, MEANINGS, SET_ASIDE, CitedNumbers
 
 RESULTS = ColumnLayout(
     "results of a query of Wikidata",
@@ -168,6 +168,6 @@ def wikidata(
     """
     given = {} if group is None else {"group": group}
     _, cells = open_cells(data, RESULTS, columns, given, encoding, sheet)
-    statements = Statements(cells, source, circumstances.meanings)
+    statements = CitedNumbers(cells, source, circumstances.meanings)
     cells.check(statements.item, statements.items, statements.cited, statements.sources)
     return statements.claims()

@@ -1,4 +1,4 @@
-"""Statements of Wikidata, row by row of a query's results: what each says, and of whom."""
+"""CitedNumbers of Wikidata, row by row of a query's results: what each says, and of whom."""
 
 from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
@@ -28,7 +28,7 @@ MEANINGS = {
 _RANKS = ("preferred", "normal", "deprecated")
 
 
-class Statements:
+class CitedNumbers:
     """What each row of the results says, and of whom.
 
     Parameters

@@ -264,6 +264,6 @@ def _line(line: str, value: str, words: wording.Words) -> _Reading:
     try:
         return read_cell(line, words)
     except ValueError as error:
-        within = "" if line == value.strip() else f" (of {shown(value)})"
-        message = f"{error}{within}"
+        cell = "" if line == value.strip() else f" (of {shown(value)})"
+        message = f"{error}{cell}"
         raise ValueError(message) from None
