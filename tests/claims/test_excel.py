@@ -82,12 +82,16 @@ def test_ranges_that_have_become_dates_are_refused_with_a_way_out(tmp_path):
     assert claims.lower.tolist() == [10, 1, 4]
 
 
-@pytest.mark.parametrize("kind", ["datetime64[s]", "object"])
-def test_dates_are_no_numbers_in_dataframes_either(kind):
-    table = pd.DataFrame({"village": ["Arden"], "press": pd.to_datetime(["2025-09-01"])})
+@pytest.mark.parametrize("zone", [None, "Asia/Damascus"])
+@pytest.mark.parametrize("kind", ["as it is", "object"])
+def test_dates_are_no_numbers_in_dataframes_either(kind, zone):
+    day = pd.Series(pd.to_datetime(["2025-09-01"])).dt.tz_localize(zone)
+    table = pd.DataFrame(
+        {"village": ["Arden"], "press": day.astype(kind) if kind == "object" else day}
+    )
 
     with pytest.raises(te.ClaimsError, match="the cell is the date 2025-09-01, and no number"):
-        readers.wide(table.astype({"press": kind}), location="village", sources=["press"])
+        readers.wide(table, location="village", sources=["press"])
 
 
 def test_of_several_sheets_with_rows_one_is_named(tmp_path):

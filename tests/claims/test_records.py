@@ -33,6 +33,12 @@ def test_so_are_the_results_of_a_query(tmp_path):
     assert claims.to_frame()["lower"].tolist() == [12, 3, 4]
 
 
+def test_a_mark_of_the_order_of_bytes_is_no_part_of_a_file(tmp_path):
+    claims = te.Claims.read(written(tmp_path / "t.json", "\ufeff" + json.dumps(ROWS)))
+
+    assert claims.n_claims == 3
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

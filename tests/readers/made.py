@@ -29,7 +29,7 @@ NOAA = pd.DataFrame(
         "Mn": [None, None, None, None, 58, 11, 58, 59, 2],
         "Location Name": [None, *"ABCDEEGH"],
         "Deaths": [None, None, None, 5000, 100, None, 1001, None, None],
-        "Death Description": [None, None, 4, 4, 2, 1, 4, 0, 2],
+        "Death Description": [None, None, 2, 4, 2, 1, 4, 0, 2],
         "Missing": [None, *[None] * 6, 3, None],
         "Injuries": [None, *[7] * 8],
         "Total Deaths": [None, None, None, 10000, 143, None, 227899, None, None],

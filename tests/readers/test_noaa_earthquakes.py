@@ -30,7 +30,7 @@ def test_those_of_the_shaking_alone_have_columns_of_their_own():
     claims = readers.noaa_earthquakes(NOAA, deaths=readers.Shaking())
 
     assert [(kind, lower, upper) for _, kind, lower, upper in said(claims)] == [
-        ("at_least", 1001, UNBOUNDED), ("count", 5000, 5000), ("count", 100, 100),
+        ("verbal", 51, 100), ("count", 5000, 5000), ("count", 100, 100),
         ("verbal", 1, 50), ("count", 1001, 1001), ("count", 0, 0), ("verbal", 51, 100),
     ]  # fmt: skip
 
@@ -42,6 +42,13 @@ def test_a_file_is_read_as_it_is_published(tmp_path):
     assert said(readers.noaa_earthquakes(path)) == said(readers.noaa_earthquakes(NOAA))
     # Read without the row of search parameters, it is the same.
     assert said(readers.noaa_earthquakes(NOAA.iloc[1:])) == said(readers.noaa_earthquakes(NOAA))
+
+
+def test_very_many_are_at_least_a_thousand_and_one():
+    table = NOAA.copy()
+    table.loc[5, "Total Death Description"] = 4
+
+    assert said(readers.noaa_earthquakes(table))[3][1:] == ("at_least", 1001, UNBOUNDED)
 
 
 def test_days_before_our_era_and_without_a_day_are_not_known():
@@ -70,3 +77,14 @@ def test_a_number_that_is_none_is_named_by_its_column():
     assert "Total Deaths is 'some'; a count is a whole number, 0 or more" in refusal(
         readers.noaa_earthquakes, table
     )
+
+
+@pytest.mark.parametrize(("total", "code"), [(99, 4), (None, 0), (None, 1)])
+def test_a_total_below_the_deaths_of_the_shaking_is_refused(total, code):
+    table = NOAA.copy()
+    table.loc[4, ["Total Deaths", "Total Death Description"]] = [total, code]
+
+    message = refusal(readers.noaa_earthquakes, table)
+
+    assert "or fewer, below the 100 of Deaths, which it is to hold; correct one" in message
+    assert readers.noaa_earthquakes(table, deaths=readers.Shaking()).n_claims == 7

@@ -376,7 +376,8 @@ def _way_out(name: str, value: str, called: str | None) -> str:
 
 def of_date(called: str, value: dt.date | np.datetime64) -> str:
     """Say that a date is no number, and what it may have been before a spreadsheet read it."""
-    day = np.datetime64(value, "D")
+    # Whose day is that of the place, in whatever zone.
+    day = np.datetime64(value.date() if isinstance(value, dt.datetime) else value, "D")
     date: dt.date = day.item()
     lower, upper = sorted((date.day, date.month))
     return (

@@ -52,7 +52,7 @@ def open_records(path: Path, encoding: str) -> Records:
         It is no such file.
     """
     try:
-        content = json.loads(path.read_text(encoding=encoding))
+        content = json.loads(path.read_text(encoding=encoding).removeprefix("\ufeff"))
         rows = _bindings(content) if isinstance(content, dict) else content
     except (ValueError, RecursionError) as error:
         said = " ".join(str(error).split()).rstrip(".")

@@ -287,7 +287,8 @@ class Claims:
             A file whose name ends in ``.csv`` or ``.csv.gz`` (comma-separated, names of the
             columns on the first line; a column without a name is ignored), ``.tsv`` (by tabs),
             ``.parquet``, ``.xlsx`` (cells as they stand; one that is an error, a formula without
-            a value or merged with others is an error) or ``.json`` (a list of objects).
+            a value or merged with others is an error; some fifteen seconds for a million) or
+            ``.json`` (a list of objects).
         columns, words, locations, parents, complete, to_date, onsets
             As in `from_table`, which says what columns there must be.
         encoding : str, default "utf-8"

@@ -146,6 +146,7 @@ def noaa_earthquakes(
     lower, upper, coded = _stated(events.cells, "count", "code")
     if isinstance(deaths, AllEffects):
         low, high, by_code = _stated(events.cells, "total", "total_code")
+        _check_totals(events.cells, lower, low, high)
         known = low >= 0
         # Without a total those of the shaking alone are the least.
         lower, upper = np.where(known, low, lower), np.where(known, high, -1)
@@ -176,6 +177,18 @@ def _stated(cells: Cells, name: str, code: str) -> tuple[Integers, Integers, "np
     low, high = cells.read(code, interval, (-1, -1), np.dtype(np.int64)).T
     coded = (number < 0) & (low >= 0)
     return np.where(coded, low, number), np.where(coded, high, number), coded
+
+
+def _check_totals(cells: Cells, least: Integers, low: Integers, high: Integers) -> None:
+    """Report totals of all effects that are below the deaths of the earthquake itself."""
+    total, alone = (cells.called[name] for name in ("total", "count"))
+    cells.add(
+        np.flatnonzero((low >= 0) & (high >= 0) & (high < least) & ~cells.bad),
+        lambda row: (
+            f"{total} says {high[row]} or fewer, below the {least[row]} of {alone}, which it is "
+            "to hold; correct one of them, or say deaths=te.readers.Shaking()"
+        ),
+    )
 
 
 def _without_parameters(table: Table) -> Table:

@@ -1,4 +1,4 @@
-"""CitedNumbers of Wikidata, row by row of a query's results: what each says, and of whom."""
+"""Statements of Wikidata, row by row of a query's results: what each says, and of whom."""
 
 from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
