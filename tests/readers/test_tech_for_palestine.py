@@ -52,6 +52,7 @@ def test_a_file_leaves_out_what_was_not_reported(tmp_path):
     ("column", "value", "says"),
     [
         ("report_period", 12, "report_period is 12; it is hours: 24 for a day, 0 without a"),
+        ("report_period", None, "report_period is blank; it is hours: 24 for a day, 0 without a"),
         ("report_date", "10/08/2024", "is '10/08/2024'; a date is a day of the calendar"),
         ("report_date", None, "the day is blank; a report is of a day"),
         ("report_source", " ", "the source is blank; name it"),

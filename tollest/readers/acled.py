@@ -9,7 +9,7 @@ import numpy as np
 from tollest.claims.columns import ColumnLayout
 from tollest.claims.problems import shown
 from tollest.claims.table import Claims
-from tollest.readers.events import read_events
+from tollest.readers.event_tables import read_events
 
 ACLED = ColumnLayout(
     "an ACLED file", {"location": ("event_id_cnty",), "count": ("fatalities",)}, {}

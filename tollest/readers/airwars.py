@@ -12,7 +12,8 @@ from tollest.claims.columns import ColumnLayout
 from tollest.claims.problems import shown
 from tollest.claims.table import Claims
 from tollest.readers.disorder import Disordered, Refuse
-from tollest.readers.events import Events, read_events
+from tollest.readers.event_tables import read_events
+from tollest.readers.events import Events
 
 GRADINGS = ("confirmed", "fair", "weak", "contested", "discounted")
 """How Airwars grades the reports on an incident."""

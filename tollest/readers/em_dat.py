@@ -6,7 +6,7 @@ from typing import Any
 from tollest.claims.columns import ColumnLayout
 from tollest.claims.table import Claims
 from tollest.readers.disorder import SetAside, Unknown
-from tollest.readers.events import read_events
+from tollest.readers.event_tables import read_events
 
 EM_DAT = ColumnLayout(
     "a public table of EM-DAT",

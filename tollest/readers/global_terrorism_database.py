@@ -14,7 +14,8 @@ from tollest.claims.columns import ColumnLayout
 from tollest.claims.problems import Problem, shown
 from tollest.claims.table import Claims
 from tollest.readers.disorder import Refuse, SetAside, Unknown
-from tollest.readers.events import Events, read_events
+from tollest.readers.event_tables import read_events
+from tollest.readers.events import Events
 from tollest.readers.perpetrators import Dead, Everyone
 from tollest.wording import LARGEST
 

@@ -10,7 +10,8 @@ from tollest.claims.columns import ColumnLayout
 from tollest.claims.problems import ClaimsError, Problem, listed
 from tollest.claims.table import Claims
 from tollest.readers.disorder import SetAside, Unknown
-from tollest.readers.events import Events, read_events
+from tollest.readers.event_tables import read_events
+from tollest.readers.events import Events
 from tollest.readers.perpetrators import Dead, Everyone, Victims
 
 GVA = ColumnLayout(

@@ -9,7 +9,8 @@ import numpy as np
 from tollest.claims.columns import ColumnLayout
 from tollest.claims.table import Claims
 from tollest.readers.disorder import SetAside, Unknown
-from tollest.readers.events import Events, read_events
+from tollest.readers.event_tables import read_events
+from tollest.readers.events import Events
 
 IOM = ColumnLayout(
     "a file of the Missing Migrants Project",

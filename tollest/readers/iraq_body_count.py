@@ -9,7 +9,7 @@ from tollest.claims.columns import ColumnLayout
 from tollest.claims.problems import ClaimsError, Problem, listed
 from tollest.claims.table import Claims
 from tollest.readers.disorder import Disordered, Refuse
-from tollest.readers.events import read_events
+from tollest.readers.event_tables import read_events
 
 IBC = ColumnLayout(
     "a file of Iraq Body Count's incidents",

@@ -13,7 +13,7 @@ from tollest.claims.files import Table, open_table
 from tollest.claims.problems import shown
 from tollest.claims.table import Claims
 from tollest.readers.disorder import SetAside, Unknown
-from tollest.readers.events import read_events
+from tollest.readers.event_tables import read_events
 
 if TYPE_CHECKING:
     import narwhals as nw

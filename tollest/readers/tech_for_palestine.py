@@ -13,7 +13,7 @@ from tollest.claims.periods import ToDate
 from tollest.claims.problems import shown
 from tollest.claims.table import Claims
 from tollest.readers.event_names import spelled
-from tollest.readers.events import open_cells
+from tollest.readers.event_tables import open_cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -116,6 +116,10 @@ def tech_for_palestine(
     day, total = cells.dates("date"), cells.numbers("count")
     cells.add(np.flatnonzero(np.isnat(day) & ~cells.bad), "the day is blank; a report is of a day")
     hours = cells.read("period", _hours(cells.called["period"]), -1, np.dtype(np.int64))
+    cells.add(
+        np.flatnonzero((hours < 0) & ~cells.bad),
+        f"{cells.called['period']} is blank; it is hours: 24 for a day, 0 without a report",
+    )
     cells.check(np.zeros(cells.n, dtype=np.int64), [location], source, names)
     missing = np.append([name.casefold() == _MISSING for name in names], False)[source]
     set_aside = dict.fromkeys(np.flatnonzero(total < 0).tolist(), _BARE)

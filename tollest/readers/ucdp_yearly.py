@@ -7,7 +7,7 @@ from tollest.claims.columns import ColumnLayout
 from tollest.claims.files import open_table
 from tollest.claims.table import Claims
 from tollest.readers.disorder import Disordered, Refuse
-from tollest.readers.events import read_events
+from tollest.readers.event_tables import read_events
 from tollest.readers.ucdp_ged import Best, Range, of_estimates
 
 YEARLY = ColumnLayout(

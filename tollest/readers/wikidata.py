@@ -7,7 +7,7 @@ from typing import Any
 from tollest.claims.columns import ColumnLayout
 from tollest.claims.problems import shown
 from tollest.claims.table import Claims
-from tollest.readers.events import open_cells
+from tollest.readers.event_tables import open_cells
 from tollest.readers.wikidata_statements import AS_STATED, MEANINGS, SET_ASIDE, CitedNumbers
 
 RESULTS = ColumnLayout(

@@ -15,7 +15,8 @@ from tollest.claims.intervals import ABOUT, AT_LEAST, AT_MOST, KINDS, RANGE, VER
 from tollest.claims.problems import shown
 from tollest.claims.table import UNBOUNDED, Claims
 from tollest.readers.disorder import Refuse, SetAside, Span, Unknown
-from tollest.readers.events import Events, read_events
+from tollest.readers.event_tables import read_events
+from tollest.readers.events import Events
 from tollest.readers.wide import read_cell
 
 if TYPE_CHECKING:
