@@ -1,5 +1,7 @@
 """Layouts that people have are read whole, or refused with every cause named."""
 
+import contextlib
+import datetime as dt
 import functools
 import gzip
 import inspect
@@ -635,6 +637,25 @@ def test_every_reader_keeps_the_contract(tmp_path, name):
 def test_every_reader_is_held_to_it():
     functions = {name for name in readers.__all__ if inspect.isfunction(getattr(readers, name))}
     assert functions == set(READERS)
+
+
+# Cells that no publisher writes, and broken exports have.
+ODD = [
+    [1], {"a": 1}, True, b"x", dt.date(2025, 1, 2), dt.datetime(2025, 1, 2, 3), dt.time(1),
+    float("inf"), -0.0, 1e300, 10**40, "\u0663", "\uff11\uff12", "1e5", "NaN", "-",
+    "http://[x", "\ud800", "\n", "=1+1", 1 + 2j, np.uint64(2**64 - 1), pd.NA, "2025-13-45",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_whatever_is_in_a_cell_it_is_read_or_an_error_that_names_it(name):
+    read, frame = READERS[name]
+    for column in frame.columns:
+        for cell in ODD:
+            table = frame.astype(object).reset_index(drop=True)
+            table.at[1, column] = cell
+            with contextlib.suppress(ClaimsError):
+                read(table)
 
 
 @pytest.mark.parametrize("layout", FILES)

@@ -47,9 +47,11 @@ def name_events(
         *(spelled(texts, codes) for codes, texts in parts), pa.scalar(", ", pa.large_string()),
         null_handling="skip" if with_gaps else "emit_null",
     )  # fmt: skip
+    # What has no name in the first column has none at all.
+    joined = pc.if_else(pa.array(parts[0][0] >= 0), joined, None)
     encoded = joined.dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return np.where(parts[0][0] < 0, -1, codes), encoded.dictionary.to_pylist()
+    return codes, encoded.dictionary.to_pylist()
 
 
 def _undecimal(codes: Integers, texts: list[str]) -> tuple[Integers, list[str]]:

@@ -25,6 +25,7 @@ GTD = ColumnLayout(
     {"perpetrators": ("nkillter",), "related": ("related",), "identifier": ("eventid",)},
 )
 _UNKNOWN = (-9, -99)  # what the database writes for what is not known
+_NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d{1,12})(?:\.\d*)?|\.\d+")
 _EXACT = 1e-6
 _ROUNDING, _MOST_ROUNDING = 0.005, 0.1  # of one share, and of all that are summed
 
@@ -189,10 +190,8 @@ def _read(cells: Cells, name: str) -> Floats:
     called = cells.called.get(name, name)
 
     def number(value: object) -> float:
-        try:
-            out = math.nan if isinstance(value, bool) else float(text_of(value).replace(",", ""))
-        except ValueError:
-            out = math.nan
+        text = "" if isinstance(value, bool) else text_of(value)
+        out = float(text.replace(",", "")) if _NUMBER.fullmatch(text) else math.nan
         if out in _UNKNOWN:
             return math.nan
         if not 0 <= out < LARGEST:

@@ -1,5 +1,6 @@
 """Daily reports of the dead in Gaza, as Tech for Palestine collects them."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ REPORTS = ColumnLayout(
     {},
 )
 _DAY = 24  # hours
+_HOURS = re.compile(r"\d{1,4}")
 _MISSING, _NO_REPORT, _BARE = "missing", "no official report on this day", "states no total"
 _NAMES = {"mohtel": "Ministry of Health", "gmotel": "Government Media Office", "unocha": "UN OCHA"}
 
@@ -133,7 +135,7 @@ def _hours(called: str) -> Callable[[object], int]:
 
     def read(value: object) -> int:
         text = text_of(value).removesuffix(".0")
-        if not text.isdecimal() or int(text) % _DAY:
+        if not _HOURS.fullmatch(text) or int(text) % _DAY:
             message = f"{called} is {shown(value)}; it is hours: 24 for a day, 0 without a report"
             raise ValueError(message)
         return int(text)

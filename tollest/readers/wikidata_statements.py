@@ -14,6 +14,7 @@ from tollest.claims.problems import listed, shown
 from tollest.claims.table import Claims
 from tollest.readers.event_names import spelled
 from tollest.readers.events import UNSTATED
+from tollest.wording import LARGEST
 
 _MORE, _FEWER, AS_STATED, SET_ASIDE = -1, -2, -3, -4  # beside kinds of claims
 MEANINGS = {
@@ -145,7 +146,7 @@ def _cited(cells: Cells, source: str) -> tuple[Integers, list[str]]:
         codes, names = cells.names(name)
         names = ["" if _is_nameless(each) else each for each in names]
         if name == "reference":
-            names = [(urlsplit(each).hostname or each).removeprefix("www.") for each in names]
+            names = [_host(each) for each in names]
         texts[name] = np.array([*map(_last_part, names), ""], dtype=object)[codes].tolist()
     chosen = [
         label or item or url or source for label, item, url in zip(*texts.values(), strict=True)
@@ -153,6 +154,14 @@ def _cited(cells: Cells, source: str) -> tuple[Integers, list[str]]:
     sources = list(dict.fromkeys(chosen))
     position = {name: i for i, name in enumerate(sources)}
     return np.array([position[name] for name in chosen], np.int64), sources
+
+
+def _host(address: str) -> str:
+    """Give the host of an address; what is none stays as it is."""
+    try:
+        return (urlsplit(address).hostname or address).removeprefix("www.")
+    except ValueError:
+        return address
 
 
 def _meanings(cells: Cells, meanings: Mapping[str, int]) -> Integers:
@@ -209,10 +218,13 @@ def _bound(called: str, rounding: str) -> Callable[[object], int]:
 
     def read(value: object) -> int:
         try:
-            return max(int(Decimal(text_of(value)).to_integral_value(rounding)), 0)
+            bound = int(Decimal(text_of(value)).to_integral_value(rounding))
         except (InvalidOperation, ValueError, OverflowError):
-            message = f"{called} is {shown(value)}; a bound is a number"
-            raise ValueError(message) from None
+            bound = LARGEST
+        if bound >= LARGEST:
+            message = f"{called} is {shown(value)}; a bound is a number of people"
+            raise ValueError(message)
+        return max(bound, 0)
 
     return read
 
