@@ -181,11 +181,15 @@ def check_reader(read, frame, folder):
     claims = read(frame)
     frame.to_csv(folder / "table.csv", index=False)
     frame.to_csv(folder / "table.csv.gz", index=False)
+    frame.to_csv(folder / "table.tsv", index=False, sep="\t")
     frame.to_parquet(folder / "table.parquet")
+    frame.to_excel(folder / "table.xlsx", index=False)
+    frame.to_json(folder / "table.json", orient="records")
 
     for data in (
         folder / "table.csv", str(folder / "table.csv"), folder / "table.csv.gz",
-        folder / "table.parquet", pl.from_pandas(frame), pa.Table.from_pandas(frame),
+        folder / "table.tsv", folder / "table.parquet", folder / "table.xlsx",
+        folder / "table.json", pl.from_pandas(frame), pa.Table.from_pandas(frame),
     ):  # fmt: skip
         actual = read(data)
         pd.testing.assert_frame_equal(actual.to_frame(), claims.to_frame())
@@ -204,7 +208,7 @@ def check_reader(read, frame, folder):
     with pytest.raises(te.ClaimsError):
         read(frame.rename(columns=lambda name: f"old {name}"))
     with pytest.raises(ValueError, match="ends in none of"):
-        read(folder / "table.xlsx")
+        read(folder / "table.ods")
 
 
 def _check_value(value):

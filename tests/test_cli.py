@@ -1,8 +1,10 @@
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 import tollest as te
-from tollest.cli import app
+from tollest import readers
+from tollest.cli import FileLayout, app
 from tollest.report import read_csv
 
 TABLE = """location,source,wording,date
@@ -140,6 +142,23 @@ def test_a_layout_of_others_is_read(tmp_path):
 
     assert result.exit_code == 0, result.stderr
     assert "2 claims" in result.stdout
+
+
+def test_every_layout_has_a_reader():
+    for layout in FileLayout:
+        assert layout is FileLayout.CLAIMS or layout.name.lower() in readers.__all__
+
+
+def test_a_sheet_of_a_workbook_is_read(tmp_path):
+    path = tmp_path / "events.xlsx"
+    with pd.ExcelWriter(path) as book:
+        for name, low in (("old", 1), ("new", 2)):
+            table = pd.DataFrame({"id": [1], "low": low, "best": [3], "high": [5]})
+            table.to_excel(book, sheet_name=name, index=False)
+
+    assert "say which: sheet='old'" in run("check", path, "--layout", "ucdp-ged").stderr
+    result = run("check", path, "--layout", "ucdp-ged", "--sheet", "new")
+    assert result.exit_code == 0, result.stderr
 
 
 def test_wholes_and_parts_are_read_and_can_be_complete(tmp_path):

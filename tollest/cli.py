@@ -1,6 +1,7 @@
 """The command line: what a file of claims says, and what tolls follow from it."""
 
 import warnings
+from collections.abc import Callable
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -33,23 +34,25 @@ class FileLayout(StrEnum):
 
     CLAIMS = "claims"
     UCDP_GED = "ucdp-ged"
+    UCDP_YEARLY = "ucdp-yearly"
     ACLED = "acled"
     IRAQ_BODY_COUNT = "iraq-body-count"
     AIRWARS = "airwars"
+    GLOBAL_TERRORISM_DATABASE = "global-terrorism-database"
+    GUN_VIOLENCE_ARCHIVE = "gun-violence-archive"
+    IOM_MISSING_MIGRANTS = "iom-missing-migrants"
+    TECH_FOR_PALESTINE = "tech-for-palestine"
+    EM_DAT = "em-dat"
+    NOAA_EARTHQUAKES = "noaa-earthquakes"
+    WIKIDATA = "wikidata"
 
-    def read(self, path: Path, encoding: str, complete: list[str]) -> Claims:
+    def read(self, path: Path, encoding: str, sheet: str | None, complete: list[str]) -> Claims:
         """Read a file of this layout, whole or not at all."""
-        match self:
-            case FileLayout.CLAIMS:
-                return Claims.read(path, encoding=encoding, complete=complete)
-            case FileLayout.UCDP_GED:
-                return readers.ucdp_ged(path, encoding=encoding)
-            case FileLayout.ACLED:
-                return readers.acled(path, encoding=encoding)
-            case FileLayout.IRAQ_BODY_COUNT:
-                return readers.iraq_body_count(path, encoding=encoding)
-            case FileLayout.AIRWARS:
-                return readers.airwars(path, encoding=encoding)
+        if self is FileLayout.CLAIMS:
+            return Claims.read(path, encoding=encoding, sheet=sheet, complete=complete)
+        # Each other one is called as its reader is.
+        reader: Callable[..., Claims] = getattr(readers, self.name.lower())
+        return reader(path, encoding=encoding, sheet=sheet)
 
 
 def _say_version(asked: bool) -> None:
@@ -70,13 +73,17 @@ def main(
 
 
 File = Annotated[
-    Path, typer.Argument(metavar="CLAIMS", help="A CSV or Parquet file, a row for each claim.")
+    Path,
+    typer.Argument(metavar="CLAIMS", help="A CSV, Parquet, Excel or JSON file: a row a claim."),
 ]
 AsOf = Annotated[
     str | None, typer.Option(metavar="DAY", help="Only what was claimed by then: 2025-03-12.")
 ]
 Kind = Annotated[FileLayout, typer.Option(help="How the file is laid out.")]
-Encoding = Annotated[str, typer.Option(help="That of a CSV file, such as cp1252.")]
+Encoding = Annotated[str, typer.Option(help="That of a file of text, such as cp1252.")]
+SheetName = Annotated[
+    str | None, typer.Option("--sheet", metavar="SHEET", help="Which one of an Excel workbook.")
+]
 Complete = Annotated[
     list[str] | None,
     typer.Option(metavar="WHOLE", help="A location whose parts are all there are; repeatable."),
@@ -84,7 +91,12 @@ Complete = Annotated[
 
 
 def _claims(
-    path: Path, layout: FileLayout, encoding: str, as_of: str | None, complete: list[str] | None
+    path: Path,
+    layout: FileLayout,
+    encoding: str,
+    sheet: str | None,
+    as_of: str | None,
+    complete: list[str] | None,
 ) -> Claims:
     """Read the claims, or say what is wrong with them and leave."""
     if complete and layout is not FileLayout.CLAIMS:
@@ -92,7 +104,7 @@ def _claims(
             f"--complete is for files of claims; {layout.value} has no wholes."
         )
     try:
-        claims = layout.read(path, encoding, complete or [])
+        claims = layout.read(path, encoding, sheet, complete or [])
         return claims if as_of is None else claims.as_of(as_of)
     except (ValueError, TypeError, OSError) as error:
         raise _leave(error) from None
@@ -109,10 +121,11 @@ def check(
     as_of: AsOf = None,
     layout: Kind = FileLayout.CLAIMS,
     encoding: Encoding = "utf-8",
+    sheet: SheetName = None,
     complete: Complete = None,
 ) -> None:
     """Say what would be read from a file, what is set aside and why, and what is wrong."""
-    claims = _claims(path, layout, encoding, as_of, complete)
+    claims = _claims(path, layout, encoding, sheet, as_of, complete)
     typer.echo(repr(claims))
     excluded = claims.excluded
     if len(excluded):
@@ -129,6 +142,7 @@ def estimate_command(  # noqa: PLR0913 - each argument is an option of the comma
     as_of: AsOf = None,
     layout: Kind = FileLayout.CLAIMS,
     encoding: Encoding = "utf-8",
+    sheet: SheetName = None,
     complete: Complete = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report, a page: .html.")
@@ -153,7 +167,7 @@ def estimate_command(  # noqa: PLR0913 - each argument is an option of the comma
 ) -> None:
     """Estimate every toll, print sentence and table, and write what is asked for."""
     _check_endings(out, table)
-    claims = _claims(path, layout, encoding, as_of, complete)
+    claims = _claims(path, layout, encoding, sheet, as_of, complete)
     try:
         check_interval(ci_prob, ci_kind)
         _check_paths(out, table, save)

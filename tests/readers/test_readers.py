@@ -1,5 +1,7 @@
 """Layouts that people have are read whole, or refused with every cause named."""
 
+import contextlib
+import datetime as dt
 import functools
 import gzip
 import inspect
@@ -16,6 +18,7 @@ import pyarrow.csv
 import pytest
 
 from tests.contracts import check_reader
+from tests.readers import made
 from tollest import readers
 from tollest.claims import files
 from tollest.claims.table import UNBOUNDED, Claims, ClaimsError
@@ -594,8 +597,8 @@ def test_an_empty_file_is_refused(tmp_path, text, says):
 def test_what_is_no_such_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         readers.acled(tmp_path / "none.csv")
-    with pytest.raises(ValueError, match=r"'a.xlsx' ends in none of .csv, .csv.gz and .parquet"):
-        readers.acled("a.xlsx")
+    with pytest.raises(ValueError, match=r"'a.ods' ends in none of .csv, .*, .xlsx and .json"):
+        readers.acled("a.ods")
     with pytest.raises(ValueError, match="encoding is 'utf-9'; an encoding is, say, 'utf-8'"):
         readers.acled(written(tmp_path, ACLED), encoding="utf-9")
     with pytest.raises(TypeError, match="held in memory, not a LazyFrame"):
@@ -604,7 +607,24 @@ def test_what_is_no_such_file_is_refused(tmp_path):
 
 READERS = {
     **{name: (getattr(readers, name), pd.read_csv(io.StringIO(FILES[name]))) for name in FILES},
+    "em_dat": (readers.em_dat, made.EM_DAT),
+    "gun_violence_archive": (readers.gun_violence_archive, made.GVA),
+    "iom_missing_migrants": (readers.iom_missing_migrants, made.IOM),
+    "global_terrorism_database": (readers.global_terrorism_database, made.GTD),
+    "noaa_earthquakes": (readers.noaa_earthquakes, made.NOAA.iloc[1:]),
+    "tech_for_palestine": (readers.tech_for_palestine, made.REPORTS),
     "ucdp_ged": (readers.ucdp_ged, GED),
+    "ucdp_yearly": (readers.ucdp_yearly, made.YEARS),
+    "wikidata": (readers.wikidata, made.WIKIDATA),
+    "wikipedia_table": (
+        functools.partial(
+            readers.wikipedia_table,
+            location="Attack",
+            deaths="Deaths",
+            several=readers.EachLine(),
+        ),
+        made.PAGE,
+    ),
     "wide": (functools.partial(readers.wide, location="village", group="district"), WIDE),
 }
 
@@ -617,6 +637,25 @@ def test_every_reader_keeps_the_contract(tmp_path, name):
 def test_every_reader_is_held_to_it():
     functions = {name for name in readers.__all__ if inspect.isfunction(getattr(readers, name))}
     assert functions == set(READERS)
+
+
+# Cells that no publisher writes, and broken exports have.
+ODD = [
+    [1], {"a": 1}, True, b"x", dt.date(2025, 1, 2), dt.datetime(2025, 1, 2, 3), dt.time(1),
+    float("inf"), -0.0, 1e300, 10**40, "\u0663", "\uff11\uff12", "1e5", "NaN", "-",
+    "http://[x", "\ud800", "\n", "=1+1", 1 + 2j, np.uint64(2**64 - 1), pd.NA, "2025-13-45",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_whatever_is_in_a_cell_it_is_read_or_an_error_that_names_it(name):
+    read, frame = READERS[name]
+    for column in frame.columns:
+        for cell in ODD:
+            table = frame.astype(object).reset_index(drop=True)
+            table.at[1, column] = cell
+            with contextlib.suppress(ClaimsError):
+                read(table)
 
 
 @pytest.mark.parametrize("layout", FILES)

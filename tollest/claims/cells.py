@@ -38,6 +38,8 @@ _GROUPED = re.compile(r"\d{1,3}(?:[.'\u2019]\d{3})+")  # in ways that can mean s
 # A number, and after it the mark of a note.
 _NOTED = re.compile(r"([\d.,\s]*\d)\s*(\[\w{1,4}\]|[*\u2020\u2021\u00a7#^]+)")
 _SHARE = re.compile(r"\d*\.\d+")
+# As a spreadsheet shows the date that it has made of a range.
+_DAY_AND_MONTH = re.compile(r"\d{1,2}-[A-Za-z]{3}|[A-Za-z]{3}-\d{2}")
 # Control characters, and those that mark the direction of letters or where words may break; of
 # these Persian and other scripts need two within words.
 _JOINERS = "\u200c\u200d"
@@ -338,28 +340,51 @@ def variants(column: str, names: Iterable[str]) -> list[Problem]:
 
 def refusal(name: str, value: object, called: str | None = None) -> str:
     """Say why a cell is not a number of people."""
+    if isinstance(value, dt.date | np.datetime64):
+        return of_date(called or name, value)
     states = f"{called or name} is {shown(value)}"
     if isinstance(value, int | float | np.number) and LARGEST <= value < np.inf:
-        return f"{states}, more than all people alive; {_HOLDS[name]}"
-    message = f"{states}; {_HOLDS[name]}"
+        return f"{states}, more than all people alive; {_HOLDS.get(name, COUNTS)}"
+    message = f"{states}; {_HOLDS.get(name, COUNTS)}"
     if not isinstance(value, str):
         is_share = isinstance(value, float | np.floating) and np.isfinite(value) and value > 0
         return message + _OF_SHARES if is_share else message
-    if value.strip().casefold() in _BLANKS:
-        return message + "; leave the cell blank where nothing was said"
-    if _GROUPED.fullmatch(value.strip()):
-        return message + "; set thousands apart by commas, or not at all"
+    return message + _way_out(name, value, called)
+
+
+def _way_out(name: str, value: str, called: str | None) -> str:
+    """Say what to do with a text that is no number."""
+    text = value.strip()
     unseen = [letter for letter in value if not _is_seen(letter)]
+    noted = _NOTED.fullmatch(text)
+    if text.casefold() in _BLANKS:
+        return "; leave the cell blank where nothing was said"
+    if _GROUPED.fullmatch(text):
+        return "; set thousands apart by commas, or not at all"
+    if _DAY_AND_MONTH.fullmatch(text):
+        return "; if a spreadsheet has made it of a range, give lower and upper"
     if unseen:
-        return message + f"; take out the unseen mark U+{ord(unseen[0]):04X}"
-    noted = _NOTED.fullmatch(value.strip())
+        return f"; take out the unseen mark U+{ord(unseen[0]):04X}"
     if noted:
-        return message + f"; take the mark {noted[2]!r} off, and keep {noted[1].strip()!r}"
-    if _SHARE.fullmatch(value.strip()):
-        return message + _OF_SHARES
+        return f"; take the mark {noted[2]!r} off, and keep {noted[1].strip()!r}"
+    if _SHARE.fullmatch(text):
+        return _OF_SHARES
     if name in STATING and not called and not _FIGURES.fullmatch(value):
-        return message + "; put words into a column 'wording'"
-    return message
+        return "; put words into a column 'wording'"
+    return ""
+
+
+def of_date(called: str, value: dt.date | np.datetime64) -> str:
+    """Say that a date is no number, and what it may have been before a spreadsheet read it."""
+    # Whose day is that of the place, in whatever zone.
+    day = np.datetime64(value.date() if isinstance(value, dt.datetime) else value, "D")
+    date: dt.date = day.item()
+    lower, upper = sorted((date.day, date.month))
+    return (
+        f"{called} is the date {day}, and no number; spreadsheets make dates of ranges: where "
+        f"'{lower}-{upper}' was meant, give a lower of {lower} and an upper of {upper}, or that "
+        "text as a wording"
+    )
 
 
 def whole_number(name: str, value: object, called: str | None = None) -> int:

@@ -27,12 +27,15 @@ class ColumnLayout:
         Our name of a column to the names that tables of this kind give it.
     spelled : bool
         Whether case, blanks and punctuation within these names matter.
+    sheet : str
+        Name of the sheet that has them in a workbook as it is published; empty for none.
     """
 
     name: str
     needed: Mapping[str, tuple[str, ...]]
     optional: Mapping[str, tuple[str, ...]]
     spelled: bool = False
+    sheet: str = ""
 
     @property
     def columns(self) -> dict[str, tuple[str, ...]]:

@@ -22,6 +22,7 @@ _MONTHS = (
     "october", "november", "december",
 )  # fmt: skip
 _NAMED_MONTH = re.compile(r"(\d{1,2})[ -]([A-Za-z]{3,9})\.?[ -](\d{4})")
+_MONTH_FIRST = re.compile(r"([A-Za-z]{3,9})\.? (\d{1,2}), ?(\d{4})")
 _OTHER_DATE = re.compile(r"\d\D+\d{4}")  # a day before its year
 _SLASHED = re.compile(r"\d{4}([/.])\d{1,2}\1\d{1,2}")  # a year first, but no ISO date
 
@@ -33,7 +34,8 @@ def read_day(value: object) -> np.datetime64:
     ----------
     value : str, datetime.date or numpy.datetime64
         Of a time of day only its day counts. Text is ISO, ``"2025-03-12"``, or names its month,
-        ``"12 March 2025"``.
+        ``"12 March 2025"`` or
+        ``"March 12, 2025"``.
 
     Returns
     -------
@@ -140,9 +142,11 @@ def ages(moments: Moments, onsets: Moments) -> Floats:
 def _named_month(text: str) -> dt.date | None:
     """Read a day whose month has a name; None where it has none."""
     match = _NAMED_MONTH.fullmatch(text.strip())
-    name = match[2].casefold() if match else ""
-    found = [i for i, month in enumerate(_MONTHS, start=1) if month.startswith(name)]
+    day, month, year = match.groups() if match else ("", "", "")
+    if first := _MONTH_FIRST.fullmatch(text.strip()):
+        month, day, year = first.groups()
+    found = [i for i, name in enumerate(_MONTHS, start=1) if name.startswith(month.casefold())]
     # "Sept" is a month, and so is "Sep"; "maybe" is none.
-    if not match or len(found) != 1:
+    if not month or len(found) != 1:
         return None
-    return dt.date(int(match[3]), found[0], int(match[1]))
+    return dt.date(int(year), found[0], int(day))

@@ -1,4 +1,4 @@
-"""Tables by their columns, wherever they are: a dataframe, CSV or Parquet."""
+"""Tables by their columns, wherever they are: a dataframe, or a file of one of several kinds."""
 
 import codecs
 import errno
@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from tollest.claims import excel, records
 from tollest.claims.problems import ClaimsError, Problem, shown
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ _MOST = 200  # characters of another library's error
 _BLOCK = 1 << 24  # bytes at a time
 _MOST_LINES = 50  # above the names of the columns
 _QUOTE = ord('"')
-_BESIDE = np.isin(np.arange(256), list(b',"\r\n'))  # bytes that can stand outside of a quoted cell
+_SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+ENDINGS = (*_SEPARATORS, ".parquet", excel.ENDING, records.ENDING)
+"""How the names of files that can be read end."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +54,24 @@ def open_table(
     data: Any,  # noqa: ANN401 - a path or any dataframe
     encoding: str,
     first: str | None = None,
+    sheet: str | None = None,
+    usual: str = "",
 ) -> Table:
     """Look at the columns of a table.
 
     Parameters
     ----------
     data : str, Path or eager dataframe
-        A path that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe.
+        A path that ends in one of `ENDINGS`, or a dataframe.
     encoding : str
-        That of a CSV file.
+        That of a file of text.
     first : str, optional
         Name of the first column, for CSV files that have lines of prose above the names of their
         columns: what stands above it is skipped.
+    sheet : str, optional
+        That of a workbook; needed where several have rows.
+    usual : str
+        Name of the sheet that is read without `sheet`, if the workbook has it.
 
     Returns
     -------
@@ -77,10 +86,16 @@ def open_table(
     TypeError
         `data` is neither a path nor a dataframe in memory.
     ValueError
-        The name of the file has another ending, or there is no such encoding.
+        The name of the file has another ending, there is no such encoding, or a sheet is named
+        of what has none.
     """
-    if isinstance(data, str | Path):
-        return _open_file(Path(data), encoding, first)
+    is_path = isinstance(data, str | Path)
+    if sheet is not None and not (is_path and str(data).lower().endswith(excel.ENDING)):
+        name = shown(Path(data).name) if is_path else f"a {type(data).__name__}"
+        message = f"sheet is {shown(sheet)}, but {name} has no sheets; leave it out"
+        raise ValueError(message)
+    if is_path:
+        return _open_file(Path(data), encoding, first, sheet, usual)
     frame, header = open_frame(
         data, "give the path of a file, or a pandas, polars or pyarrow table held in memory"
     )
@@ -121,28 +136,41 @@ def open_frame(
         raise TypeError(message) from None
 
 
-def _open_file(path: Path, encoding: str, first: str | None) -> Table:
+def _open_file(
+    path: Path, encoding: str, first: str | None, sheet: str | None, usual: str
+) -> Table:
     """Look at the columns of a file."""
-    import narwhals as nw
-
     name = shown(path.name)
-    if path.name.lower().endswith((".csv", ".csv.gz", ".parquet")):
-        _check_there(path)
-    if path.name.lower().endswith(".parquet"):
-        header = _parquet(path, None).column_names
-        return Table(name, tuple(header), lambda names: nw.from_native(_parquet(path, names)))
-    if not path.name.lower().endswith((".csv", ".csv.gz")):
+    ending = next((e for e in ENDINGS if path.name.lower().endswith(e)), None)
+    if ending is None:
         message = (
-            f"{name} ends in none of .csv, .csv.gz and .parquet; read it into a dataframe, and "
-            "give that"
+            f"{name} ends in none of {', '.join(ENDINGS[:-1])} and {ENDINGS[-1]}; read it into a "
+            "dataframe, and give that"
         )
         raise ValueError(message)
+    _check_there(path)
+    if ending == ".parquet":
+        header = tuple(_parquet(path, None).column_names)
+        return _table(name, header, lambda names: _parquet(path, names))
+    if ending == excel.ENDING:
+        tab = excel.open_sheet(path, sheet, usual)
+        return _table(name, tab.header, tab.take)
     _check_encoding(encoding)
-    file = _File(path, 0)
+    if ending == records.ENDING:
+        objects = records.open_records(path, encoding)
+        return _table(name, objects.header, objects.take)
+    file = _File(path, 0, _SEPARATORS[ending])
     if first is not None:
-        file = _File(path, _above(file, first))
-    header = _csv(file, encoding, None)
-    return Table(name, tuple(header), lambda names: nw.from_native(_csv(file, encoding, names)))
+        file = _File(path, _above(file, first), file.separator)
+    header = tuple(_csv(file, encoding, None))
+    return _table(name, header, lambda names: _csv(file, encoding, names))
+
+
+def _table(name: str, header: tuple[str, ...], take: Callable[[Sequence[str]], Any]) -> Table:
+    """Make a table of what reads columns into some dataframe."""
+    import narwhals as nw
+
+    return Table(name, header, lambda names: nw.from_native(take(names)))
 
 
 def _check_there(path: Path) -> None:
@@ -201,10 +229,11 @@ def _parquet(path: Path, names: Sequence[str] | None) -> Any:  # noqa: ANN401 - 
 
 @dataclass(frozen=True)
 class _File:
-    """A CSV file, and how many of its lines are not of the table."""
+    """A file of text, how many of its lines are not of the table, and what parts its cells."""
 
     path: Path
     above: int
+    separator: str = ","
 
     def open(self) -> IO[bytes]:
         """Open it where the table begins, unpacked as it is read."""
@@ -228,7 +257,7 @@ def _above(file: _File, first: str) -> int:
 
     with file.open() as unpacked:
         for n, line in enumerate(itertools.islice(_lines(unpacked), _MOST_LINES)):
-            if plain(line.decode("ascii", "ignore").split(",")[0]) == plain(first):
+            if plain(line.decode("ascii", "ignore").split(file.separator)[0]) == plain(first):
                 return n
     return 0
 
@@ -270,7 +299,7 @@ def _parsed(file: _File, encoding: str, names: Sequence[str] | None, *, use_thre
     from pyarrow import csv
 
     reading = csv.ReadOptions(encoding=encoding, use_threads=use_threads)
-    parsing = csv.ParseOptions(newlines_in_values=True)
+    parsing = csv.ParseOptions(delimiter=file.separator, newlines_in_values=True)
     with file.open() as unpacked:
         if names is None:
             with csv.open_csv(unpacked, reading, parsing) as reader:
@@ -289,6 +318,8 @@ def _check_quotes(file: _File) -> None:
     A mark opens a cell at its start and closes it at its end; others are doubled. Readers of CSV
     put up with more, and take what follows a stray mark, rows and all, for one cell.
     """
+    # Bytes that can stand outside of a quoted cell.
+    outside = np.isin(np.arange(256), list(f'{file.separator}"\r\n'.encode()))
     inside, line, opened, last = False, file.above + 1, 0, b"\n"
     path = file.path
     with file.open() as unpacked:
@@ -304,8 +335,8 @@ def _check_quotes(file: _File) -> None:
             closing = closing[closing + 1 < text.size]
             stray = np.concatenate(
                 [
-                    marks[opens][~_BESIDE[text[marks[opens] - 1]]],
-                    closing[~_BESIDE[text[closing + 1]]],
+                    marks[opens][~outside[text[marks[opens] - 1]]],
+                    closing[~outside[text[closing + 1]]],
                 ]
             )
             if stray.size:

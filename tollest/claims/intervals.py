@@ -1,5 +1,6 @@
 """What a claim allows, as an interval of whole numbers: from its cells and its wording."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from tollest import wording
 from tollest._arrays import Flags, Integers
-from tollest.claims.cells import BLANK, Cells, is_blank, text_of
+from tollest.claims.cells import BLANK, Cells, is_blank, of_date, text_of
 from tollest.claims.problems import NO_NUMBER, shown
 from tollest.wording import LARGEST, UNBOUNDED
 
@@ -186,7 +187,11 @@ def _read_wordings(cells: Cells, words: wording.Words, stated: Stated) -> None:
     distinct = np.full((3, len(texts)), BLANK, dtype=np.int64)
     unread: dict[int, str] = {}
     for i in np.unique(codes[usable]).tolist():
-        if not is_blank(texts[i]):
+        if is_blank(texts[i]):
+            continue
+        if isinstance(texts[i], dt.date):
+            unread[i] = of_date("wording", texts[i])
+        else:
             try:
                 reading = wording.parse(text_of(texts[i]), words)
             except ValueError as error:

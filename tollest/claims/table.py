@@ -277,18 +277,24 @@ class Claims:
         to_date: ToDate | None = None,
         onsets: Mapping[str, str | dt.date | np.datetime64] | None = None,
         encoding: str = "utf-8",
+        sheet: str | None = None,
     ) -> Self:
-        """Read claims from a CSV or Parquet file.
+        """Read claims from a file: CSV, Parquet, Excel or JSON.
 
         Parameters
         ----------
         path : str or Path
             A file whose name ends in ``.csv`` or ``.csv.gz`` (comma-separated, names of the
-            columns on the first line; a column without a name is ignored) or ``.parquet``.
+            columns on the first line; a column without a name is ignored), ``.tsv`` (by tabs),
+            ``.parquet``, ``.xlsx`` (cells as they stand; one that is an error, a formula without
+            a value or merged with others is an error; some fifteen seconds for a million) or
+            ``.json`` (a list of objects).
         columns, words, locations, parents, complete, to_date, onsets
             As in `from_table`, which says what columns there must be.
         encoding : str, default "utf-8"
-            That of a CSV file.
+            That of a file of text.
+        sheet : str, optional
+            That of a workbook; needed where several have rows.
 
         Returns
         -------
@@ -304,7 +310,8 @@ class Claims:
         TypeError
             `path` is not a path.
         ValueError
-            The name of the file has another ending, or there is no such encoding.
+            The name of the file has another ending, there is no such encoding, or a sheet is
+            named of what has none.
         """
         if not isinstance(path, str | os.PathLike):
             message = (
@@ -312,7 +319,7 @@ class Claims:
                 "Claims.from_table a dataframe"
             )
             raise TypeError(message)
-        table = open_table(Path(path), encoding)
+        table = open_table(Path(path), encoding, sheet=sheet)
         # Of columns that are not asked for two may have one name.
         theirs = check_columns(columns)
         asked = {theirs.get(ours, ours) for ours in CLAIM.columns}

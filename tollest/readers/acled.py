@@ -9,7 +9,7 @@ import numpy as np
 from tollest.claims.columns import ColumnLayout
 from tollest.claims.problems import shown
 from tollest.claims.table import Claims
-from tollest.readers.events import read_events
+from tollest.readers.event_tables import read_events
 
 ACLED = ColumnLayout(
     "an ACLED file", {"location": ("event_id_cnty",), "count": ("fatalities",)}, {}
@@ -56,19 +56,20 @@ def acled(
     vague: Vague = Vague(),
     location: str | Iterable[str] | None = None,
     group: str | None = None,
-    date: str | None = None,
+    date: str | Iterable[str] | None = None,
     source: str = "ACLED",
     columns: Mapping[str, str] | None = None,
     encoding: str = "utf-8",
+    sheet: str | None = None,
 ) -> Claims:
     """Read ACLED's events: each event a location, its coders one source.
 
     Parameters
     ----------
     data : str, Path or dataframe in memory
-        A file that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe that narwhals
-        knows, with the columns ``event_id_cnty`` and ``fatalities``. An export that lists an
-        event once for each of its actors is refused, since it would count twice.
+        A file (``.csv``, ``.tsv``, ``.parquet``, ``.xlsx``, ``.json``) or a dataframe that
+        narwhals knows, with the columns ``event_id_cnty`` and ``fatalities``. An export that lists
+        an event once for each of its actors is refused, since it would count twice.
     vague : Vague, default Vague()
         Which numbers are read as intervals, and as which; ``Vague({})`` reads counts alone.
     location : str or iterable of str, optional
@@ -76,15 +77,17 @@ def acled(
         have a name of its own.
     group : str, optional
         Column of groups that share a prior, such as ``country`` or ``event_type``.
-    date : str, optional
-        Column with the day on which a claim was known, for `Claims.as_of`. ``event_date`` is the
-        earliest that this can be. Days may be written as "31 December 2022".
+    date : str, or year, month and day, optional
+        Column, or three columns, with the day on which a claim was known, for `Claims.as_of`.
+        ``event_date`` is the earliest that this can be. Days may be written as "31 December 2022".
     source : str, default "ACLED"
         What the coders are called.
     columns : mapping of str to str, optional
         What the table calls ``location`` and ``count``, if none of these.
     encoding : str, default "utf-8"
-        That of a CSV file.
+        That of a file of text.
+    sheet : str, optional
+        That of a workbook; needed where several have rows.
 
     Returns
     -------
@@ -131,7 +134,7 @@ def acled(
     """
     events = read_events(
         data, ACLED, location=location, group=group, date=date, source=source, columns=columns,
-        encoding=encoding,
+        encoding=encoding, sheet=sheet,
     )  # fmt: skip
     count = events.cells.numbers("count")
     events.check(source)

@@ -12,7 +12,8 @@ from tollest.claims.columns import ColumnLayout
 from tollest.claims.problems import shown
 from tollest.claims.table import Claims
 from tollest.readers.disorder import Disordered, Refuse
-from tollest.readers.events import Events, read_events
+from tollest.readers.event_tables import read_events
+from tollest.readers.events import Events
 
 GRADINGS = ("confirmed", "fair", "weak", "contested", "discounted")
 """How Airwars grades the reports on an incident."""
@@ -74,18 +75,19 @@ def airwars(
     disordered: Disordered = Refuse(),  # noqa: B008 - frozen
     location: str | Iterable[str] | None = None,
     group: str | None = None,
-    date: str | None = None,
+    date: str | Iterable[str] | None = None,
     source: str = "Airwars",
     columns: Mapping[str, str] | None = None,
     encoding: str = "utf-8",
+    sheet: str | None = None,
 ) -> Claims:
     """Read Airwars' incidents: each incident a location, Airwars one source.
 
     Parameters
     ----------
     data : str, Path or dataframe in memory
-        A file that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe that narwhals
-        knows, with the columns ``unique_reference_code``, ``civilians_killed_min``,
+        A file (``.csv``, ``.tsv``, ``.parquet``, ``.xlsx``, ``.json``) or a dataframe that
+        narwhals knows, with the columns ``unique_reference_code``, ``civilians_killed_min``,
         ``civilians_killed_max`` and ``grading``, and ``num_victim_names`` where it has that.
     gradings : Gradings, default Gradings()
         Which gradings are set aside, and where names of victims are a floor.
@@ -96,16 +98,18 @@ def airwars(
         Each row must have a name of its own.
     group : str, optional
         Column of groups that share a prior, such as ``country``.
-    date : str, optional
-        Column with the day on which a claim was known, for `Claims.as_of`. That of the incident
-        is the earliest that this can be.
+    date : str, or year, month and day, optional
+        Column, or three columns, with the day on which a claim was known, for `Claims.as_of`. That
+        of the incident is the earliest that this can be.
     source : str, default "Airwars"
         What Airwars is called.
     columns : mapping of str to str, optional
         What the table calls ``location``, ``lower``, ``upper``, ``grading`` and ``documented``
         (the number of names), if none of these.
     encoding : str, default "utf-8"
-        That of a CSV file.
+        That of a file of text.
+    sheet : str, optional
+        That of a workbook; needed where several have rows.
 
     Returns
     -------
@@ -157,7 +161,7 @@ def airwars(
     """
     events = read_events(
         data, AIRWARS, location=location, group=group, date=date, source=source, columns=columns,
-        encoding=encoding,
+        encoding=encoding, sheet=sheet,
     )  # fmt: skip
     low, high, names = (events.cells.numbers(name) for name in ("lower", "upper", "documented"))
     grade = _read_gradings(events)

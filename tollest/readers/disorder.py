@@ -1,4 +1,4 @@
-"""What to do where a low estimate is above a best one, or a best one above a high one."""
+"""What to do with rows that state no number, or numbers out of order."""
 
 from dataclasses import dataclass
 
@@ -6,26 +6,33 @@ import numpy as np
 
 from tollest._arrays import Flags, Integers
 
-__all__ = ["Disordered", "Refuse", "SetAside", "Span"]
+__all__ = ["Disordered", "Refuse", "SetAside", "Silent", "Span", "Unknown"]
 
 
 @dataclass(frozen=True)
 class Refuse:
-    """Numbers out of order are an error that names their rows: somebody has to look at them."""
+    """Such rows are an error that names them all: somebody has to look at them."""
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """Rows with numbers out of order are not evidence, and are in `Claims.excluded`."""
+    """Such rows are not evidence, and are in `Claims.excluded`."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Rows with numbers out of order claim all from the least of their numbers to the most."""
+    """Such rows claim all from the least of their numbers to the most."""
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Such rows are locations that nobody reported on: their tolls are those of the prior."""
 
 
 Disordered = Refuse | SetAside | Span
 """What a reader does with numbers out of order."""
+Unknown = Refuse | SetAside | Silent
+"""What a reader does with rows that state no number."""
 
 
 def out_of_order(*numbers: Integers) -> Flags:

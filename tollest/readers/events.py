@@ -1,26 +1,33 @@
 """A table with one event a row, each a location of its own: what the event layouts share."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tollest._arrays import Integers
 from tollest.claims.cells import Cells
-from tollest.claims.columns import ColumnLayout, find_columns
-from tollest.claims.days import NO_DAY, read_day
-from tollest.claims.files import Table, open_table
-from tollest.claims.problems import ClaimsError, Problem, shown
+from tollest.claims.files import Table
+from tollest.claims.problems import Problem
 from tollest.claims.table import Claims
-from tollest.readers.disorder import Disordered, Refuse, SetAside, out_of_order, span
+from tollest.readers.disorder import (
+    Disordered,
+    Refuse,
+    SetAside,
+    Silent,
+    Unknown,
+    out_of_order,
+    span,
+)
+from tollest.readers.event_days import days, days_of_parts
+from tollest.readers.event_names import spelled
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SHORT_YEAR = re.compile(r"(\d{1,2}[ -][A-Za-z]{3,9}\.?[ -])(\d{2})")
+UNSTATED = "states no number, which is not 0"
+"""Why rows without a number are set aside."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,8 @@ class Events:
         upper: Integers | None = None,
         kind: tuple[Integers, tuple[str, ...]] | None = None,
         event: Integers | None = None,
+        unknown: Unknown = Refuse(),  # noqa: B008 - frozen
+        sources: tuple[Integers, Sequence[str]] | None = None,
     ) -> Claims:
         """Make claims of numbers by event.
 
@@ -131,6 +140,10 @@ class Events:
             Position of each row's kind in the names beside it; -1 where blank.
         event : ndarray of int, shape (n,), optional
             Which event each row is on; by default row ``i`` is on event ``i``.
+        unknown : Unknown
+            What becomes of rows without a number.
+        sources : (ndarray of int, sequence of str), optional
+            Position of each row's source in the names beside it; by default all are by `source`.
 
         Returns
         -------
@@ -144,148 +157,62 @@ class Events:
         import pyarrow as pa
 
         event = np.arange(self.n) if event is None else event
-        columns = {
-            "location": spelled(self.locations, self.row[event]),
-            "source": spelled([source], np.zeros(len(event), dtype=np.int64)),
+        numbers = {
+            name: values
+            for name, values in (("count", count), ("lower", lower), ("upper", upper))
+            if values is not None
         }
-        for name, numbers in (("count", count), ("lower", lower), ("upper", upper)):
-            if numbers is not None:
-                columns[name] = pa.array(numbers, mask=numbers < 0)
+        bare = np.flatnonzero(np.maximum.reduce(list(numbers.values())) < 0)
+        aside = dict(set_aside)
+        if isinstance(unknown, SetAside):
+            aside |= {row: aside.get(row, UNSTATED) for row in bare.tolist()}
+        # What is set aside has to be said, too: without a number, 0 or more.
+        unsaid = bare[np.isin(bare, list(aside))]
+        numbers["lower"] = numbers.get("lower", np.full(len(event), -1)).copy()
+        numbers["lower"][unsaid] = 0
+        columns = {"location": spelled(self.locations, self.row[event])}
+        voice, names = sources or (np.zeros(len(event), dtype=np.int64), [source])
+        columns["source"] = spelled(names, voice)
+        columns |= {name: pa.array(n, mask=n < 0) for name, n in numbers.items()}
         if kind is not None:
-            columns["kind"] = spelled(list(kind[1]), kind[0])
+            codes = kind[0].copy()
+            codes[unsaid] = -1
+            columns["kind"] = spelled(list(kind[1]), codes)
+        columns |= self._of_events(event)
+        self.check(source)
+        silent = np.setdiff1d(bare, unsaid) if isinstance(unknown, Silent) else bare[:0]
+        return self._made(pa.table(columns), aside, silent)
+
+    def _of_events(self, event: Integers) -> "dict[str, pa.Array]":
+        """Give the columns that every row of an event has alike."""
+        import pyarrow as pa
+
+        out = {}
         if self.has("group"):
             codes, groups = self.cells.names("group")
-            columns["group"] = spelled(groups, codes[event])
+            out["group"] = spelled(groups, codes[event])
         if self.has("date"):
-            columns["date"] = pa.array(days(self.cells, "date")[event])
-        self.check(source)
-        claims = Claims.from_table(pa.table(columns))
-        return claims.without(rows=set_aside) if set_aside else claims
+            out["date"] = pa.array(days(self.cells, "date")[event])
+        elif self.has("year"):
+            out["date"] = pa.array(days_of_parts(self.cells)[event])
+        return out
 
+    @staticmethod
+    def _made(table: "pa.Table", set_aside: Mapping[int, str], silent: Integers) -> Claims:
+        """Make claims of a table, of which some rows are of silent locations."""
+        import pyarrow as pa
 
-def read_events(
-    data: Any,  # noqa: ANN401 - a path or any dataframe
-    layout: ColumnLayout,
-    *,
-    location: str | Iterable[str] | None,
-    group: str | None,
-    date: str | None,
-    source: str,
-    columns: Mapping[str, str] | None,
-    encoding: str,
-    first: str | None = None,
-) -> Events:
-    """Find the columns of a table of events, and name its events.
-
-    Parameters
-    ----------
-    data : str, Path or eager dataframe
-        The table.
-    layout : ColumnLayout
-        What its columns are called.
-    location : str or iterable of str, optional
-        Columns that name an event; by default the layout's column of identifiers.
-    group, date : str, optional
-        Columns.
-    source : str
-        Who claims.
-    columns : mapping of str to str, optional
-        Our name of a column to the table's.
-    encoding : str
-        That of a CSV file.
-    first : str, optional
-        Name of the first column, where prose can stand above the names of columns.
-
-    Returns
-    -------
-    Events
-
-    Raises
-    ------
-    ClaimsError
-        A column is missing, a table is empty, or a name is blank or that of several events.
-    """
-    table = open_table(data, encoding, first)
-    by = [location] if isinstance(location, str) else list(location or ())
-    keys = ["location", *(f"location {i}" for i in range(1, len(by)))]
-    given = {ours: name for ours, name in (("group", group), ("date", date)) if name is not None}
-    given |= zip(keys, by, strict=False)
-    called = find_columns(table, layout, columns or {}, given)
-    frame = table.take(list(dict.fromkeys(called.values())))
-    n = len(frame)
-    if not n:
-        message = f"{table.name} has no rows; an estimate needs at least one claim."
-        raise ClaimsError([Problem(message)])
-    series = {ours: frame.get_column(theirs) for ours, theirs in called.items()}
-    cells = Cells(series, n, called)
-    row, locations = _named(cells, keys)
-    events = Events(table, cells, locations, row)
-    cells.add_unnamed("location", row)
-    shared = n - len(locations) - int((row < 0).sum())
-    if shared:
-        cells.table_problems.append(_shared(cells, events, [called[key] for key in keys], shared))
-    events.check(source)
-    return events
-
-
-def days(cells: Cells, name: str) -> NDArray[np.datetime64]:
-    """Read a column of days, as `read_day` does, or with years of two figures: ``"2-Sep-13"``."""
-    day = np.dtype("datetime64[D]")
-    series = cells.columns[name]
-    if str(series.dtype).startswith("Date"):
-        return cells.dates(name)
-    return cells.read(name, _day, NO_DAY, day)
-
-
-def _day(value: object) -> np.datetime64:
-    """Read one day; two figures of a year are of this century."""
-    match = _SHORT_YEAR.fullmatch(value.strip()) if isinstance(value, str) else None
-    try:
-        return read_day(f"{match[1]}20{match[2]}" if match else value)
-    except ValueError:
-        return read_day(value)  # whose refusal shows the cell as it stands
-
-
-def _named(cells: Cells, keys: Sequence[str]) -> tuple[Integers, list[str]]:
-    """Name each event by one column, or by several joined with commas."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    parts = [cells.names(key) for key in keys]
-    if len(parts) == 1:
-        codes, texts = parts[0]
-        # Numbers that were written as decimals: 244657.0 is the event 244657.
-        if all(text.endswith(".0") and text[:-2].isdecimal() for text in texts):
-            texts = [text[:-2] for text in texts]
-        return codes, texts
-    joined = pc.binary_join_element_wise(
-        *(spelled(texts, codes) for codes, texts in parts), pa.scalar(", ", pa.large_string())
-    )
-    encoded = joined.dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes, encoded.dictionary.to_pylist()
-
-
-def spelled(names: Sequence[str], codes: Integers) -> "pa.Array":
-    """Give the name of each row as text; null where its code is below 0."""
-    import pyarrow as pa
-
-    return pa.array(names, pa.large_string()).take(pa.array(codes, mask=codes < 0))
-
-
-def _shared(cells: Cells, events: Events, by: Sequence[str], shared: int) -> Problem:
-    """Say which events have a location in common."""
-    first = np.full(len(events.locations), events.n)
-    np.minimum.at(first, events.row[events.row >= 0], np.flatnonzero(events.row >= 0))
-    again = np.flatnonzero((events.row >= 0) & (first[events.row] < np.arange(events.n)))
-    row = int(again[0])
-    name = events.locations[events.row[row]]
-    return Problem(
-        f"{shared:,} of {cells.n:,} rows have the {' and '.join(map(shown, by))} of an earlier "
-        f"row: {shown(name)} is in row {first[events.row[row]]} and again in row {row}. Each row "
-        "is an event with a toll of its own; name columns that tell events apart, "
-        "location=[..., ...], or drop what is listed twice, or sum events into one row a location."
-    )
+        kept = np.ones(len(table), dtype=bool)
+        kept[silent] = False
+        mute = table.filter(pa.array(~kept))
+        names = mute["location"].to_pylist()
+        groups = mute["group"].to_pylist() if "group" in mute.column_names else [""] * len(names)
+        claims = Claims.from_table(
+            table.filter(pa.array(kept)), locations=dict(zip(names, groups, strict=True))
+        )
+        row = np.cumsum(kept) - 1
+        aside = {int(row[i]): reason for i, reason in set_aside.items()}
+        return claims.without(rows=aside) if aside else claims
 
 
 def _stated(names: Sequence[str], columns: Sequence[Integers], row: int) -> str:

@@ -9,7 +9,7 @@ from tollest.claims.columns import ColumnLayout
 from tollest.claims.problems import ClaimsError, Problem, listed
 from tollest.claims.table import Claims
 from tollest.readers.disorder import Disordered, Refuse
-from tollest.readers.events import read_events
+from tollest.readers.event_tables import read_events
 
 IBC = ColumnLayout(
     "a file of Iraq Body Count's incidents",
@@ -28,21 +28,22 @@ def iraq_body_count(
     disordered: Disordered = Refuse(),  # noqa: B008 - frozen
     location: str | Iterable[str] | None = None,
     group: str | None = None,
-    date: str | None = None,
+    date: str | Iterable[str] | None = None,
     source: str = "Iraq Body Count",
     columns: Mapping[str, str] | None = None,
     encoding: str = "utf-8",
+    sheet: str | None = None,
 ) -> Claims:
     """Read Iraq Body Count's incidents: each incident a location, the project one source.
 
     Parameters
     ----------
     data : str, Path or dataframe in memory
-        A file that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe that narwhals
-        knows, with the columns ``IBC code``, ``Reported Minimum`` and ``Reported Maximum``, or
-        ``Deaths recorded`` in their place, as some files have it. Blanks and underscores in
-        these names are the same. The lines that a download of the project's has above the names
-        of its columns are skipped.
+        A file (``.csv``, ``.tsv``, ``.parquet``, ``.xlsx``, ``.json``) or a dataframe that
+        narwhals knows, with the columns ``IBC code``, ``Reported Minimum`` and ``Reported
+        Maximum``, or ``Deaths recorded`` in their place, as some files have it. Blanks and
+        underscores in these names are the same. The lines that a download of the project's has
+        above the names of its columns are skipped.
     disordered : Refuse, SetAside or Span, default Refuse()
         What to do where the minimum is above the maximum.
     location : str or iterable of str, optional
@@ -50,16 +51,19 @@ def iraq_body_count(
         have a name of its own.
     group : str, optional
         Column of groups that share a prior.
-    date : str, optional
-        Column with the day on which a claim was known, for `Claims.as_of`. ``End Date`` is the
-        earliest that this can be. Days may be written as "02 Sep 2013" or "2-Sep-13".
+    date : str, or year, month and day, optional
+        Column, or three columns, with the day on which a claim was known, for `Claims.as_of`.
+        ``End Date`` is the earliest that this can be. Days may be written as "02 Sep 2013" or
+        "2-Sep-13".
     source : str, default "Iraq Body Count"
         What the project is called.
     columns : mapping of str to str, optional
         What the table calls ``location``, ``lower``, ``upper`` and ``count`` (the deaths
         recorded), if none of these.
     encoding : str, default "utf-8"
-        That of a CSV file.
+        That of a file of text.
+    sheet : str, optional
+        That of a workbook; needed where several have rows.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def iraq_body_count(
     """
     events = read_events(
         data, IBC, location=location, group=group, date=date, source=source, columns=columns,
-        encoding=encoding, first="IBC code",
+        encoding=encoding, sheet=sheet, first="IBC code",
     )  # fmt: skip
     if not (events.has("lower") and events.has("upper")) and not events.has("count"):
         message = (

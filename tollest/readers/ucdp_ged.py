@@ -9,7 +9,8 @@ import numpy as np
 from tollest.claims.columns import ColumnLayout
 from tollest.claims.table import Claims
 from tollest.readers.disorder import Disordered, Refuse, out_of_order
-from tollest.readers.events import read_events
+from tollest.readers.event_tables import read_events
+from tollest.readers.events import Events
 
 GED = ColumnLayout(
     "a UCDP GED file",
@@ -44,19 +45,20 @@ def ucdp_ged(
     disordered: Disordered = Refuse(),  # noqa: B008 - frozen
     location: str | Iterable[str] | None = None,
     group: str | None = None,
-    date: str | None = None,
+    date: str | Iterable[str] | None = None,
     source: str = "UCDP GED",
     columns: Mapping[str, str] | None = None,
     encoding: str = "utf-8",
+    sheet: str | None = None,
 ) -> Claims:
     """Read the UCDP Georeferenced Event Dataset: each event a location, its coders one source.
 
     Parameters
     ----------
     data : str, Path or dataframe in memory
-        A file that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe that narwhals
-        knows, with the columns ``id``, ``low``, ``best`` and ``high``, or ``low_est`` and so on,
-        as earlier versions have it, or ``low_death``.
+        A file (``.csv``, ``.tsv``, ``.parquet``, ``.xlsx``, ``.json``) or a dataframe that
+        narwhals knows, with the columns ``id``, ``low``, ``best`` and ``high``, or ``low_est`` and
+        so on, as earlier versions have it, or ``low_death``.
     claim : Range or Best, default Range()
         What an event claims. Under ``Range()`` it is low to high, and a count where both are the
         same, as in most events. All 0 is a claim of no deaths, and low 0 with a high above it
@@ -68,16 +70,18 @@ def ucdp_ged(
         of its own: the model has no use for two events as two claims on one toll.
     group : str, optional
         Column of groups that share a prior, such as ``country``.
-    date : str, optional
-        Column with the day on which a claim was known, for `Claims.as_of`. The day of the event
-        (``date_end``) is the earliest that this can be; GED does not say more.
+    date : str, or year, month and day, optional
+        Column, or three columns, with the day on which a claim was known, for `Claims.as_of`. The
+        day of the event (``date_end``) is the earliest that this can be; GED does not say more.
     source : str, default "UCDP GED"
         What the coders are called.
     columns : mapping of str to str, optional
         What the table calls ``location``, ``lower``, ``count`` (the best estimate) and ``upper``,
         if none of these.
     encoding : str, default "utf-8"
-        That of a CSV file.
+        That of a file of text.
+    sheet : str, optional
+        That of a workbook; needed where several have rows.
 
     Returns
     -------
@@ -97,10 +101,16 @@ def ucdp_ged(
     highest that they find reliable [1]_. These are not quantiles, and nobody knows how often the
     toll lies between them: beside other sources, the coders' bias and scatter are learnt.
 
+    The monthly files of candidate events have the same columns and are read alike [2]_: their
+    events may not be in the yearly release, and some will change. An event is in several of them;
+    of files put together the latest row of each ``id`` is to be kept.
+
     References
     ----------
     .. [1] Sundberg, R. and Melander, E. (2013). Introducing the UCDP Georeferenced Event Dataset.
        *Journal of Peace Research* 50(4), 523-532. https://doi.org/10.1177/0022343313484347
+    .. [2] Hegre, H. et al. (2020). Introducing the UCDP Candidate Events Dataset. *Research &
+       Politics* 7(3). https://doi.org/10.1177/2053168020935257
 
     Examples
     --------
@@ -111,8 +121,25 @@ def ucdp_ged(
     """
     events = read_events(
         data, GED, location=location, group=group, date=date, source=source, columns=columns,
-        encoding=encoding,
+        encoding=encoding, sheet=sheet,
     )  # fmt: skip
+    return of_estimates(events, source, claim, disordered)
+
+
+def of_estimates(
+    events: Events, source: str, claim: Range | Best, disordered: Disordered
+) -> Claims:
+    """Make claims of low, best and high estimates.
+
+    Parameters
+    ----------
+    events : Events
+        With the columns ``lower``, ``count`` and ``upper``.
+    source : str
+        Who claims.
+    claim, disordered
+        As in `ucdp_ged`.
+    """
     low, best, high = (events.cells.numbers(name) for name in ("lower", "count", "upper"))
     events.check(source)
     lower, upper, set_aside = events.bounds(source, disordered, lower=low, count=best, upper=high)

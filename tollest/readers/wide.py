@@ -16,7 +16,8 @@ from tollest.claims.files import open_table
 from tollest.claims.intervals import COUNT, DOCUMENTED, KINDS
 from tollest.claims.problems import ClaimsError, Problem, listed, shown
 from tollest.claims.table import UNBOUNDED, Claims
-from tollest.readers.events import days, spelled
+from tollest.readers.event_days import days
+from tollest.readers.event_names import spelled
 
 _SILENT = -1  # the kind of a cell that has none
 
@@ -30,15 +31,17 @@ def wide(
     date: str | None = None,
     words: wording.Words = wording.WORDS,
     encoding: str = "utf-8",
+    sheet: str | None = None,
 ) -> Claims:
     """Read a table with a column a source: in each cell, what that source says of a location.
 
     Parameters
     ----------
     data : str, Path or dataframe in memory
-        A file that ends in ``.csv``, ``.csv.gz`` or ``.parquet``, or a dataframe that narwhals
-        knows. An empty cell is silence, and no claim; 0 is a claim of no deaths. Other cells are
-        whole numbers or wordings that `tollest.wording.parse` reads, such as "at least 17".
+        A file (``.csv``, ``.tsv``, ``.parquet``, ``.xlsx``, ``.json``) or a dataframe that
+        narwhals knows. An empty cell is silence, and no claim; 0 is a claim of no deaths. Other
+        cells are whole numbers or wordings that `tollest.wording.parse` reads, such as "at least
+        17".
     location : str
         Column that names the location of each row.
     sources : iterable of str, optional
@@ -52,7 +55,9 @@ def wide(
     words : Words, optional
         What verbal claims such as "dozens" allow.
     encoding : str, default "utf-8"
-        That of a CSV file.
+        That of a file of text.
+    sheet : str, optional
+        That of a workbook; needed where several have rows.
 
     Returns
     -------
@@ -80,7 +85,7 @@ def wide(
     1    Arden  clinic     11     11
     2    Brook   press      0      0
     """
-    table = open_table(data, encoding)
+    table = open_table(data, encoding, sheet=sheet)
     others = {"location": location, "group": group, "date": date}
     given = {ours: name for ours, name in others.items() if name is not None}
     if isinstance(sources, str):
@@ -233,15 +238,21 @@ def _read(
             said.lower[:, j] = said.upper[:, j] = count
         else:
             parsed = column.read(
-                "count", lambda value: _cell(value, words), (_SILENT,) * 3, np.dtype(np.int64)
+                "count", lambda value: read_cell(value, words), (_SILENT,) * 3, np.dtype(np.int64)
             )
             said.kind[:, j], said.lower[:, j], said.upper[:, j] = parsed.T
         unread += [(row, name, message) for row, message in column.problems]
     return said, sorted(unread)
 
 
-def _cell(value: object, words: wording.Words) -> tuple[int, int, int]:
-    """Read one cell: its kind, and the least and the most that it allows."""
+def read_cell(value: object, words: wording.Words) -> tuple[int, int, int]:
+    """Read one cell: its kind, and the least and the most that it allows.
+
+    Raises
+    ------
+    ValueError
+        It is neither a whole number nor a wording, or a floor that cannot err.
+    """
     try:
         number = whole_number("count", value, "the cell")
     except ValueError as error:
