@@ -84,7 +84,7 @@ def test_unseen_marks_make_no_other_place(other):
 def test_names_that_look_alike_are_refused():
     for other in ("\uff21rden", "Ar\u200cden"):
         rows = [("Arden", "press", "count", 9), (other, "clinic", "count", 8)]
-        with pytest.raises(te.ClaimsError, match="differ only by case, white space or the width"):
+        with pytest.raises(te.ClaimsError, match=r"case, white space or the width|look alike"):
             claims_of(rows)
     # Persian joins and parts letters by such a mark.
     assert (
@@ -92,9 +92,90 @@ def test_names_that_look_alike_are_refused():
     )
 
 
-def test_a_name_of_unseen_marks_is_blank():
+@pytest.mark.parametrize(
+    "name", ["\u200b", "\u200c", "\u200d \u200b", "\u3164", "\u2800", "\ufe0f", "NA\u200b"]
+)
+def test_a_name_of_unseen_marks_is_blank(name):
     with pytest.raises(te.ClaimsError, match="the location is blank; name it"):
-        claims_of([("\u200b", "press", "count", 9)])
+        claims_of([(name, "press", "count", 9)])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "mark"),
+    [
+        ("Sumy", "Sum\u0443", "U+0443 (cyrillic small letter u)"),
+        ("Athens", "\u0391thens", "U+0391 (greek capital letter alpha)"),
+        ("Ku\u00efbyshev", "Ku\u0457byshev", "U+00EF"),
+        ("Sana'a", "Sana\u2019a", "U+2019"), ("Al-Bab", "Al\u2011Bab", "U+2011"),
+        ("\u0639\u0644\u064a", "\u0639\u0644\u06cc", "U+064A"),
+        ("\u0643\u0627\u0628\u0644", "\u06a9\u0627\u0628\u0644", "U+0643"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["location", "source"])
+def test_names_with_letters_of_one_shape_are_refused(one, other, mark, column):
+    names = {"location": "Arden", "source": "press", "count": 9}
+    table = pd.DataFrame([names | {column: one}, names | {column: other}])
+
+    with pytest.raises(te.ClaimsError, match=f"a name of {column}, look alike, but") as caught:
+        te.Claims.from_table(table)
+
+    assert mark in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", ["\u034f", "\ufe0f", "\u2800", "\u200c", "\u200d\u200b "])
+def test_marks_without_a_shape_make_no_other_place(mark):
+    rows = [("Arden", "press", "count", 9), (f"Arden{mark}", "clinic", "count", 8)]
+
+    assert claims_of(rows).locations == ("Arden",)
+
+
+def test_half_a_character_in_a_name_is_told():
+    table = pd.DataFrame(NAMES | {"count": [3, 0]}).astype(object)
+    table.loc[1, "source"] = "cli\ud83dnic"
+
+    with pytest.raises(te.ClaimsError, match=r"the source is 'cli\\ud83dnic', with half a char"):
+        te.Claims.from_table(table)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["3\n120", "1\t200", "1\u2028200", "12  345", "0,123", "0 123", "1 234,567", "1,234 567"],
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["count", "wording"])
+def test_digits_that_are_not_one_number_are_refused(cell, column):
+    with pytest.raises(te.ClaimsError, match=r"row 0 \('press' on 'Arden'\)") as caught:
+        claims_of([("Arden", "press", cell)], f"location source {column}")
+
+    assert repr(cell) in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", ["\u200b", "\u00ad", "\u200e", "\ufe0f", "\ud800", "\x00"])
+def test_unseen_marks_in_a_wording_are_refused(mark):
+    for cell in (f"12{mark}5", f"about 12{mark}"):
+        with pytest.raises(te.ClaimsError, match=f"take out the unseen mark U.{ord(mark):04X}"):
+            te.Claims.from_table(
+                pd.DataFrame({"location": ["A"], "source": ["s"], "wording": [cell]}, dtype=object)
+            )
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [np.timedelta64(5, "D"), Decimal("1E+999999999"), Decimal("sNaN"), 10**5000, True,
+     pd.Timestamp("2025-03-05"), pd.Period("2025"), b"5", [5], np.array([5, 6])],
+    ids=lambda cell: type(cell).__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["count", "wording", "kind", "date"])
+def test_objects_that_state_no_number_are_refused(cell, column):
+    columns = {name: [given] for name, given in (("location", "A"), ("source", "s"))}
+    table = pd.DataFrame(columns | {"lower": [None], "count": [3]}, dtype=object)
+    table = table if column in ("kind", "date") else table.drop(columns="count")
+    table[column] = pd.Series([cell], dtype=object)
+
+    if column == "date" and isinstance(cell, pd.Timestamp):
+        assert te.Claims.from_table(table).lower.tolist() == [3]
+        return
+    with pytest.raises(te.ClaimsError, match=rf"{column} is |cannot read"):
+        te.Claims.from_table(table)
 
 
 @pytest.mark.parametrize(
