@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import tollest as te
-from tests.conftest import claims_of
+from tests.conftest import claims_of, guessed
 from tollest.engines import NUTS, FromTrace, NestedLaplace, PyMC
 
 NAMES = {"location": ["Arden", "Brook"], "source": ["press", "clinic"]}
@@ -325,3 +325,64 @@ def test_what_a_formula_raises_is_an_error_of_its_own():
             claims.with_covariates(formula, table)
     with pytest.raises(ValueError, match="the exposure 'name' is no column of numbers"):
         claims.with_covariates("people", table, exposure="name")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"title": 5}, TypeError, "title is 5; it is text"),
+        ({"title": " "}, ValueError, "title is blank"),
+        ({"title": "\ud83d"}, ValueError, "title is .*half a character"),
+        ({"verb": None}, TypeError, "verb is None; it is text"),
+        ({"sensitivity": "x"}, TypeError, "sensitivity is 'x'; it is what"),
+        ({"audit": "Arden"}, TypeError, "audit is the text 'Arden'; give a list"),
+    ],
+)
+def test_what_a_page_cannot_say_is_refused_before_it_is_written(tmp_path, options, error, message):
+    estimate = guessed(claims_of([("Arden", "press", "count", 9)]))
+
+    with pytest.raises(error, match=message):
+        te.report.page(estimate, tmp_path / "page.html", **options)
+    if "verb" in options:
+        with pytest.raises(error, match=message):
+            te.report.sentence(estimate, **options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("write", [te.report.sentence, te.report.table, te.report.baselines])
+def test_reports_are_of_estimates(write):
+    with pytest.raises(TypeError, match=r"estimate is None; it is what tollest\.estimate gives"):
+        write(None)
+
+
+def test_more_imputations_than_tell_anything_are_refused():
+    estimate = guessed(claims_of([("Arden", "press", "count", 9)]))
+
+    with pytest.raises(ValueError, match="m is 1000000000; of 100,000 imputations more tell"):
+        estimate.imputations(10**9)
+
+
+def test_half_a_character_is_no_part_of_arguments():
+    claims = claims_of([("Arden", "press", "count", 9), ("Brook", "press", "count", 8)])
+    table = claims.to_frame()
+
+    for options in ({"locations": ["Cor\ud83dley"]}, {"parents": {"Arden": "Coast\ud83d"}}):
+        with pytest.raises(te.ClaimsError, match="has half a character in it"):
+            te.Claims.from_table(table, **options)
+    with pytest.raises(ValueError, match="the reason of row 0 has half a character"):
+        claims.without(rows={0: "not \ud83d"})
+    with pytest.raises(FileNotFoundError, match="has half a character in it; no file has"):
+        te.Claims.read("claims\ud83d.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le"])
+def test_stray_marks_hide_no_rows_in_any_encoding(tmp_path, encoding):
+    path = tmp_path / "claims.csv"
+    rows = ['"Arden"', "press", "5"], ['Bro"ok', "press", "7"], ["Corley", 'pr"ess', "9"]
+    text = "\n".join(map(",".join, [["location", "source", "count"], *rows]))
+    path.write_bytes(text.encode(encoding))
+
+    with pytest.raises(te.ClaimsError, match="line 3 has a quotation mark within a cell"):
+        te.Claims.read(path, encoding=encoding)
+    path.write_bytes("\n".join(text.splitlines()[:2]).encode(encoding))
+    assert te.Claims.read(path, encoding=encoding).locations == ("Arden",)

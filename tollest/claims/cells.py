@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tollest._arrays import Integers
 from tollest.claims.columns import STATING
 from tollest.claims.days import NO_MOMENT, Moments, read_moment
-from tollest.claims.names import all_differ, composed, is_broken, is_seen, variants
+from tollest.claims.names import HALF, all_differ, composed, is_broken, is_seen, variants
 from tollest.claims.problems import COUNTS, ClaimsError, Problem, shown
 from tollest.wording import GROUPED, LARGEST, evened, in_digits
 
@@ -171,10 +171,7 @@ class Cells:
         broken = [i for i, text in enumerate(texts) if is_broken(text)]
         self.add(
             np.flatnonzero(np.isin(codes, broken)),
-            lambda row: (
-                f"the {name} is {shown(texts[codes[row]])}, with half a character in it, as "
-                "exports that are broken have; spell it out"
-            ),
+            lambda row: f"the {name} is {shown(texts[codes[row]])}, with {HALF}; spell it out",
         )
 
     def numbers(self, name: str) -> Integers:
@@ -288,14 +285,23 @@ def is_missing(value: object) -> bool:
 
 
 def text_of(value: object) -> str:
-    """Turn a name into text, whole numbers without the decimal point that blanks give them."""
+    """Turn a name into text, whole numbers without the decimal point that blanks give them.
+
+    Raises
+    ------
+    ClaimsError
+        The name has half a character.
+    """
     if is_blank(value):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     # Python spells out no number of some thousand digits.
     is_long = isinstance(value, int) and value.bit_length() > _MOST_BITS
-    text = composed(shown(value) if is_long else str(value))
+    spelled = shown(value) if is_long else str(value)
+    if is_broken(spelled):
+        raise ClaimsError([Problem(f"the name {shown(spelled)} has {HALF}; spell it out.")])
+    text = composed(spelled)
     return "" if text == MISSING else text
 
 

@@ -15,6 +15,8 @@ from tollest.claims.problems import Problem, shown
 # Control characters, and those that mark the direction of letters or where words may break; of
 # these Persian and other scripts need two within words.
 _JOINERS = "\u200c\u200d"
+HALF = "half a character in it, as exports that are broken have"
+"""What is wrong with a name that `is_broken`."""
 _UNSEEN = ("Cc", "Cf", "Cs")
 # Letters and marks without a shape: of Korean and Khmer, of Braille, choices of a glyph, and one
 # that stands between others.
