@@ -9,6 +9,7 @@ or one; they are refused, and the analyst says which.
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from tollest.claims.problems import Problem, shown
 
@@ -67,8 +68,10 @@ def composed(name: str) -> str:
     """
     if name.isascii() and name.isprintable():
         return name.strip()
-    seen = "".join(letter for letter in name if is_seen(letter))
-    normal = unicodedata.normalize("NFC", seen).strip()
+    # Marks that do not show are not printable; a table can name a million.
+    if not name.isprintable() or _SHAPELESS.search(name):
+        name = "".join(letter for letter in name if is_seen(letter))
+    normal = unicodedata.normalize("NFC", name).strip()
     while normal != (normal := normal.strip(_JOINERS).strip()):
         pass
     return normal
@@ -115,14 +118,21 @@ def _plainly(name: str) -> str:
     """Give what names that look alike have in common."""
     if name.isascii():
         return _evened(name).replace("`", "'")
-    return _evened(_decomposed(name).translate(_STANDARD))
+    return " ".join(_decomposed(name).translate(_shapes()).split())
+
+
+@cache
+def _shapes() -> list[int | str]:
+    """Give what stands for each letter; a list, in which looking up is fast for most letters."""
+    return [_STANDARD.get(letter, letter) for letter in range(2**16)]
 
 
 def _decomposed(name: str) -> str:
     """Give a name in lower case, letters apart from their marks, none wide or narrow."""
     # An acute accent by itself would become a blank.
-    apart = unicodedata.normalize("NFKD", name.replace("\u00b4", "'"))
-    return unicodedata.normalize("NFKD", apart.casefold())
+    apart = unicodedata.normalize("NFKD", name.replace("\u00b4", "'")).casefold()
+    # Few letters come apart again in lower case.
+    return unicodedata.normalize("NFKD", apart)
 
 
 def _evened(name: str) -> str:
