@@ -274,15 +274,32 @@ DAYS = st.one_of(
 
 
 @st.composite
+def places(draw, locations, named):
+    """What is known of each location beside claims: a dict of dicts of plain values."""
+    has = draw(st.sets(st.sampled_from(["group", "side", "cap", "parent", "onset"]), max_size=2))
+    values = {
+        "group": named,
+        "side": st.one_of(st.none(), named),
+        "cap": st.one_of(st.none(), st.integers(0, LARGEST - 1)),
+        "parent": st.sampled_from([None, "all of it"]),
+        "onset": st.sampled_from([None, pd.Timestamp("1989-12-31 14:30")]),
+    }
+    return {
+        location: {name: draw(values[name]) for name in sorted(has)}
+        for location in dict.fromkeys(locations)
+    }
+
+
+@st.composite
 def tables(draw, named=PLAIN_NAMES, number=NUMBERS):
-    """Rows of claims that read without an error: a list of dicts of plain values.
+    """Rows of claims: a list of dicts of plain values.
 
     Sources differ at a location, so that all are evidence.
     """
     pairs = draw(
         st.lists(st.tuples(named, named), min_size=1, max_size=6, unique=True)
     )  # fmt: skip
-    rows = []
+    rows, known = [], draw(places([location for location, _ in pairs], named))
     for location, source in pairs:
         low, high = sorted((draw(number), draw(number)))
         numbers_of = draw(
@@ -294,11 +311,15 @@ def tables(draw, named=PLAIN_NAMES, number=NUMBERS):
             ])
         )  # fmt: skip
         date = draw(DAYS)
-        rows.append({"location": location, "source": source, "date": date} | numbers_of)
+        row = {"location": location, "source": source, "date": date}
+        rows.append(row | numbers_of | known[location])
     return rows
 
 
-COLUMNS = ("location", "source", "count", "lower", "upper", "kind", "date")
+COLUMNS = (
+    "location", "source", "count", "lower", "upper", "kind", "date", "group", "side", "cap",
+    "parent", "onset",
+)  # fmt: skip
 
 
 def columns_of(rows):
@@ -385,7 +406,10 @@ ARROW = {
 }  # fmt: skip
 LIBRARIES = {"pandas": (PANDAS, pd.DataFrame), "polars": (POLARS, pl.DataFrame),
              "pyarrow": (ARROW, pa.table)}  # fmt: skip
-ROLES = {"date": "date", "count": "number", "lower": "number", "upper": "number"}
+ROLES = {
+    "date": "date", "onset": "date", "count": "number", "lower": "number", "upper": "number",
+    "cap": "number",
+}  # fmt: skip
 
 
 @st.composite
