@@ -386,3 +386,23 @@ def test_stray_marks_hide_no_rows_in_any_encoding(tmp_path, encoding):
         te.Claims.read(path, encoding=encoding)
     path.write_bytes("\n".join(text.splitlines()[:2]).encode(encoding))
     assert te.Claims.read(path, encoding=encoding).locations == ("Arden",)
+
+
+def test_a_lower_bound_of_nothing_is_read_back():
+    claims = claims_of([("Arden", "press", 0), ("Brook", "press", 4)], "location source lower")
+
+    again = te.Claims.from_table(claims.to_frame())
+
+    assert again.kind.tolist() == claims.kind.tolist() == [1, 2]
+    assert (again.upper == te.claims.UNBOUNDED).all()
+    with pytest.raises(te.ClaimsError, match="kind is 'range', which needs lower and upper"):
+        claims_of([("Arden", "press", "range", 3)], "location source kind lower")
+
+
+@pytest.mark.parametrize("column", ["location", "count", "wording", "kind", "date"])
+def test_cells_that_arrow_does_not_know_are_read_one_by_one(column):
+    columns = {"location": ["A"], "source": ["s"], "lower": [3], column: [complex("nan")]}
+    table = pd.DataFrame({name: pd.Series(c, dtype=object) for name, c in columns.items()})
+
+    with pytest.raises(te.ClaimsError, match=r"row 0 |location is"):
+        te.Claims.from_table(table if column != "wording" else table.drop(columns="lower"))

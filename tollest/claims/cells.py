@@ -43,7 +43,10 @@ _OF_SHARES = (
     "lower and upper around the share"
 )
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64, np.datetime64, np.ndarray)
-_NO_NAMES = (bytes, bytearray, memoryview, list, tuple, set, frozenset, dict, np.ndarray)
+_NO_NAMES = (
+    bytes, bytearray, memoryview, list, tuple, set, frozenset, dict, np.ndarray, complex,
+    np.complexfloating,
+)  # fmt: skip
 
 
 class Cells:
@@ -121,10 +124,9 @@ class Cells:
         series = self.columns[name]
         text = str(series.dtype).startswith(("String", "Categorical", "Enum"))
         if text or (series.dtype.is_integer() and not str(series.dtype).endswith("128")):
-            try:
-                return _encode(series, text=text)
-            except UnicodeEncodeError:
-                pass  # half a character, as broken exports have: cells are read one by one
+            encoded = _encode(series, text=text)
+            if encoded:
+                return encoded
         values = series.to_list()
         try:
             # True == 1 == 1.0 for a dict: columns of mixed objects are told apart by type too.
@@ -254,12 +256,19 @@ class Cells:
         return parsed[codes]
 
 
-def _encode(series: "nw.Series[Any]", *, text: bool) -> tuple[Integers, list[Any]]:
-    """Do as `Cells.distinct`, without a Python object for each row."""
+def _encode(series: "nw.Series[Any]", *, text: bool) -> tuple[Integers, list[Any]] | None:
+    """Do as `Cells.distinct`, without a Python object for each row.
+
+    None where Arrow does not know what cells are, such as half a character or a complex nan, which
+    pandas takes for text.
+    """
     import pyarrow as pa
 
     native = series.to_native()
-    values = native if isinstance(native, pa.ChunkedArray) else series.to_arrow()
+    try:
+        values = native if isinstance(native, pa.ChunkedArray) else series.to_arrow()
+    except (UnicodeEncodeError, pa.ArrowException):
+        return None
     # Some pandas columns are chunks of Arrow's already, and go through one by one.
     chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
     values = pa.chunked_array(chunks)

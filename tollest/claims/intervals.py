@@ -136,6 +136,8 @@ def _check_kinds(cells: Cells, stated: Stated) -> None:
             & (wide | (exact & (lower == upper)) | ((kind == AT_MOST) & (lower == 0)))
         )
         | (low_end & has_lower & ~has_upper)
+        # As `Claims.to_frame` writes a lower bound of 0, which says nothing.
+        | ((kind == RANGE) & (lower == 0) & ~has_upper & ~has_count)
         | ((kind == AT_MOST) & has_upper & ~has_lower)
     )
     cells.add(
