@@ -300,7 +300,7 @@ def _blocks(file: IO[bytes], encoding: str) -> Iterable[bytes]:
     decoder.decode(b"", final=True)
 
 
-def _check_quotes(file: _File, encoding: str) -> None:
+def _check_quotes(file: _File, encoding: str = "utf-8") -> None:
     """Refuse quotation marks after which rows would be swallowed by a cell.
 
     A mark opens a cell at its start and closes it at its end; others are doubled. Readers of CSV

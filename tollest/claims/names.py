@@ -84,14 +84,15 @@ def all_differ(names: Sequence[str]) -> bool:
     gives them.
     """
     # All in one text is several times faster. NUL is no white space; in a name it adds a part.
-    plain = [name.strip() for name in _plainly("\0".join(names)).split("\0")]
+    together = _plainly("\0".join(names)).replace(" \0", "\0").replace("\0 ", "\0")
+    plain = together.split("\0")
     return len(plain) == len(names) == len(set(plain))
 
 
 def variants(column: str, names: Iterable[str]) -> list[Problem]:
     """Name all names that look like an earlier one."""
     first: dict[str, str] = {}
-    pairs = [(first.setdefault(_plainly(name).strip(), name), name) for name in names]
+    pairs = [(first.setdefault(_plainly(name), name), name) for name in names]
     return [
         Problem(
             f"{shown(one)} and {shown(other)}, each a name of {column}, "
