@@ -406,3 +406,8 @@ def test_cells_that_arrow_does_not_know_are_read_one_by_one(column):
 
     with pytest.raises(te.ClaimsError, match=r"row 0 |location is"):
         te.Claims.from_table(table if column != "wording" else table.drop(columns="lower"))
+
+
+def test_a_number_with_a_plus_before_it_may_be_a_rise():
+    with pytest.raises(te.ClaimsError, match=r"count is '\+5'; .*; take the sign off, unless it"):
+        claims_of([("Arden", "press", "+5")], "location source count")

@@ -31,7 +31,7 @@ _HOLDS = {
 }
 _BLANKS = frozenset(("-", "--", "?", ".", "n/a", "na", "nan", "none", "null", "unknown"))
 _FIGURES = re.compile(r"\s*[+\u2212-]?[\d.,\s]*")
-_NUMBER = re.compile(rf"([+-]?)({GROUPED}|\d{{1,30}})(?:\.0?)?")
+_NUMBER = re.compile(rf"(-?)({GROUPED}|\d{{1,30}})(?:\.0?)?")
 _GROUPED = re.compile(r"\d{1,3}(?:[.'\u2019]\d{3})+")  # in ways that can mean something else
 # A number, and after it the mark of a note.
 _NOTED = re.compile(r"([\d.,\s]*\d)\s*(\[\w{1,4}\]|[*\u2020\u2021\u00a7#^]+)")
@@ -328,6 +328,8 @@ def refusal(name: str, value: object, called: str | None = None) -> str:
         return message + "; leave the cell blank where nothing was said"
     if _GROUPED.fullmatch(value.strip()):
         return message + "; set thousands apart by commas, or not at all"
+    if value.strip().startswith("+"):
+        return message + "; take the sign off, unless it says so many more, or at least so many"
     unseen = [letter for letter in value if not is_seen(letter)]
     if unseen:
         return message + f"; take out the unseen mark U+{ord(unseen[0]):04X}"
