@@ -31,6 +31,7 @@ def test_a_file_stands_until_a_whole_one_takes_its_place(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.grid
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path, kind):
     run = subprocess.run(
