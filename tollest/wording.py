@@ -5,6 +5,7 @@ Wordings are read as whole-number intervals. Plain numbers mean themselves; how 
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -49,10 +50,9 @@ _NOUNS = _SOME | frozenset((
 ))  # fmt: skip
 # What is said of some of the dead, and nothing of those of whom it is not said.
 _KNOWN = frozenset(("confirmed", "reported"))
+_VERBS = frozenset(("are", "been", "had", "has", "have", "is", "was", "were"))
 # Words with no weight of their own beside the nouns.
-_FILLERS = _KNOWN | frozenset(
-    ("are", "been", "had", "has", "have", "is", "of", "the", "was", "were", ":", ".")
-)
+_FILLERS = _KNOWN | _VERBS | frozenset(("of", "the", ":", "."))
 
 _AT_LEAST, _MORE, _AT_MOST, _FEWER = "at least", "more than", "at most", "fewer than"
 _ABOUT, _NEARLY, _EXACTLY, _DOCUMENTED = "about", "nearly", "exactly", "documented"
@@ -115,22 +115,50 @@ _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u221
 _OPENING = "\"'\u2018\u201c\u201e "
 _CLOSING = "\"'.,;\u2019\u201d "
 _BRACKETS = {"(": ")", "[": "]"}
-# Digits in groups of three, or of two before the last three as in South Asia; other numbers, with
-# a point before them if no letter stands there; words; and any other character by itself. Nothing
-# in it can match in two ways, so that it runs in time proportional to the text.
-_TOKEN = re.compile(
-    r"\d{1,3}(?:[, ]\d{3})+(?!\d)|\d{1,2}(?:,\d{2})+,\d{3}(?!\d)|\d+(?:\.\d+)?"
-    r"|(?<![^\W\d_])\.\d+|[^\W\d_]+|\S"
-)
+GROUPED = r"\d{1,3}(?:(?:,\d{3})+|(?: \d{3})+)|\d{1,2}(?:,\d{2})+,\d{3}"
+"""Pattern of digits in groups of three, or of two before the last three as in South Asia.
+
+One mark sets all groups of a number apart: "1 383,000" is no number. For texts out of `evened`.
+"""
+# Numbers, with a point before them if no letter stands there; words; and any other character by
+# itself. Nothing in it can match in two ways, so that it runs in time proportional to the text.
+_TOKEN = re.compile(rf"(?:{GROUPED})(?!\d)|\d+(?:\.\d+)?|(?<![^\W\d_])\.\d+|[^\W\d_]+|\S")
+_WHITE = re.compile(r"\s+")
 _MOST_TOKENS = 40
-_MOST_DIGITS = 20
+_MOST_DIGITS = 20  # marks between them included
 
 
 def _tokens(text: str) -> list[str]:
     """Split a text into numbers, words and signs, in lower case."""
-    # Every kind of white space, thin ones between digits included, counts as a blank.
-    plain = " ".join(text.split()).casefold().translate(_DASHES).replace("\u066c", ",")
-    return _TOKEN.findall(_unwrapped(plain))
+    return _TOKEN.findall(_unwrapped(evened(text).casefold().translate(_DASHES)))
+
+
+def evened(text: str) -> str:
+    """Write the marks between groups of digits in one way each.
+
+    A blank of any width, such as a thin one, becomes a plain one, and the Arabic mark a comma.
+    What parts lines or columns, such as the end of a line, a tab or several blanks, becomes two
+    blanks: the numbers on both sides are two.
+    """
+    plain = _WHITE.sub(lambda white: " " if _is_blank(white[0]) else "  ", text.strip())
+    return plain.replace("\u066c", ",")
+
+
+def _is_blank(white: str) -> bool:
+    """Tell whether white space is one blank within a line."""
+    return len(white) == 1 and unicodedata.category(white) == "Zs"
+
+
+def in_digits(text: str) -> int | None:
+    """Read digits, or groups of digits as `GROUPED` has them.
+
+    Returns
+    -------
+    int or None
+        None where the first of several groups begins with 0: "0,123" is a share of one.
+    """
+    digits = re.sub("[, ]", "", text)
+    return None if digits != text and int(digits[0]) == 0 else int(digits)
 
 
 def _unwrapped(text: str) -> str:
@@ -305,8 +333,7 @@ def _read(tokens: list[str], words: Words) -> Reading | None:
     if tuple(bare) in _NOBODY or bare == ["no"] or tokens == _UNHARMED:
         # "No confirmed deaths" says nothing of those that are not.
         all_of_them = bare != ["no"] or not words.nouns.isdisjoint(tokens)
-        all_of_them &= _SOME.isdisjoint(tokens) and _KNOWN.isdisjoint(tokens)
-        return Reading("count", 0, 0) if all_of_them else None
+        return Reading("count", 0, 0) if all_of_them and not _says_who(tokens) else None
     prefix, bare = _take(bare, _PREFIXES, from_end=False)
     suffix, bare = _take(_without_nouns(bare, words), _SUFFIXES, from_end=True)
     if {prefix, suffix} == {_AT_LEAST, _DOCUMENTED}:
@@ -317,7 +344,10 @@ def _read(tokens: list[str], words: Words) -> Reading | None:
     bare = _without_nouns(bare, words)
     number = _number(bare)
     if number:
-        return _of_number(number, meaning)
+        reading = _of_number(number, meaning)
+        # As of "no civilians", 0 of some says nothing of the others.
+        is_none = reading is not None and reading.upper == 0
+        return None if is_none and _says_who(tokens) else reading
     spanned = _range(bare) if suffix == _AT_LEAST and not prefix else None
     if spanned:
         # "50,000 to 100,000 and more" has no upper end.
@@ -328,14 +358,22 @@ def _read(tokens: list[str], words: Words) -> Reading | None:
 
 
 def _is_of_some(tokens: list[str]) -> bool:
-    """Tell whether a number is of some of the dead, or the text is cut off: "12 of the dead"."""
+    """Tell whether a number is of some of the dead, or the text is cut off.
+
+    As are "12 of the dead", "12 of the" and "12 were", of whom it is not said what they were.
+    """
     for token, after in pairwise([*tokens, ""]):
         if token == "of" and after in ("the", ""):
             return True
         is_number = token[0].isdecimal() or token in _BELOW_HUNDRED or token == "none"
         if is_number and after == "of":
             return True
-    return tokens[-1:] == ["the"]
+    return tokens[-1:] == ["the"] or not _VERBS.isdisjoint(tokens[-1:])
+
+
+def _says_who(tokens: list[str]) -> bool:
+    """Tell whether a text is of some of the dead by name, or of those that are known."""
+    return not (_SOME.isdisjoint(tokens) and _KNOWN.isdisjoint(tokens))
 
 
 def _of_table(bare: list[str], words: Words, meaning: str | None) -> Reading | None:
@@ -420,8 +458,11 @@ def _several(tokens: list[str], words: Words) -> tuple[int, int] | None:
 
 
 def _range(tokens: list[str]) -> Reading | None:
-    """Read "5-21", "5 to 21", "two or three", "between 5 and 21"."""
+    """Read "5-21", "5 to 21", "two or three", "between 5 and 21"; but "05-12" is a date."""
     links: tuple[str, ...] = ("-", "to", "or")
+    # "Fifty-hundred" may be 50 to 100, or 5,000.
+    if any(link == "-" and unit in _UNITS for link, unit in pairwise(tokens)):
+        return None
     if tokens[:1] == ["between"]:
         links, tokens = ("and", "-"), tokens[1:]
     elif tokens[:1] == ["from"]:
@@ -430,14 +471,21 @@ def _range(tokens: list[str]) -> Reading | None:
     for i, token in enumerate(tokens):
         if token in links:
             low, high = _number(tokens[:i]), _number(tokens[i + 1 :])
+            if not low or not high or low.value > high.value:
+                continue
             # "2 to 3 million" means 2 million; it is not for us to say so.
-            vague = low and high and not low.factor and high.factor and low.value < high.factor
-            if low and high and not vague and low.value <= high.value:
+            vague = not low.factor and high.factor and low.value < high.factor
+            if not vague and not _is_padded(tokens[0]) and not _is_padded(tokens[i + 1]):
                 readings.append((low.value, high.value))
     if len(readings) != 1:
         return None
     lower, upper = readings[0]
     return Reading("count" if lower == upper else "range", lower, upper)
+
+
+def _is_padded(token: str) -> bool:
+    """Tell whether a number begins with a 0 that adds nothing, as in days and months."""
+    return len(token) > 1 and token.isdecimal() and int(token[0]) == 0
 
 
 class _Said(NamedTuple):
@@ -450,6 +498,7 @@ class _Said(NamedTuple):
 
 def _number(tokens: list[str]) -> _Number | None:
     """Read a number in figures, in words, or in figures and units."""
+    tokens = _joined(tokens)
     if not tokens:
         return None
     in_figures = tokens[0].lstrip(".")[:1].isdecimal()
@@ -463,21 +512,39 @@ def _number(tokens: list[str]) -> _Number | None:
     return _Number(value, unit, said.rounded, said.factor)
 
 
+def _joined(tokens: list[str]) -> list[str]:
+    """Take the hyphen out of "one-hundred", "fifty-thousand", "10-million"; not of others.
+
+    Before "hundred" and "dozen" a number up to nine alone has one: "fifty-hundred" may be a range.
+    """
+    if len(tokens) < 3 or tokens[1] != "-" or tokens[2] not in _UNITS:
+        return tokens
+    in_words = _BELOW_HUNDRED.get(tokens[0])
+    factor = int(tokens[0]) if tokens[0].isdecimal() and len(tokens[0]) < 4 else in_words
+    most = 9 if tokens[2] in ("hundred", "dozen") else 999
+    if factor is None or not 1 <= factor <= most:
+        return tokens
+    return [tokens[0], *tokens[2:]]
+
+
 def _in_figures(tokens: list[str]) -> _Said | None:
     """Read "1,383", "1.4 thousand", "2 hundred thousand"."""
-    digits, units = tokens[0].replace(",", "").replace(" ", ""), tokens[1:]
+    digits, units = tokens[0], tokens[1:]
     # 1.400 may be one and a half or fourteen hundred: a point needs a unit after it.
     if len(digits) > _MOST_DIGITS or ("." in digits and not units):
+        return None
+    stated = Decimal(digits) if "." in digits else in_digits(digits)
+    if stated is None:
         return None
     # "5 thousand", "2 hundred thousand", but no "2 thousand hundred".
     if len(units) > 2 or (len(units) == 2 and (units[0] != "hundred" or units[1] == "dozen")):
         return None
     if not all(unit in _UNITS for unit in units):
         return None
-    value = Decimal(digits)
+    value = Decimal(stated)
     for unit in units:
         value *= _UNITS[unit]
-    return _Said(value, Decimal(digits) if units else None, bool(units))
+    return _Said(value, Decimal(stated) if units else None, bool(units))
 
 
 def _in_words(tokens: list[str]) -> _Said | None:
@@ -510,6 +577,8 @@ def _added_up(words: list[str]) -> tuple[Decimal, Decimal | None] | None:
                 return None
             factor = Decimal(part)
             part *= _UNITS[word]
+            if total and part >= _UNITS["thousand"] >= ceiling:
+                return None  # as in "one thousand and twenty hundred"
         elif word in _UNITS:
             if not part or _UNITS[word] >= ceiling:
                 return None
@@ -524,14 +593,16 @@ def _can_follow(word: str, before: str) -> bool:
     """Tell whether a word can come after another one in a number."""
     after_tens = before in _TENS or before == "-"
     if word in _SMALL:
-        return before not in _SMALL and (not after_tens or 1 <= _SMALL[word] <= 9)
+        first = 1 if before else 0  # nobody says "one hundred zero"
+        return before not in _SMALL and first <= _SMALL[word] <= (9 if after_tens else 19)
     if word in _TENS:
         return before not in _SMALL and not after_tens
     if word == "and":
         return before in _UNITS
     if word == "-":
         return before in _TENS
-    return word in _UNITS and (word in ("hundred", "dozen") or before not in ("and", "-"))
+    is_small = word in ("hundred", "dozen")
+    return word in _UNITS and before != "-" and (is_small or before != "and")
 
 
 def _last_unit(value: int) -> int:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import tollest as te
-from tests.conftest import claims_of
+from tests.conftest import claims_of, guessed
 from tollest.engines import NUTS, FromTrace, NestedLaplace, PyMC
 
 NAMES = {"location": ["Arden", "Brook"], "source": ["press", "clinic"]}
@@ -84,7 +84,7 @@ def test_unseen_marks_make_no_other_place(other):
 def test_names_that_look_alike_are_refused():
     for other in ("\uff21rden", "Ar\u200cden"):
         rows = [("Arden", "press", "count", 9), (other, "clinic", "count", 8)]
-        with pytest.raises(te.ClaimsError, match="differ only by case, white space or the width"):
+        with pytest.raises(te.ClaimsError, match=r"case, white space or the width|look alike"):
             claims_of(rows)
     # Persian joins and parts letters by such a mark.
     assert (
@@ -92,9 +92,90 @@ def test_names_that_look_alike_are_refused():
     )
 
 
-def test_a_name_of_unseen_marks_is_blank():
+@pytest.mark.parametrize(
+    "name", ["\u200b", "\u200c", "\u200d \u200b", "\u3164", "\u2800", "\ufe0f", "NA\u200b"]
+)
+def test_a_name_of_unseen_marks_is_blank(name):
     with pytest.raises(te.ClaimsError, match="the location is blank; name it"):
-        claims_of([("\u200b", "press", "count", 9)])
+        claims_of([(name, "press", "count", 9)])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "mark"),
+    [
+        ("Sumy", "Sum\u0443", "U+0443 (cyrillic small letter u)"),
+        ("Athens", "\u0391thens", "U+0391 (greek capital letter alpha)"),
+        ("Ku\u00efbyshev", "Ku\u0457byshev", "U+00EF"),
+        ("Sana'a", "Sana\u2019a", "U+2019"), ("Al-Bab", "Al\u2011Bab", "U+2011"),
+        ("\u0639\u0644\u064a", "\u0639\u0644\u06cc", "U+064A"),
+        ("\u0643\u0627\u0628\u0644", "\u06a9\u0627\u0628\u0644", "U+0643"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["location", "source"])
+def test_names_with_letters_of_one_shape_are_refused(one, other, mark, column):
+    names = {"location": "Arden", "source": "press", "count": 9}
+    table = pd.DataFrame([names | {column: one}, names | {column: other}])
+
+    with pytest.raises(te.ClaimsError, match=f"a name of {column}, look alike, but") as caught:
+        te.Claims.from_table(table)
+
+    assert mark in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", ["\u034f", "\ufe0f", "\u2800", "\u200c", "\u200d\u200b "])
+def test_marks_without_a_shape_make_no_other_place(mark):
+    rows = [("Arden", "press", "count", 9), (f"Arden{mark}", "clinic", "count", 8)]
+
+    assert claims_of(rows).locations == ("Arden",)
+
+
+def test_half_a_character_in_a_name_is_told():
+    table = pd.DataFrame(NAMES | {"count": [3, 0]}).astype(object)
+    table.loc[1, "source"] = "cli\ud83dnic"
+
+    with pytest.raises(te.ClaimsError, match=r"the source is 'cli\\ud83dnic', with half a char"):
+        te.Claims.from_table(table)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["3\n120", "1\t200", "1\u2028200", "12  345", "0,123", "0 123", "1 234,567", "1,234 567"],
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["count", "wording"])
+def test_digits_that_are_not_one_number_are_refused(cell, column):
+    with pytest.raises(te.ClaimsError, match=r"row 0 \('press' on 'Arden'\)") as caught:
+        claims_of([("Arden", "press", cell)], f"location source {column}")
+
+    assert repr(cell) in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", ["\u200b", "\u00ad", "\u200e", "\ufe0f", "\ud800", "\x00"])
+def test_unseen_marks_in_a_wording_are_refused(mark):
+    for cell in (f"12{mark}5", f"about 12{mark}"):
+        with pytest.raises(te.ClaimsError, match=f"take out the unseen mark U.{ord(mark):04X}"):
+            te.Claims.from_table(
+                pd.DataFrame({"location": ["A"], "source": ["s"], "wording": [cell]}, dtype=object)
+            )
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [np.timedelta64(5, "D"), Decimal("1E+999999999"), Decimal("sNaN"), 10**5000, True,
+     pd.Timestamp("2025-03-05"), pd.Period("2025"), b"5", [5], np.array([5, 6])],
+    ids=lambda cell: type(cell).__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["count", "wording", "kind", "date"])
+def test_objects_that_state_no_number_are_refused(cell, column):
+    columns = {name: [given] for name, given in (("location", "A"), ("source", "s"))}
+    table = pd.DataFrame(columns | {"lower": [None], "count": [3]}, dtype=object)
+    table = table if column in ("kind", "date") else table.drop(columns="count")
+    table[column] = pd.Series([cell], dtype=object)
+
+    if column == "date" and isinstance(cell, pd.Timestamp):
+        assert te.Claims.from_table(table).lower.tolist() == [3]
+        return
+    with pytest.raises(te.ClaimsError, match=rf"{column} is |cannot read"):
+        te.Claims.from_table(table)
 
 
 @pytest.mark.parametrize(
@@ -244,3 +325,89 @@ def test_what_a_formula_raises_is_an_error_of_its_own():
             claims.with_covariates(formula, table)
     with pytest.raises(ValueError, match="the exposure 'name' is no column of numbers"):
         claims.with_covariates("people", table, exposure="name")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"title": 5}, TypeError, "title is 5; it is text"),
+        ({"title": " "}, ValueError, "title is blank"),
+        ({"title": "\ud83d"}, ValueError, "title is .*half a character"),
+        ({"verb": None}, TypeError, "verb is None; it is text"),
+        ({"sensitivity": "x"}, TypeError, "sensitivity is 'x'; it is what"),
+        ({"audit": "Arden"}, TypeError, "audit is the text 'Arden'; give a list"),
+    ],
+)
+def test_what_a_page_cannot_say_is_refused_before_it_is_written(tmp_path, options, error, message):
+    estimate = guessed(claims_of([("Arden", "press", "count", 9)]))
+
+    with pytest.raises(error, match=message):
+        te.report.page(estimate, tmp_path / "page.html", **options)
+    if "verb" in options:
+        with pytest.raises(error, match=message):
+            te.report.sentence(estimate, **options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("write", [te.report.sentence, te.report.table, te.report.baselines])
+def test_reports_are_of_estimates(write):
+    with pytest.raises(TypeError, match=r"estimate is None; it is what tollest\.estimate gives"):
+        write(None)
+
+
+def test_more_imputations_than_tell_anything_are_refused():
+    estimate = guessed(claims_of([("Arden", "press", "count", 9)]))
+
+    with pytest.raises(ValueError, match="m is 1000000000; of 100,000 imputations more tell"):
+        estimate.imputations(10**9)
+
+
+def test_half_a_character_is_no_part_of_arguments():
+    claims = claims_of([("Arden", "press", "count", 9), ("Brook", "press", "count", 8)])
+    table = claims.to_frame()
+
+    for options in ({"locations": ["Cor\ud83dley"]}, {"parents": {"Arden": "Coast\ud83d"}}):
+        with pytest.raises(te.ClaimsError, match="has half a character in it"):
+            te.Claims.from_table(table, **options)
+    with pytest.raises(ValueError, match="the reason of row 0 has half a character"):
+        claims.without(rows={0: "not \ud83d"})
+    with pytest.raises(FileNotFoundError, match="has half a character in it; no file has"):
+        te.Claims.read("claims\ud83d.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le"])
+def test_stray_marks_hide_no_rows_in_any_encoding(tmp_path, encoding):
+    path = tmp_path / "claims.csv"
+    rows = ['"Arden"', "press", "5"], ['Bro"ok', "press", "7"], ["Corley", 'pr"ess', "9"]
+    text = "\n".join(map(",".join, [["location", "source", "count"], *rows]))
+    path.write_bytes(text.encode(encoding))
+
+    with pytest.raises(te.ClaimsError, match="line 3 has a quotation mark within a cell"):
+        te.Claims.read(path, encoding=encoding)
+    path.write_bytes("\n".join(text.splitlines()[:2]).encode(encoding))
+    assert te.Claims.read(path, encoding=encoding).locations == ("Arden",)
+
+
+def test_a_lower_bound_of_nothing_is_read_back():
+    claims = claims_of([("Arden", "press", 0), ("Brook", "press", 4)], "location source lower")
+
+    again = te.Claims.from_table(claims.to_frame())
+
+    assert again.kind.tolist() == claims.kind.tolist() == [1, 2]
+    assert (again.upper == te.claims.UNBOUNDED).all()
+    with pytest.raises(te.ClaimsError, match="kind is 'range', which needs lower and upper"):
+        claims_of([("Arden", "press", "range", 3)], "location source kind lower")
+
+
+@pytest.mark.parametrize("column", ["location", "count", "wording", "kind", "date"])
+def test_cells_that_arrow_does_not_know_are_read_one_by_one(column):
+    columns = {"location": ["A"], "source": ["s"], "lower": [3], column: [complex("nan")]}
+    table = pd.DataFrame({name: pd.Series(c, dtype=object) for name, c in columns.items()})
+
+    with pytest.raises(te.ClaimsError, match=r"row 0 |location is"):
+        te.Claims.from_table(table if column != "wording" else table.drop(columns="lower"))
+
+
+def test_a_number_with_a_plus_before_it_may_be_a_rise():
+    with pytest.raises(te.ClaimsError, match=r"count is '\+5'; .*; take the sign off, unless it"):
+        claims_of([("Arden", "press", "+5")], "location source count")

@@ -2,8 +2,7 @@
 
 import datetime as dt
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from tollest._arrays import Integers
 from tollest.claims.columns import STATING
 from tollest.claims.days import NO_MOMENT, Moments, read_moment
+from tollest.claims.names import HALF, all_differ, composed, is_broken, is_seen, variants
 from tollest.claims.problems import COUNTS, ClaimsError, Problem, shown
-from tollest.wording import LARGEST
+from tollest.wording import GROUPED, LARGEST, evened, in_digits
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -31,25 +31,24 @@ _HOLDS = {
 }
 _BLANKS = frozenset(("-", "--", "?", ".", "n/a", "na", "nan", "none", "null", "unknown"))
 _FIGURES = re.compile(r"\s*[+\u2212-]?[\d.,\s]*")
-_NUMBER = re.compile(
-    r"([+-]?)(\d{1,3}(?:[,\u066c\s]\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|\d{1,30})(?:\.0?)?"
-)
+_NUMBER = re.compile(rf"(-?)({GROUPED}|\d{{1,30}})(?:\.0?)?")
 _GROUPED = re.compile(r"\d{1,3}(?:[.'\u2019]\d{3})+")  # in ways that can mean something else
 # A number, and after it the mark of a note.
 _NOTED = re.compile(r"([\d.,\s]*\d)\s*(\[\w{1,4}\]|[*\u2020\u2021\u00a7#^]+)")
+_MOST_BITS = 3_000
 _SHARE = re.compile(r"\d*\.\d+")
 # As a spreadsheet shows the date that it has made of a range.
 _DAY_AND_MONTH = re.compile(r"\d{1,2}-[A-Za-z]{3}|[A-Za-z]{3}-\d{2}")
-# Control characters, and those that mark the direction of letters or where words may break; of
-# these Persian and other scripts need two within words.
-_JOINERS = "\u200c\u200d"
-
 
 _OF_SHARES = (
     "; where one toll was divided among several events, give these one location and the whole, or "
     "lower and upper around the share"
 )
-_NO_NAMES = (bytes, bytearray, memoryview, list, tuple, set, frozenset, dict, np.ndarray)
+_NO_NUMBERS = (bool, np.bool_, np.timedelta64, np.datetime64, np.ndarray)
+_NO_NAMES = (
+    bytes, bytearray, memoryview, list, tuple, set, frozenset, dict, np.ndarray, complex,
+    np.complexfloating,
+)  # fmt: skip
 
 
 class Cells:
@@ -127,10 +126,9 @@ class Cells:
         series = self.columns[name]
         text = str(series.dtype).startswith(("String", "Categorical", "Enum"))
         if text or (series.dtype.is_integer() and not str(series.dtype).endswith("128")):
-            try:
-                return _encode(series, text=text)
-            except UnicodeEncodeError:
-                pass  # half a character, as broken exports have: cells are read one by one
+            encoded = _encode(series, text=text)
+            if encoded:
+                return encoded
         values = series.to_list()
         try:
             # True == 1 == 1.0 for a dict: columns of mixed objects are told apart by type too.
@@ -159,17 +157,26 @@ class Cells:
             )
             values = ["?" if isinstance(value, _NO_NAMES) else value for value in values]
         texts = [value.strip() if type(value) is str else text_of(value) for value in values]
-        if MISSING in texts:
-            texts = ["" if text == MISSING else text for text in texts]
         together = "".join(texts)
         if not (together.isascii() and together.isprintable()):
-            texts = [_composed(text) for text in texts]
+            self._add_halves(name, codes, texts)
+            texts = [composed(text) for text in texts]
+        if MISSING in texts:
+            texts = ["" if text == MISSING else text for text in texts]
         # Mostly so, and a table can name a million.
         if all(texts) and all_differ(texts):
             return codes, texts
         seen = {text: i for i, text in enumerate(dict.fromkeys(filter(None, texts)))}
         self.table_problems += variants(name, seen)
         return np.array([seen.get(text, BLANK) for text in texts])[codes], list(seen)
+
+    def _add_halves(self, name: str, codes: Integers, texts: Sequence[str]) -> None:
+        """Record names with half a character, of which nobody can tell what it was."""
+        broken = [i for i, text in enumerate(texts) if is_broken(text)]
+        self.add(
+            np.flatnonzero(np.isin(codes, broken)),
+            lambda row: f"the {name} is {shown(texts[codes[row]])}, with {HALF}; spell it out",
+        )
 
     def numbers(self, name: str) -> Integers:
         """Whole numbers of 0 or more; `BLANK` where there is none, or none that can be read."""
@@ -251,12 +258,19 @@ class Cells:
         return parsed[codes]
 
 
-def _encode(series: "nw.Series[Any]", *, text: bool) -> tuple[Integers, list[Any]]:
-    """Do as `Cells.distinct`, without a Python object for each row."""
+def _encode(series: "nw.Series[Any]", *, text: bool) -> tuple[Integers, list[Any]] | None:
+    """Do as `Cells.distinct`, without a Python object for each row.
+
+    None where Arrow does not know what cells are, such as half a character or a complex nan, which
+    pandas takes for text.
+    """
     import pyarrow as pa
 
     native = series.to_native()
-    values = native if isinstance(native, pa.ChunkedArray) else series.to_arrow()
+    try:
+        values = native if isinstance(native, pa.ChunkedArray) else series.to_arrow()
+    except (UnicodeEncodeError, pa.ArrowException):
+        return None
     # Some pandas columns are chunks of Arrow's already, and go through one by one.
     chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
     values = pa.chunked_array(chunks)
@@ -282,60 +296,24 @@ def is_missing(value: object) -> bool:
 
 
 def text_of(value: object) -> str:
-    """Turn a name into text, whole numbers without the decimal point that blanks give them."""
+    """Turn a name into text, whole numbers without the decimal point that blanks give them.
+
+    Raises
+    ------
+    ClaimsError
+        The name has half a character.
+    """
     if is_blank(value):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return _composed(str(value).strip())
-
-
-def _composed(name: str) -> str:
-    """Give a name in the Unicode form in which equal letters are equal, without unseen marks."""
-    if name.isascii() and name.isprintable():
-        return name
-    seen = "".join(letter for letter in name if _is_seen(letter))
-    return unicodedata.normalize("NFC", seen).strip()
-
-
-def _is_seen(letter: str) -> bool:
-    """Whether a character shows, or parts words, or joins letters."""
-    if letter in _JOINERS or letter.isspace():
-        return True
-    return unicodedata.category(letter) not in ("Cc", "Cf", "Cs")
-
-
-def _plainly(name: str) -> str:
-    """Give what names that look alike have in common."""
-    if not name.isascii():
-        name = unicodedata.normalize("NFKC", name)
-        name = name.replace(_JOINERS[0], "").replace(_JOINERS[1], "")
-    return " ".join(name.split()).casefold()
-
-
-def all_differ(names: Sequence[str]) -> bool:
-    """Tell whether no two names are the same but for case, white space or the width of letters.
-
-    May be false where they do differ, never true where they do not. White space at the ends of
-    the names must be gone already.
-    """
-    # All in one text is several times faster. NUL is no white space; in a name it adds a part.
-    plain = _plainly("\0".join(names)).split("\0")
-    return len(plain) == len(names) == len(set(plain))
-
-
-def variants(column: str, names: Iterable[str]) -> list[Problem]:
-    """Name all names that differ from an earlier one by case or white space alone."""
-    first: dict[str, str] = {}
-    pairs = [(first.setdefault(_plainly(name), name), name) for name in names]
-    return [
-        Problem(
-            f"{shown(one)} and {shown(other)}, each a name of {column}, differ only by case, "
-            "white space or the width of letters; give one spelling, or rename one."
-        )
-        for one, other in pairs
-        if one != other
-    ]
+    # Python spells out no number of some thousand digits.
+    is_long = isinstance(value, int) and value.bit_length() > _MOST_BITS
+    spelled = shown(value) if is_long else str(value)
+    if is_broken(spelled):
+        raise ClaimsError([Problem(f"the name {shown(spelled)} has {HALF}; spell it out.")])
+    text = composed(spelled)
+    return "" if text == MISSING else text
 
 
 def refusal(name: str, value: object, called: str | None = None) -> str:
@@ -343,7 +321,8 @@ def refusal(name: str, value: object, called: str | None = None) -> str:
     if isinstance(value, dt.date | np.datetime64):
         return of_date(called or name, value)
     states = f"{called or name} is {shown(value)}"
-    if isinstance(value, int | float | np.number) and LARGEST <= value < np.inf:
+    plain = value.item() if isinstance(value, np.number) else value
+    if isinstance(plain, int | float) and LARGEST <= plain < np.inf:
         return f"{states}, more than all people alive; {_HOLDS.get(name, COUNTS)}"
     message = f"{states}; {_HOLDS.get(name, COUNTS)}"
     if not isinstance(value, str):
@@ -355,12 +334,14 @@ def refusal(name: str, value: object, called: str | None = None) -> str:
 def _way_out(name: str, value: str, called: str | None) -> str:
     """Say what to do with a text that is no number."""
     text = value.strip()
-    unseen = [letter for letter in value if not _is_seen(letter)]
+    unseen = [letter for letter in value if not is_seen(letter)]
     noted = _NOTED.fullmatch(text)
     if text.casefold() in _BLANKS:
         return "; leave the cell blank where nothing was said"
     if _GROUPED.fullmatch(text):
         return "; set thousands apart by commas, or not at all"
+    if text.startswith("+"):
+        return "; take the sign off, unless it says so many more, or at least so many"
     if _DAY_AND_MONTH.fullmatch(text):
         return "; if a spreadsheet has made it of a range, give lower and upper"
     if unseen:
@@ -411,18 +392,24 @@ def whole_number(name: str, value: object, called: str | None = None) -> int:
     """
     number: int | None = None
     if isinstance(value, str):
-        match = _NUMBER.fullmatch(value.strip())
-        if match:
-            number = int(match[1] + re.sub(r"[,\u066c\s]", "", match[2]))
-            value = number
-    elif not isinstance(value, bool | np.bool_):
-        try:
-            number = int(value) if value == int(value) else None  # type: ignore[call-overload]
-        except (TypeError, ValueError, OverflowError):
-            number = None
+        match = _NUMBER.fullmatch(evened(value))
+        digits = in_digits(match[2]) if match else None
+        if match and digits is not None:
+            value = number = -digits if match[1] == "-" else digits
+    elif not isinstance(value, _NO_NUMBERS):
+        number = _as_whole(value.item() if isinstance(value, np.generic) else value)
     if number is None or not 0 <= number < LARGEST:
         raise ValueError(refusal(name, value, called))
     return number
+
+
+def _as_whole(value: Any) -> int | None:  # noqa: ANN401 - whatever a cell can hold
+    """Give the whole number that a value is; None where it is none from 0 to `LARGEST`."""
+    try:
+        # Compared first: a decimal may have more digits than there is room for.
+        return int(value) if 0 <= value < LARGEST and value == int(value) else None
+    except (TypeError, ValueError, ArithmeticError):
+        return None
 
 
 def names_by_location(

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from tollest.claims import excel, records
+from tollest.claims.names import is_broken
 from tollest.claims.problems import ClaimsError, Problem, shown
 
 if TYPE_CHECKING:
@@ -181,6 +182,8 @@ def _check_there(path: Path) -> None:
     FileNotFoundError
         If it does not.
     """
+    if is_broken(str(path)):
+        raise FileNotFoundError(f"the path {str(path)!r} has half a character in it; no file has.")
     if "\0" in str(path):
         raise FileNotFoundError(f"the path {str(path)!r} has a NUL in it; no file has.")
     try:
@@ -274,8 +277,10 @@ def _csv(file: _File, encoding: str, names: Sequence[str] | None) -> Any:  # noq
             two = f"its first two bytes are those of UTF-16 ({start!r})"
             raise _undecodable(path, two, "utf-16")
         # Once, when the names of the columns are read.
-        if names is None and not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
-            _check_quotes(file)
+        if names is None:
+            _check_quotes(file, encoding)
+    except UnicodeError:
+        pass  # told below, with its line
     except _BROKEN as error:
         raise _unreadable(path, error) from None
     try:
@@ -312,7 +317,19 @@ def _parsed(file: _File, encoding: str, names: Sequence[str] | None, *, use_thre
         return csv.read_csv(unpacked, reading, parsing, text)
 
 
-def _check_quotes(file: _File) -> None:
+def _blocks(file: IO[bytes], encoding: str) -> Iterable[bytes]:
+    """Give a file block by block, in bytes in which the marks of ASCII are themselves."""
+    if not codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        while block := file.read(_BLOCK):
+            yield block
+        return
+    decoder = codecs.getincrementaldecoder(encoding)()
+    while block := file.read(_BLOCK):
+        yield decoder.decode(block).encode()
+    decoder.decode(b"", final=True)
+
+
+def _check_quotes(file: _File, encoding: str = "utf-8") -> None:
     """Refuse quotation marks after which rows would be swallowed by a cell.
 
     A mark opens a cell at its start and closes it at its end; others are doubled. Readers of CSV
@@ -323,7 +340,7 @@ def _check_quotes(file: _File) -> None:
     inside, line, opened, last = False, file.above + 1, 0, b"\n"
     path = file.path
     with file.open() as unpacked:
-        while block := unpacked.read(_BLOCK):
+        for block in _blocks(unpacked, encoding):
             if not opened and line == 1:
                 block = block.removeprefix(codecs.BOM_UTF8)
             text = np.frombuffer(last + block, np.uint8)

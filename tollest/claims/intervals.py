@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from tollest import wording
 from tollest._arrays import Flags, Integers
 from tollest.claims.cells import BLANK, Cells, is_blank, of_date, text_of
+from tollest.claims.names import is_seen
 from tollest.claims.problems import NO_NUMBER, shown
 from tollest.wording import LARGEST, UNBOUNDED
 
@@ -88,7 +90,7 @@ def read_intervals(cells: Cells, words: wording.Words) -> tuple[Kinds, Integers,
 
 def _kind(value: object) -> int:
     """Read one cell as a kind of claim."""
-    text = value.strip() if isinstance(value, str) else value
+    text = value.strip() if isinstance(value, str) else ""
     if text not in KINDS:
         message = f"kind is {shown(value)}; a kind is {', '.join(KINDS[:-1])} or {KINDS[-1]}"
         raise ValueError(message)
@@ -135,6 +137,8 @@ def _check_kinds(cells: Cells, stated: Stated) -> None:
             & (wide | (exact & (lower == upper)) | ((kind == AT_MOST) & (lower == 0)))
         )
         | (low_end & has_lower & ~has_upper)
+        # As `Claims.to_frame` writes a lower bound of 0, which says nothing.
+        | ((kind == RANGE) & (lower == 0) & ~has_upper & ~has_count)
         | ((kind == AT_MOST) & has_upper & ~has_lower)
     )
     cells.add(
@@ -193,7 +197,7 @@ def _read_wordings(cells: Cells, words: wording.Words, stated: Stated) -> None:
             unread[i] = of_date("wording", texts[i])
         else:
             try:
-                reading = wording.parse(text_of(texts[i]), words)
+                reading = wording.parse(_text(texts[i]), words)
             except ValueError as error:
                 unread[i] = str(error)
             else:
@@ -213,6 +217,23 @@ def _read_wordings(cells: Cells, words: wording.Words, stated: Stated) -> None:
     stated.upper[wide] = np.where(readings.upper == UNBOUNDED, BLANK, readings.upper)[wide]
     unnamed = wide & (stated.kind == BLANK)
     stated.kind[unnamed] = readings.kind[unnamed]
+
+
+def _text(value: object) -> str:
+    """Give a wording as text: numbers are, too, but no dates, flags or marks that nobody sees.
+
+    Of these nobody can tell what they part: "12" and "5", or "125".
+    """
+    if isinstance(value, str):
+        unseen = [letter for letter in value if not is_seen(letter) and not letter.isspace()]
+        if not unseen:
+            return value
+        reason = f"take out the unseen mark U+{ord(unseen[0]):04X}"
+    elif isinstance(value, int | float | Decimal | np.number) and not isinstance(value, bool):
+        return text_of(value)
+    else:
+        reason = "a wording is text or a number"
+    raise ValueError(f"wording is {shown(value)}; {reason}")
 
 
 def _agrees(cells: Cells, rows: Flags, readings: Readings, stated: Stated) -> Flags:

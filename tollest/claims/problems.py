@@ -9,6 +9,7 @@ NO_NUMBER = "states no number"
 COUNTS = "a count is a whole number, 0 or more"
 _ADVICE = "Leave out a source that said nothing; a count of 0 says it reported no deaths."
 _MOST_SHOWN = 10
+_LONGEST = 10**1000  # Python writes out no number of some thousand digits
 _MOST_LISTED = 25  # columns of a table, in an error
 
 
@@ -90,6 +91,8 @@ def shown(value: object) -> str:
         text = str(int(value)) if np.isfinite(value) and value == int(value) else str(float(value))
     elif isinstance(value, np.generic):
         text = str(value)
+    elif isinstance(value, int) and abs(value) >= _LONGEST:
+        text = "a number of more than 1,000 digits"
     else:
         text = repr(value[:100] if isinstance(value, str) else value)
     return text if len(text) <= 80 else text[:60] + "…" + text[-1:]

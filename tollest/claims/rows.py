@@ -18,18 +18,17 @@ from tollest.claims.cells import (
     BLANK,
     MISSING,
     Cells,
-    all_differ,
     fill_by_location,
     is_missing,
     names_by_location,
     text_of,
-    variants,
 )
 from tollest.claims.columns import find_claim_columns
 from tollest.claims.days import NO_MOMENT, Moments, in_words, read_moment
 from tollest.claims.design import DesignMatrix
 from tollest.claims.files import open_frame
 from tollest.claims.intervals import DOCUMENTED, Kinds, read_intervals
+from tollest.claims.names import all_differ, variants
 from tollest.claims.problems import ClaimsError, Problem, listed, shown
 from tollest.wording import UNBOUNDED
 

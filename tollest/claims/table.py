@@ -19,6 +19,7 @@ from tollest.claims.columns import CLAIM, check_columns
 from tollest.claims.days import Moments, ages, end_of, read_moment
 from tollest.claims.files import open_table
 from tollest.claims.intervals import AT_LEAST, AT_MOST, COUNT, DOCUMENTED, KINDS, VERIFIED, Kinds
+from tollest.claims.names import HALF, is_broken
 from tollest.claims.periods import ToDate
 from tollest.claims.problems import ClaimsError, Problem, shown
 from tollest.claims.rows import read_rows
@@ -419,6 +420,9 @@ class Claims:
             row: reasons.get(row, "left out")
             for row in np.union1d(single, np.flatnonzero(theirs)).tolist()
         }
+        broken = [row for row, reason in left_out.items() if is_broken(str(reason))]
+        if broken:
+            raise ValueError(f"the reason of row {broken[0]} has {HALF}; spell it out.")
         # A claim that was left out before keeps its first reason.
         left_out |= dict(self.record.left_out)
         return self.from_record(

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from narwhals.typing import IntoDataFrame
 
+_MOST_IMPUTATIONS = 100_000
+
 
 class DoubtfulEstimate(UserWarning):
     """An estimate whose computation is not good enough to be relied on."""
@@ -606,7 +608,7 @@ class Estimate:
         Raises
         ------
         ValueError
-            If `m` is not a whole number of 2 or more.
+            If `m` is not a whole number of 2 or more, or above 100,000.
 
         Notes
         -----
@@ -623,6 +625,8 @@ class Estimate:
         import pandas as pd
 
         m, n_draws = whole(m, least=2), len(self.theta_used)
+        if m > _MOST_IMPUTATIONS:
+            raise ValueError(f"m is {m}; of {_MOST_IMPUTATIONS:,} imputations more tell nothing.")
         chosen = np.arange(m) if m > n_draws else np.arange(m) * n_draws // m
         draws = np.concatenate([self._tolls.between(i, i + 1) for i in chosen.tolist()])
         index = pd.Index(self.claims.locations, name="location")

@@ -5,10 +5,12 @@ from importlib import resources
 from pathlib import Path
 
 from tollest._files import replacing
+from tollest.claims.problems import shown
 from tollest.diagnostics.alternatives import Sensitivity
 from tollest.estimation.archive import check_path
 from tollest.estimation.results import Estimate
 from tollest.report import checklists, methods, sections
+from tollest.report.arguments import check_estimate, check_text
 from tollest.report.markup import Markup, element, joined
 
 # Nothing is fetched and nothing runs, whatever stands in a name.
@@ -65,8 +67,12 @@ def page(
         If there is no such folder.
     KeyError
         If `audit` names a location that is not one of ``claims.locations``.
+    TypeError
+        If `estimate` is no estimate, `title` or `verb` no text, `sensitivity` no `Sensitivity`,
+        or `audit` a single text.
     ValueError
-        If the name does not end in ``.html``; or as in `sentence` and `tollest.diagnostics.audit`.
+        If the name does not end in ``.html``, or `title` is blank; or as in `sentence` and
+        `tollest.diagnostics.audit`.
 
     References
     ----------
@@ -77,6 +83,14 @@ def page(
        https://doi.org/10.1016/S0140-6736(16)30388-9
     """
     check_path(path, ".html")
+    check_estimate(estimate)
+    check_text("title", title)
+    check_text("verb", verb)
+    if not (sensitivity is None or isinstance(sensitivity, Sensitivity)):
+        made_by = "tollest.diagnostics.sensitivity"
+        raise TypeError(f"sensitivity is {shown(sensitivity)}; it is what {made_by} gives.")
+    if isinstance(audit, str):
+        raise TypeError(f"audit is the text {shown(audit)}; give a list of locations.")
     has = sensitivity is not None
     barg = checklists.barg(estimate, ci_prob, ci_kind, has_sensitivity=has)
     gather = checklists.gather(estimate, ci_prob, ci_kind, has_sensitivity=has)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from tollest._arrays import Integers
 from tollest.claims.table import KINDS, UNBOUNDED, Claims
 from tollest.estimation.results import Estimate
+from tollest.report.arguments import check_estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,9 +180,12 @@ def baselines(estimate: Estimate, ci_prob: float = 0.9) -> "pd.DataFrame":
 
     Raises
     ------
+    TypeError
+        If `estimate` is no estimate.
     ValueError
         If `ci_prob` is not between 0 and 1.
     """
+    check_estimate(estimate)
     tolls = estimate.table(ci_prob)
     frame = coded(estimate.claims)
     for name, column in (("", "median"), ("_lower", "lower"), ("_upper", "upper")):

@@ -6,6 +6,7 @@ from tollest import _text
 from tollest.estimation.remarks import DOMINATES, remarks
 from tollest.estimation.results import Estimate
 from tollest.report import rows
+from tollest.report.arguments import check_estimate, check_text
 from tollest.report.labels import isolated, label
 from tollest.report.rows import Row
 
@@ -44,10 +45,14 @@ def sentence(
     ------
     KeyError
         If there is no such location.
+    TypeError
+        If `estimate` is no estimate, or `verb` no text.
     ValueError
         If `ci_prob` or `ci_kind` is not a valid level or kind, or the shortest interval leaves
-        out the median, as one of less than half of the probability can.
+        out the median, as one of less than half of the probability can; or if `verb` is blank.
     """
+    check_estimate(estimate)
+    check_text("verb", verb)
     return " ".join([answer(estimate, location, ci_prob, ci_kind, verb), *doubts(estimate)])
 
 

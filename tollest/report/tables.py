@@ -10,6 +10,7 @@ from tollest.estimation import archive
 from tollest.estimation.remarks import Remark, remarks
 from tollest.estimation.results import Estimate
 from tollest.report import escapes, files, markup, rows
+from tollest.report.arguments import check_estimate
 from tollest.report.labels import isolated, width
 from tollest.report.rows import Row
 
@@ -276,9 +277,10 @@ def table(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         As in `sentence`.
     """
+    check_estimate(estimate)
     claims = estimate.claims
     tolls = estimate.table(ci_prob, ci_kind)
     said = remarks(claims, tolls, estimate.model.priors)
