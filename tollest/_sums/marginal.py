@@ -31,6 +31,7 @@ from tollest._sums.tables import (
     all_of,
     flat_layout,
     is_early,
+    parameters_of,
     split,
     tabulate,
 )
@@ -50,10 +51,10 @@ def cap_mass(claimed: Claimed, parameters: Parameters, p: int) -> tuple[float, f
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def evaluate(
-    claimed: Claimed, parameters: Parameters, gradient: bool, gradients: Parameters,
+    claimed: Claimed, like: Parameters, points: Floats, values: Floats, gradients: Floats,
     matrix: Floats,
-) -> float:  # fmt: skip
-    """Log marginal likelihood of all claims, tolls and figures summed out.
+) -> None:  # fmt: skip
+    """Log marginal likelihood of all claims at several points, tolls and figures summed out.
 
     The one compiled function for it, with or without derivatives: each would be compiled whole.
 
@@ -61,33 +62,30 @@ def evaluate(
     ----------
     claimed : Claimed
         Claims as patterns, and the support.
-    parameters : Parameters
-        The point to evaluate at.
-    gradient : bool
-        Whether to fill `gradients`.
-    gradients : Parameters
-        Overwritten with the derivatives by `parameters`, of the same shapes.
+    like : Parameters
+        Parameters of the shapes of those of a point.
+    points : ndarray of float, shape (n_points, n_parameters)
+        Where to evaluate; columns are those of `tollest._sums.tables.Flat`.
+    values : ndarray of float, shape (n_points,)
+        Overwritten with sums over patterns, each counted `multiplicity` times.
+    gradients : ndarray of float, shape (n_points, n_parameters) or (0, n_parameters)
+        Derivatives are added to it.
     matrix : ndarray of float, shape (n_parameters, n_parameters) or (0, 0)
-        The sum over locations of outer products of their gradients is added to it; rows and
-        columns are those of `tollest._sums.tables.Flat`.
-
-    Returns
-    -------
-    float
-        Sum over patterns, each counted `multiplicity` times.
+        The sum over locations of outer products of their gradients at the first point is added.
     """
-    low, high = windows(claimed, parameters)
-    tables = tabulate(claimed, parameters, claimed.grid, low, high, gradient)
-    flat, known = flat_layout(parameters), known_by(claimed)
-    sums, of_location = np.zeros(flat.size), np.zeros(flat.size)
-    touched = np.empty(flat.size, np.int64)
-    value = _sum(
-        claimed, parameters, low, high, gradient, tables, known, flat, sums, of_location, touched,
-        matrix,
-    )  # fmt: skip
-    if gradient:
-        split(sums, gradients)
-    return value
+    flat, known, size = flat_layout(like), known_by(claimed), points.shape[1]
+    touched, of_location, nowhere = np.empty(size, np.int64), np.zeros(size), np.zeros(size)
+    nothing = matrix[:0]
+    for i in range(points.shape[0]):
+        parameters = parameters_of(flat, points[i])
+        gradient = gradients.shape[0] > 0 or (i == 0 and matrix.size > 0)
+        low, high = windows(claimed, parameters)
+        tables = tabulate(claimed, parameters, claimed.grid, low, high, gradient)
+        values[i] = _sum(
+            claimed, parameters, low, high, gradient, tables, known, flat,
+            gradients[i] if gradients.shape[0] > 0 else nowhere, of_location, touched,
+            matrix if i == 0 else nothing,
+        )  # fmt: skip
 
 
 @kernel()
@@ -178,8 +176,13 @@ def _move(
 def log_likelihood(
     claimed: Claimed, parameters: Parameters, gradient: bool, gradients: Parameters
 ) -> float:
-    """`evaluate` without outer products."""
-    return evaluate(claimed, parameters, gradient, gradients, np.empty((0, 0)))
+    """Log marginal likelihood at one point; `gradients` are overwritten where they are asked."""
+    point, values = np.concatenate(parameters)[None], np.empty(1)
+    slopes = np.zeros((int(gradient), point.shape[1]))
+    evaluate(claimed, parameters, point, values, slopes, np.empty((0, 0)))
+    if gradient:
+        split(slopes[0], gradients)
+    return float(values[0])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -57,18 +57,19 @@ def run(claimed: Claimed, points: list[Parameters], gradient: bool, curvature: b
         Whether to give the sum of outer products of locations' gradients, at the first point:
         where the model is right, what a Hessian is on average.
     """
-    size = sum(array.size for array in points[0])
-    values = np.empty(len(points))
-    gradients = np.zeros((len(points) if gradient else 0, size))
+    rows = np.array([np.concatenate(point) for point in points])
+    return run_rows(claimed, points[0], rows, gradient, curvature)
+
+
+def run_rows(
+    claimed: Claimed, like: Parameters, rows: Floats, gradient: bool, curvature: bool = False
+) -> Sums:
+    """Do as `run` at points that are rows of parameters, of the shapes of `like`."""
+    n_points, size = rows.shape
+    values = np.empty(n_points)
+    gradients = np.zeros((n_points if gradient else 0, size))
     matrix = np.zeros((size, size) if curvature else (0, 0))
-    for i, point in enumerate(points):
-        of_point = Parameters(*(np.zeros_like(array) for array in point))
-        first = curvature and i == 0
-        values[i] = marginal.evaluate(
-            claimed, point, gradient or first, of_point, matrix if first else np.empty((0, 0))
-        )
-        if gradient:
-            gradients[i] = np.concatenate(of_point)
+    marginal.evaluate(claimed, like, rows, values, gradients, matrix)
     return Sums(values, gradients, matrix)
 
 

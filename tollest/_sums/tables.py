@@ -148,6 +148,16 @@ def flat_layout(parameters: Parameters) -> Flat:
 
 
 @njit(cache=True, error_model="numpy")
+def parameters_of(flat: Flat, row: Floats) -> Parameters:
+    """View a row of all parameters as arrays, one after the other."""
+    return Parameters(
+        row[: flat.bias], row[flat.bias : flat.log_scatter],
+        row[flat.log_scatter : flat.logit_repeat], row[flat.logit_repeat : flat.logit_denial],
+        row[flat.logit_denial : flat.shared], row[flat.shared : flat.size],
+    )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy")
 def split(flat: Floats, parameters: Parameters) -> None:
     """Overwrite parameters, or derivatives by them, with a flat row."""
     start = 0

@@ -1,79 +1,61 @@
-"""The log density of theta, compiled: prior times likelihood, at theta or in coordinates."""
+"""The log density of theta: prior times likelihood, at theta or in coordinates."""
 
 import numpy as np
 from numba import njit
 
-from tollest._arrays import Floats
-from tollest._sums.marginal import evaluate
-from tollest._sums.tables import Claimed, Parameters
+from tollest._arrays import Flags, Floats
+from tollest._sums.tables import Parameters, flat_layout, parameters_of
 from tollest.model.coordinates import Coordinates, pull_back, to_theta
 from tollest.model.layout import ThetaLayout
 from tollest.model.theta import is_inside, log_prior, parameters_at, scatter
 
 
-@njit(inline="always", error_model="numpy")
-def _log_density(
-    problem: Claimed, layout: ThetaLayout, theta: Floats, gradient: bool, out: Floats
-) -> float:
-    """Log of prior times marginal likelihood; `out` is overwritten with its gradient."""
-    out[:] = 0.0
-    parameters = parameters_at(layout, theta)
-    if not is_inside(layout, theta, parameters):
-        return -np.inf
-    value = log_prior(layout, theta, out)
-    gradients = Parameters(
-        np.zeros_like(parameters.mu),
-        np.zeros_like(parameters.bias),
-        np.zeros_like(parameters.log_scatter),
-        np.zeros_like(parameters.logit_repeat),
-        np.zeros_like(parameters.logit_denial),
-        np.zeros_like(parameters.shared),
-    )
-    value += evaluate(problem, parameters, gradient, gradients, np.empty((0, 0)))
-    if gradient:
-        scatter(layout, gradients, out)
-    return value
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
-def log_densities(
-    problem: Claimed,
-    layout: ThetaLayout,
-    coordinates: Coordinates,
-    in_u: bool,
-    points: Floats,
-    gradient: bool,
-    values: Floats,
-    gradients: Floats,
-) -> None:
-    """Evaluate the log density at several points; the one compiled entry to all of it.
+def rows_at(
+    layout: ThetaLayout, coordinates: Coordinates, in_u: bool, points: Floats, size: int
+) -> tuple[Floats, Flags]:
+    """Rows of the likelihood's parameters at several points, and whether sums can be taken there.
 
     Parameters
     ----------
-    problem, layout, coordinates : Claimed, Layout, Coordinates
-        The claims, the priors, and the map from `u` to theta.
+    layout, coordinates : ThetaLayout, Coordinates
+        The priors, and the map from `u` to theta.
     in_u : bool
-        Whether `points` are coordinates `u`, with the Jacobian, or theta itself.
+        Whether `points` are coordinates `u`, or theta itself.
     points : ndarray of float, shape (n_points, n_theta)
         Where to evaluate.
-    gradient : bool
-        Whether to fill `gradients`.
-    values : ndarray of float, shape (n_points,)
-        Overwritten with the log densities; ``-inf`` outside the domain.
-    gradients : ndarray of float, shape (n_points, n_theta)
-        Overwritten with the gradients; scratch of shape (1, n_theta) where they are not asked.
+    size : int
+        Number of parameters.
+
+    Returns
+    -------
+    rows : ndarray of float, shape (n_points, size)
+        As in `tollest._sums.tables.Flat`.
+    inside : ndarray of bool, shape (n_points,)
     """
+    rows, inside = np.empty((points.shape[0], size)), np.empty(points.shape[0], np.bool_)
     theta = np.empty(points.shape[1])
     for i in range(points.shape[0]):
-        out = gradients[i] if gradient else gradients[0]
-        log_jacobian = 0.0
         if in_u:
-            log_jacobian = to_theta(layout, coordinates, points[i], theta)
+            to_theta(layout, coordinates, points[i], theta)
         else:
             theta[:] = points[i]
-        values[i] = log_jacobian + _log_density(problem, layout, theta, gradient, out)
-        if in_u and gradient and values[i] > -np.inf:
-            pull_back(layout, coordinates, points[i], theta, out)
+        parameters = parameters_at(layout, theta)
+        inside[i] = is_inside(layout, theta, parameters)
+        start = 0
+        for array in parameters:
+            rows[i, start : start + array.size] = array
+            start += array.size
+    return rows, inside
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def slopes_of(layout: ThetaLayout, like: Parameters, gradients: Floats, out: Floats) -> None:
+    """Fill derivatives by theta, (n_points, n_theta), from rows of those by parameters."""
+    flat = flat_layout(like)
+    out[:] = 0.0
+    for i in range(gradients.shape[0]):
+        scatter(layout, parameters_of(flat, gradients[i]), out[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -81,39 +63,31 @@ def complete(
     layout: ThetaLayout,
     coordinates: Coordinates,
     in_u: bool,
-    point: Floats,
-    log_likelihood: float,
-    slope: Floats,
-    gradient: bool,
-    out: Floats,
-) -> float:
-    """Log density at a point where the likelihood is known already.
+    points: Floats,
+    values: Floats,
+    slopes: Floats,
+) -> None:
+    """Turn log likelihoods into log densities, and their derivatives with them.
 
     Parameters
     ----------
-    layout, coordinates, in_u
-        As in `log_densities`.
-    point : ndarray of float, shape (n_theta,)
-        Theta, or its coordinates.
-    log_likelihood : float
-        There; ``-inf`` outside the domain.
-    slope : ndarray of float, shape (n_theta,)
-        Its derivatives by theta.
-    gradient : bool
-        Whether to fill `out`.
-    out : ndarray of float, shape (n_theta,)
-        Overwritten with the gradient.
+    layout, coordinates, in_u, points
+        As in `rows_at`.
+    values : ndarray of float, shape (n_points,)
+        Log likelihoods, ``-inf`` outside the domain; overwritten with log densities.
+    slopes : ndarray of float, shape (n_points, n_theta), or (0, n_theta)
+        Their derivatives by theta; overwritten with those by the coordinates of `points`.
     """
-    theta = np.empty(point.size)
-    log_jacobian = 0.0
-    if in_u:
-        log_jacobian = to_theta(layout, coordinates, point, theta)
-    else:
-        theta[:] = point
-    out[:] = slope
-    value = log_jacobian + log_likelihood
-    if value > -np.inf:
-        value += log_prior(layout, theta, out)
-        if in_u and gradient:
-            pull_back(layout, coordinates, point, theta, out)
-    return value
+    theta, out = np.empty(points.shape[1]), np.zeros(points.shape[1])
+    for i in range(points.shape[0]):
+        if not values[i] > -np.inf:
+            continue
+        if in_u:
+            values[i] += to_theta(layout, coordinates, points[i], theta)
+        else:
+            theta[:] = points[i]
+        if slopes.shape[0] > 0:
+            out = slopes[i]
+        values[i] += log_prior(layout, theta, out)
+        if in_u and slopes.shape[0] > 0:
+            pull_back(layout, coordinates, points[i], theta, out)

@@ -341,31 +341,38 @@ class Posterior:
         is_sharded = len(self.parts[0].shards) > 1
         found = list(map(of_chunk, chunks) if is_sharded else threaded(of_chunk, chunks))
         values, gradients = map(np.concatenate, zip(*found, strict=True))
-        return values, gradients if gradient else gradients[:0]
+        return values, gradients
 
     def _evaluated(
         self, points: Floats, coordinates: Coordinates | None, gradient: bool
     ) -> tuple[Floats, Floats]:
-        """Log densities, and gradients or one row of scratch, in this thread."""
+        """Log densities, and gradients if these are asked, in this thread."""
         points = np.ascontiguousarray(points, np.float64)
         in_u, used = coordinates is not None, coordinates or self._identity
-        values = np.empty(len(points))
-        gradients = np.empty((len(points) if gradient else 1, self.n_theta))
         if len(self.parts) == 1 and len(self.parts[0].shards) == 1:
-            density.log_densities(
-                self.problem, self.layout, used, in_u, points, gradient, values, gradients
-            )
-            return values, gradients
-        # The sums over shards and parts come first, and the rest follows from them.
-        thetas = self.to_theta(used, points) if in_u else points
-        likelihoods, slopes, _ = self.likelihood.log_likelihoods(thetas, gradient=gradient)
-        nothing = np.zeros(self.n_theta)
-        for i, point in enumerate(points):
-            values[i] = density.complete(
-                self.layout, used, in_u, point, likelihoods[i],
-                slopes[i] if gradient else nothing, gradient, gradients[i if gradient else 0],
-            )  # fmt: skip
-        return values, gradients
+            values, slopes = self._of_one_shard(used, in_u, points, gradient)
+        else:
+            thetas = self.to_theta(used, points) if in_u else points
+            values, slopes, _ = self.likelihood.log_likelihoods(thetas, gradient=gradient)
+        density.complete(self.layout, used, in_u, points, values, slopes)
+        return values, slopes
+
+    def _of_one_shard(
+        self, coordinates: Coordinates, in_u: bool, points: Floats, gradient: bool
+    ) -> tuple[Floats, Floats]:
+        """Do as `Likelihood.log_likelihoods` in three compiled steps, for small problems."""
+        like = self.layout.fixed
+        size = sum(array.size for array in like)
+        rows, inside = density.rows_at(self.layout, coordinates, in_u, points, size)
+        sums = shards.run_rows(self.problem, like, rows[inside], gradient)
+        values = np.full(len(points), -np.inf)
+        values[inside] = sums.values
+        slopes = np.zeros((len(points) if gradient else 0, self.n_theta))
+        if gradient:
+            found = np.empty((len(sums.gradients), self.n_theta))
+            density.slopes_of(self.layout, like, sums.gradients, found)
+            slopes[inside] = found
+        return values, slopes
 
     @cached_property
     def _identity(self) -> Coordinates:

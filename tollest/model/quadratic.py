@@ -93,7 +93,7 @@ def quadratic_density(
     Parameters
     ----------
     layout, coordinates, u
-        As in `log_densities`.
+        As in `tollest.model.density.rows_at`.
     centre, slope, curvature, odds
         As in `quadratic`.
     out : ndarray of float, shape (n_theta,)
