@@ -13,8 +13,8 @@ from numba import njit
 
 from benchmarks.common import markdown, world
 from benchmarks.measuring import Store, fresh
-from tollest._sums import marginal
 from tollest._sums.mass import FAST, SUMS, exp
+from tollest._sums.windows import windows_at
 from tollest.engines.settling import coarse
 from tollest.model.posterior import Model
 
@@ -93,7 +93,7 @@ def measured(n_locations, n_sources, repeats, seed):
     posterior = posterior.on(coarse(posterior))
     theta = at_truth(posterior, simulation.theta)
     problem = posterior.problem
-    low, high = marginal.windows(problem, posterior.parameters(theta))
+    low, high = windows_at(problem, posterior.parameters(theta))
     rng = np.random.default_rng(seed)
     x = problem.grid.x
     rows, work = rng.random((3, x.size)), np.empty(x.size)

@@ -640,7 +640,7 @@ def test_less_than_a_trifle_is_outside_the_windows(seed):
         posterior.claims,
     )
 
-    low, high = windows.windows(posterior.problem, parameters)
+    low, high = windows.windows_at(posterior.problem, parameters)
 
     for p, logs in enumerate(log_joints(posterior.problem, parameters)):
         mass = np.exp(logs - logs.max())

@@ -36,8 +36,8 @@ from numba import njit
 from tollest._arrays import Floats, Integers
 from tollest._sums.amounts import N_AMOUNTS, fill_amounts, sum_amounts, sum_amounts_back
 from tollest._sums.compiled import kernel
-from tollest._sums.joint import LEAST, highest, products
-from tollest._sums.logarithms import logarithms
+from tollest._sums.joint import highest
+from tollest._sums.logarithms import summed
 from tollest._sums.mass import Grid
 from tollest._sums.slopes import Gradient, add_gradient
 from tollest._sums.tables import (
@@ -48,6 +48,8 @@ from tollest._sums.tables import (
     Parameters,
     Run,
     Tables,
+    all_of,
+    is_early,
 )
 
 # Least that likelihoods are taken to be, of the most that they are: claims of several ages may
@@ -75,9 +77,16 @@ class Known(NamedTuple):
 _SCALE, _SCALE_BY, _STAY, _STAY_BY, _UNIT = 0, 1, 2, 3, 4
 
 
+def known_by(claimed: Claimed) -> Known | None:
+    """Work space for the patterns of these claims; None where none is of an early age.
+
+    What is not used is not compiled: kernels have a version of their own for None.
+    """
+    return _known_by(claimed) if (claimed.claim_age < np.inf).any() else None
+
+
 @njit(cache=True, error_model="numpy")
-def known_by(claimed: Claimed) -> Known:
-    """Work space for the patterns of these claims; none where none is of an early age."""
+def _known_by(claimed: Claimed) -> Known:
     most = 0
     for p in range(claimed.level.size):
         n, age = 0, np.inf
@@ -86,7 +95,7 @@ def known_by(claimed: Claimed) -> Known:
             n += of_claim != age
             age = of_claim
         most = max(most, n)
-    n_points = claimed.grid.x.size if most > 0 else 0
+    n_points = claimed.grid.x.size
     return Known(
         np.empty((most, n_points)), np.empty((2, most, n_points)), np.empty((2, most, n_points)),
         np.empty((2, most, N_AMOUNTS, n_points)), np.empty(n_points), np.empty(most, np.int64),
@@ -117,17 +126,10 @@ def _ages(claimed: Claimed, parameters: Parameters, p: int, known: Known) -> int
     return b
 
 
-@kernel()
-def _evaluated(
-    run: Run, n: int, claimed: Claimed, parameters: Parameters, tables: Tables
-) -> tuple[float, bool]:
-    """Leave the joint of a run in the work space: the log of its unit, and whether by logs."""
-    first = int(np.int64(0))  # for a literal all would be compiled anew
-    total, log_unit = products(run, first, n, claimed, tables)
-    in_logs = not LEAST < total < np.inf
-    if in_logs:
-        log_unit = logarithms(claimed, parameters, claimed.grid, run, first, n, tables)
-    return log_unit, in_logs
+@kernel(forceinline=True)
+def _first() -> int:
+    """First point of the support, as a value: for a literal all would be compiled anew."""
+    return int(np.int64(0))
 
 
 @kernel()
@@ -178,7 +180,7 @@ def early_joint(
     unit, n_ages = 0.0, _ages(claimed, parameters, p, known)
     for b in range(n_ages):
         run = Run(known.start[b], known.stop[b], -1)
-        log_unit, _ = _evaluated(run, n, claimed, parameters, tables)
+        _, log_unit, _ = summed(claimed, parameters, run, _first(), n, tables)
         peak = highest(table, work, n)
         largest = 0.0
         for k in range(n):
@@ -191,7 +193,7 @@ def early_joint(
         unit += log_unit + math.log(peak) + math.log(largest)
         _sum_before(known, b, n, claimed.grid, excess)
     main = Run(claimed.offsets[p], known.start[n_ages - 1], claimed.level[p])
-    log_unit, in_logs = _evaluated(main, n, claimed, parameters, tables)
+    _, log_unit, in_logs = summed(claimed, parameters, main, _first(), n, tables)
     total = 0.0
     for k in range(n):
         # Known numbers are below the floor of the toll, too, or above its cap.
@@ -234,7 +236,7 @@ def add_early_gradient(
         by_excess += (1.0 - stay) * of_excess
         by_halving += of_both * known.of_age[b, _SCALE_BY] + of_stay * known.of_age[b, _STAY_BY]
         run = Run(known.start[b], known.stop[b], -1)
-        _, in_logs = _evaluated(run, n, claimed, parameters, tables)
+        _, _, in_logs = summed(claimed, parameters, run, _first(), n, tables)
         peak = highest(table, work, n)
         for k in range(n):
             weight = weights[k] / known.of_age[b, _UNIT]
@@ -242,10 +244,28 @@ def add_early_gradient(
             for row in range(work, table.shape[1], tables.width):
                 table[0, row + k] *= weight * _before(known, b, k) / peak
         add_gradient(
-            run, int(np.int64(0)), n, claimed, tables, in_logs,
+            run, _first(), n, claimed, tables, in_logs,
             Gradient(gradient.times, 1.0, gradient.flat, gradient.out),
         )  # fmt: skip
     shared = gradient.flat.shared
     gradient.out[shared + LOG_EARLY_SHORTFALL] += by_scale
     gradient.out[shared + LOG_EARLY_EXCESS] += by_excess
     gradient.out[shared + LOG_HALVING] += by_halving
+
+
+@kernel()
+def pattern_joint(
+    p: int, a: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables,
+    known: Known | None,
+) -> tuple[Run, float, float, bool]:  # fmt: skip
+    """Joint of a pattern over `n` points of the support from `a`, with or without early ages.
+
+    The run of its claims of no early age, whose joint is in the work space; the sum of that, the
+    log of its unit, and whether it is in logs.
+    """
+    if known is not None:  # noqa: SIM102 - a condition of its own, or early ages are compiled
+        if is_early(claimed, p):
+            return early_joint(p, n, claimed, parameters, tables, known)
+    run = all_of(claimed, p)
+    total, log_unit, in_logs = summed(claimed, parameters, run, a, n, tables)
+    return run, total, log_unit, in_logs

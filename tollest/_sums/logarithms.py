@@ -17,6 +17,7 @@ from tollest._sums.bounds import (
     list_log_mass,
 )
 from tollest._sums.compiled import kernel
+from tollest._sums.joint import LEAST, products
 from tollest._sums.mass import Grid, Interval, Law, mass_cell
 from tollest._sums.tables import (
     COMMON_BIAS,
@@ -89,6 +90,20 @@ def logarithms(
         for g in range(n_figures):
             table[0, first + g * width + k] *= table[0, work + k]
     return peak + math.log(total) + _log_not(claimed, parameters, run)
+
+
+@kernel()
+def summed(
+    claimed: Claimed, parameters: Parameters, run: Run, a: int, n: int, tables: Tables
+) -> tuple[float, float, bool]:
+    """Joint of a run of claims, by products or, where these underflow, in logs.
+
+    Its sum as it stands in the work space, the log of its unit, and whether it is in logs.
+    """
+    total, log_unit = products(run, a, n, claimed, tables)
+    if LEAST < total < np.inf:
+        return total, log_unit, False
+    return 1.0, logarithms(claimed, parameters, claimed.grid, run, a, n, tables), True
 
 
 @kernel(forceinline=True)

@@ -17,9 +17,8 @@ from numba import njit
 from tollest._arrays import Floats, Integers
 from tollest._sums.bounds import LISTED
 from tollest._sums.compiled import kernel
-from tollest._sums.early import Known, add_early_gradient, early_joint, known_by
-from tollest._sums.joint import LEAST, add_masses, products
-from tollest._sums.logarithms import logarithms
+from tollest._sums.early import Known, add_early_gradient, known_by, pattern_joint
+from tollest._sums.joint import add_masses
 from tollest._sums.mass import mass_cell
 from tollest._sums.slopes import Gradient, add_gradient
 from tollest._sums.tables import (
@@ -28,14 +27,13 @@ from tollest._sums.tables import (
     Flat,
     Parameters,
     Tables,
-    all_of,
     flat_layout,
     is_early,
     parameters_of,
     split,
     tabulate,
 )
-from tollest._sums.windows import windows
+from tollest._sums.windows import windows, windows_at
 
 
 @kernel()
@@ -49,14 +47,11 @@ def cap_mass(claimed: Claimed, parameters: Parameters, p: int) -> tuple[float, f
     return inside[0], inside[1] / tau, inside[2]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
 def evaluate(
     claimed: Claimed, like: Parameters, points: Floats, values: Floats, gradients: Floats,
     matrix: Floats,
 ) -> None:  # fmt: skip
     """Log marginal likelihood of all claims at several points, tolls and figures summed out.
-
-    The one compiled function for it, with or without derivatives: each would be compiled whole.
 
     Parameters
     ----------
@@ -73,16 +68,24 @@ def evaluate(
     matrix : ndarray of float, shape (n_parameters, n_parameters) or (0, 0)
         The sum over locations of outer products of their gradients at the first point is added.
     """
-    flat, known, size = flat_layout(like), known_by(claimed), points.shape[1]
+    low, high = windows(claimed, like, points)
+    _evaluate(claimed, like, points, low, high, values, gradients, matrix, known_by(claimed))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _evaluate(
+    claimed: Claimed, like: Parameters, points: Floats, low: Integers, high: Integers,
+    values: Floats, gradients: Floats, matrix: Floats, known: Known | None,
+) -> None:  # fmt: skip
+    """Do as `evaluate`, with or without derivatives: each by itself would be compiled whole."""
+    flat, size, nothing = flat_layout(like), points.shape[1], matrix[:0]
     touched, of_location, nowhere = np.empty(size, np.int64), np.zeros(size), np.zeros(size)
-    nothing = matrix[:0]
     for i in range(points.shape[0]):
         parameters = parameters_of(flat, points[i])
         gradient = gradients.shape[0] > 0 or (i == 0 and matrix.size > 0)
-        low, high = windows(claimed, parameters)
-        tables = tabulate(claimed, parameters, claimed.grid, low, high, gradient)
+        tables = tabulate(claimed, parameters, claimed.grid, low[i], high[i], gradient)
         values[i] = _sum(
-            claimed, parameters, low, high, gradient, tables, known, flat,
+            claimed, parameters, low[i], high[i], gradient, tables, known, flat,
             gradients[i] if gradients.shape[0] > 0 else nowhere, of_location, touched,
             matrix if i == 0 else nothing,
         )  # fmt: skip
@@ -91,7 +94,7 @@ def evaluate(
 @kernel()
 def _sum(
     claimed: Claimed, parameters: Parameters, low: Integers, high: Integers, gradient: bool,
-    tables: Tables, known: Known, flat: Flat, sums: Floats, of_location: Floats,
+    tables: Tables, known: Known | None, flat: Flat, sums: Floats, of_location: Floats,
     touched: Integers, matrix: Floats,
 ) -> float:  # fmt: skip
     """Sum over patterns; derivatives are added to `sums`.
@@ -104,20 +107,8 @@ def _sum(
     value = 0.0
     for p in range(low.size):
         a, n, times = low[p], high[p] - low[p], claimed.multiplicity[p]
-        early, run = is_early(claimed, p), all_of(claimed, p)
-        if early:
-            run, total, log_unit, in_logs = early_joint(
-                p, n, claimed, parameters, tables, known
-            )  # fmt: skip
-            log_unit += math.log(total)
-        else:
-            total, log_unit = products(run, a, n, claimed, tables)
-            in_logs = not LEAST < total < np.inf
-            if in_logs:
-                total = 1.0
-                log_unit = logarithms(claimed, parameters, claimed.grid, run, a, n, tables)
-            else:
-                log_unit += math.log(total)
+        run, total, log_unit, in_logs = pattern_joint(p, a, n, claimed, parameters, tables, known)
+        log_unit += math.log(total)
         weight = 1.0 if each else times
         if claimed.cap_edge[p] < np.inf:
             log_inside, d_mu, d_log_tau = cap_mass(claimed, parameters, p)
@@ -129,8 +120,9 @@ def _sum(
         if gradient:
             toward = Gradient(weight, weight / total, flat, out)
             add_gradient(run, a, n, claimed, tables, in_logs, toward)
-            if early:
-                add_early_gradient(p, n, claimed, parameters, tables, known, toward)
+            if known is not None:  # noqa: SIM102 - as in `pattern_joint`
+                if is_early(claimed, p):
+                    add_early_gradient(p, n, claimed, parameters, tables, known, toward)
         if each:
             n_touched = _touched(p, claimed, flat, touched)
             _move(times, touched[:n_touched], of_location, sums, matrix)
@@ -185,7 +177,6 @@ def log_likelihood(
     return float(values[0])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
 def tolls(
     claimed: Claimed,
     parameters: Parameters,
@@ -221,27 +212,29 @@ def tolls(
     logs : ndarray of float, shape (n_patterns,), or (0,)
         Overwritten with the log marginal likelihood of each pattern, as one location's.
     """
-    low, high = windows(claimed, parameters)
+    _tolls(
+        claimed, parameters, windows_at(claimed, parameters), weight, masses, pattern, order,
+        uniform, index, fraction, logs, known_by(claimed),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _tolls(
+    claimed: Claimed, parameters: Parameters, ends: tuple[Integers, Integers], weight: float,
+    masses: Floats, pattern: Integers, order: Integers, uniform: Floats, index: Integers,
+    fraction: Floats, logs: Floats, known: Known | None,
+) -> None:  # fmt: skip
+    low, high = ends
     tables = tabulate(claimed, parameters, claimed.grid, low, high, bool(np.bool_(False)))
     table, work, totals = tables.table, tables.work, np.empty(tables.width)
-    position, known = 0, known_by(claimed)
+    position = 0
     for p in range(low.size):
         a, n = low[p], high[p] - low[p]
         is_drawn = position < order.size and pattern[order[position]] == p
         if masses.size == 0 and logs.size == 0 and not is_drawn:
             continue
-        total, log_unit = 1.0, 0.0
-        if is_early(claimed, p):
-            _, total, log_unit, _ = early_joint(p, n, claimed, parameters, tables, known)
-            log_unit += math.log(total)
-        else:
-            run = all_of(claimed, p)
-            total, log_unit = products(run, a, n, claimed, tables)
-            if LEAST < total < np.inf:
-                log_unit += math.log(total)
-            else:
-                total = 1.0
-                log_unit = logarithms(claimed, parameters, claimed.grid, run, a, n, tables)
+        _, total, log_unit, _ = pattern_joint(p, a, n, claimed, parameters, tables, known)
+        log_unit += math.log(total)
         if logs.size > 0:
             logs[p] = log_unit - cap_mass(claimed, parameters, p)[0]
         if masses.size > 0:

@@ -26,20 +26,16 @@ import numpy as np
 from numba import njit
 
 from tollest._arrays import Floats, Integers
-from tollest._sums.compiled import kernel
 from tollest._sums.convolution import add_slopes, convolve
-from tollest._sums.early import Known, add_early_gradient, early_joint, known_by
-from tollest._sums.joint import LEAST, highest, products
-from tollest._sums.logarithms import logarithms
+from tollest._sums.early import Known, add_early_gradient, known_by, pattern_joint
+from tollest._sums.joint import highest
 from tollest._sums.marginal import cap_mass
 from tollest._sums.slopes import Gradient, add_gradient
 from tollest._sums.tables import (
     LOG_TAU,
     Claimed,
     Parameters,
-    Run,
     Tables,
-    all_of,
     flat_layout,
     is_early,
     split,
@@ -67,7 +63,6 @@ class Forest(NamedTuple):
     n_nodes: Floats  # (n_patterns,) nodes of each pattern
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
 def evaluate_forest(
     claimed: Claimed, forest: Forest, parameters: Parameters, low: Integers, high: Integers,
     gradient: bool, gradients: Parameters, weight: float, masses: Floats, messages: Floats,
@@ -101,10 +96,23 @@ def evaluate_forest(
     float
         ``-inf`` where the claims are impossible.
     """
+    return float(
+        _evaluate_forest(
+            claimed, forest, parameters, low, high, gradient, gradients, weight, masses, messages,
+            known_by(claimed),
+        )
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _evaluate_forest(
+    claimed: Claimed, forest: Forest, parameters: Parameters, low: Integers, high: Integers,
+    gradient: bool, gradients: Parameters, weight: float, masses: Floats, messages: Floats,
+    known: Known | None,
+) -> float:  # fmt: skip
     n_patterns, n_points = claimed.level.size, claimed.grid.x.size
     begin, end = _windows(claimed, forest, low, high)
     tables = tabulate(claimed, parameters, claimed.grid, begin, end, gradient)
-    known = known_by(claimed)
     sums = np.zeros(flat_layout(parameters).size)
     if gradient:
         split(sums, gradients)
@@ -139,29 +147,10 @@ def _windows(
     return begin, end
 
 
-@kernel()
-def _joint(
-    p: int, a: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables, known: Known
-) -> tuple[Run, float, bool]:
-    """Leave a pattern's joint in the work space.
-
-    The run of its claims of no early age; the log of its unit; and whether logs were summed.
-    """
-    if is_early(claimed, p):
-        run, _, log_unit, in_logs = early_joint(p, n, claimed, parameters, tables, known)
-        return run, log_unit, in_logs
-    run = all_of(claimed, p)
-    total, log_unit = products(run, a, n, claimed, tables)
-    in_logs = not LEAST < total < np.inf
-    if in_logs:
-        log_unit = logarithms(claimed, parameters, claimed.grid, run, a, n, tables)
-    return run, log_unit, in_logs
-
-
 @njit(cache=True, error_model="numpy")
 def _fill_likelihoods(
     claimed: Claimed, parameters: Parameters, begin: Integers, end: Integers, tables: Tables,
-    known: Known, likelihoods: Floats, units: Floats,
+    known: Known | None, likelihoods: Floats, units: Floats,
 ) -> bool:  # fmt: skip
     """Joint of each pattern over its highest value, and the log of that; whether all are possible.
 
@@ -170,7 +159,7 @@ def _fill_likelihoods(
     table, work = tables.table, tables.work
     for p in range(units.size):
         a, n = begin[p], end[p] - begin[p]
-        units[p] = _joint(p, a, n, claimed, parameters, tables, known)[1]
+        units[p] = pattern_joint(p, a, n, claimed, parameters, tables, known)[2]
         peak = highest(table, work, n)
         if not 0.0 < peak < np.inf:
             return False
@@ -202,24 +191,25 @@ def _leave_out_caps(
 @njit(cache=True, error_model="numpy")
 def _add_gradients(
     claimed: Claimed, forest: Forest, parameters: Parameters, begin: Integers, end: Integers,
-    tables: Tables, known: Known, weights: Floats, sums: Floats,
+    tables: Tables, known: Known | None, weights: Floats, sums: Floats,
 ) -> None:  # fmt: skip
     """Add the gradient of each pattern, whose joint counts by `weights` at each point."""
     table, work = tables.table, tables.work
     flat = flat_layout(parameters)
     for p in range(begin.size):
         a, n = begin[p], end[p] - begin[p]
-        run, _, in_logs = _joint(p, a, n, claimed, parameters, tables, known)
+        run, _, _, in_logs = pattern_joint(p, a, n, claimed, parameters, tables, known)
         peak = highest(table, work, n)
         for row in range(work, table.shape[1], tables.width):
             for k in range(n):
                 table[0, row + k] *= weights[p, a + k] / peak
         toward = Gradient(forest.n_nodes[p], 1.0, flat, sums)
         add_gradient(run, a, n, claimed, tables, in_logs, toward)
-        if is_early(claimed, p):
-            for k in range(n):
-                known.apart[k] *= weights[p, k] / peak
-            add_early_gradient(p, n, claimed, parameters, tables, known, toward)
+        if known is not None:  # noqa: SIM102 - as in `pattern_joint`
+            if is_early(claimed, p):
+                for k in range(n):
+                    known.apart[k] *= weights[p, k] / peak
+                add_early_gradient(p, n, claimed, parameters, tables, known, toward)
 
 
 @njit(cache=True, error_model="numpy")

@@ -35,7 +35,9 @@ from tollest._sums.tables import (
     Parameters,
     Tables,
     all_of,
+    flat_layout,
     is_early,
+    parameters_of,
     tabulate,
 )
 
@@ -253,27 +255,66 @@ def _search(
         low[p], high[p] = max(left, first), min(right, last)
 
 
-@njit(cache=True, error_model="numpy")
-def windows(claimed: Claimed, parameters: Parameters) -> tuple[Integers, Integers]:
+def windows(claimed: Claimed, like: Parameters, points: Floats) -> tuple[Integers, Integers]:
     """First and one past the last point of support that each pattern is summed over.
 
     Between the outermost centres of its claims a pattern is always summed.
+
+    Parameters
+    ----------
+    claimed : Claimed
+        Claims as patterns, and the support.
+    like : Parameters
+        Parameters of the shapes of those of a point.
+    points : ndarray of float, shape (n_points, n_parameters)
+        Where to evaluate, as in `tollest._sums.marginal.evaluate`.
+
+    Returns
+    -------
+    low, high : ndarray of int, shape (n_points, n_patterns)
     """
-    x = claimed.grid.x
-    n_patterns, n_support = claimed.level.size, x.size
-    columns = np.arange(0, n_support + STRIDE - 1, STRIDE)
-    columns[-1] = n_support - 1
-    low, high = np.zeros(n_patterns, np.int64), np.full(n_patterns, columns.size)
-    edges = _edges(claimed, parameters)
-    if claimed.family == LOGISTIC and claimed.toll_family == LOGISTIC:
-        lookup = np.searchsorted(x, np.linspace(x[0], x[-1], _FINER * n_support))
-        _bound(claimed, parameters, edges, lookup, low, high)
-        return low, high
-    fine = claimed.grid
-    grid = Grid(
-        x[columns], fine.bin_lower[columns], fine.bin_upper[columns], fine.bin_width[columns]
-    )
-    tables = tabulate(claimed, parameters, grid, low, high, bool(np.bool_(False)))
-    modes = np.searchsorted(x, parameters.mu)
-    _search(claimed, parameters, grid, columns, _centres(x, edges), modes, tables, low, high)
+    low = np.zeros((len(points), claimed.level.size), np.int64)
+    high = np.zeros_like(low)
+    is_logistic = claimed.family == LOGISTIC and claimed.toll_family == LOGISTIC
+    fill = _bounds_at if is_logistic else _search_at
+    fill(claimed, like, points, low, high)
     return low, high
+
+
+def windows_at(claimed: Claimed, parameters: Parameters) -> tuple[Integers, Integers]:
+    """Windows at one point, both of shape (n_patterns,)."""
+    low, high = windows(claimed, parameters, np.concatenate(parameters)[None])
+    return low[0], high[0]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bounds_at(
+    claimed: Claimed, like: Parameters, points: Floats, low: Integers, high: Integers
+) -> None:
+    """Fill windows by how fast logistic masses fall."""
+    x, flat = claimed.grid.x, flat_layout(like)
+    lookup = np.searchsorted(x, np.linspace(x[0], x[-1], _FINER * x.size))
+    for i in range(points.shape[0]):
+        parameters = parameters_of(flat, points[i])
+        _bound(claimed, parameters, _edges(claimed, parameters), lookup, low[i], high[i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _search_at(
+    claimed: Claimed, like: Parameters, points: Floats, low: Integers, high: Integers
+) -> None:
+    """Fill windows by looking at the joint."""
+    fine, flat = claimed.grid, flat_layout(like)
+    columns = np.arange(0, fine.x.size + STRIDE - 1, STRIDE)
+    columns[-1] = fine.x.size - 1
+    grid = Grid(
+        fine.x[columns], fine.bin_lower[columns], fine.bin_upper[columns], fine.bin_width[columns]
+    )
+    none, all_columns = np.zeros(low.shape[1], np.int64), np.full(low.shape[1], columns.size)
+    for i in range(points.shape[0]):
+        parameters = parameters_of(flat, points[i])
+        tables = tabulate(claimed, parameters, grid, none, all_columns, bool(np.bool_(False)))
+        centres, modes = (
+            _centres(fine.x, _edges(claimed, parameters)), np.searchsorted(fine.x, parameters.mu)
+        )  # fmt: skip
+        _search(claimed, parameters, grid, columns, centres, modes, tables, low[i], high[i])
