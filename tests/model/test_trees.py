@@ -683,3 +683,32 @@ def test_a_table_of_wholes_and_parts_reads_back():
 
     assert again.locations == claims.locations
     assert_array_equal(again.parent, claims.parent)
+
+
+def test_parts_that_cannot_add_up_to_a_known_whole_are_impossible_and_no_nan():
+    rows = [
+        ("Upton", "cdc", "range", None, 1, 9, "State"),
+        ("Viola", "cdc", "range", None, 1, 9, "State"),
+        ("Weston", "cdc", "range", None, 1, 9, "State"),
+        ("Xenia", "cdc", "count", 12, None, None, "State"),
+        ("State", "registry", "verified", 30, None, None, None),
+    ]
+    columns = "location source kind count lower upper parent"
+    posterior = te.Model().given(claims_of(rows, columns, complete=["State"]))
+    names = posterior.theta_names
+    found = []
+    for log_tau in (0.0, -3.0, *np.linspace(-6.0, -7.5, 301)):
+        theta = np.zeros(posterior.n_theta)
+        at = {
+            "mu": 1.857,
+            "log_tau": log_tau,
+            "log_scatter[cdc]": -3.6,
+            "log_figure_scatter": -2.5,
+        }
+        for name, value in at.items():
+            theta[names.index(name)] = value
+        found.append(posterior.log_density(theta))
+
+    # Tolls of the parts are all but the same there, and three of them with 12 are never 30.
+    assert np.isfinite(found[:2]).all()
+    assert not np.isnan(found).any()

@@ -45,6 +45,8 @@ from tollest._sums.tables import (
 # Least that the likelihood of a node's claims is taken to be at any toll, of the most that it is:
 # a float holds no less than 1e-308, and a message is that times the mass of the sum.
 _FLOOR = 1e-250
+# Highest mass of a message below which claims are as good as impossible: one over it overflows.
+_LEAST_PEAK = 1e-300
 
 
 class Forest(NamedTuple):
@@ -262,7 +264,7 @@ def _pass_upward(
         message[: low[v]] = 0.0
         message[high[v] :] = 0.0
         peak = message.max()
-        if not 0.0 < peak < np.inf:
+        if not _LEAST_PEAK < peak < np.inf:
             return value, False
         scale[i] = 1.0 / peak
         message *= scale[i]
