@@ -694,7 +694,8 @@ def test_parts_that_cannot_add_up_to_a_known_whole_are_impossible_and_no_nan():
         ("State", "registry", "verified", 30, None, None, None),
     ]
     columns = "location source kind count lower upper parent"
-    posterior = te.Model().given(claims_of(rows, columns, complete=["State"]))
+    claims = claims_of(rows, columns, complete=["State"])
+    posterior = te.Model(support=te.Support(100, 0.05)).given(claims)
     names = posterior.theta_names
     found = []
     for log_tau in (0.0, -3.0, *np.linspace(-6.0, -7.5, 301)):
