@@ -18,6 +18,8 @@ from tollest.engines.tuning import DEFAULT, ProposalTuning, Tuning
 from tollest.engines.whitening import Whitening, inverse_root
 from tollest.model.posterior import Posterior
 
+_MOST_TIMES = 690.0  # log of how many times a density is larger, at most
+
 
 def _df(n_theta: int, tuning: ProposalTuning) -> float:
     """Degrees of freedom of a proposal for that many entries of theta."""
@@ -73,10 +75,13 @@ class Proposal:
         distance = np.square(w).sum(axis=1)
         nearer = distance[:, None] - (1.0 - self._stretch**-2) * np.square(w @ self._axes.T)
         power, size = -0.5 * (self._df + self._centre.size), self._centre.size
-        plain = power * np.log1p(distance / self._df) + math.log(1.0 - self._share)
-        along = logsumexp(power * np.log1p(nearer / self._df), axis=1)
-        scale = math.log(self._share / (size * self._stretch))
-        return np.asarray(self._log_norm + np.logaddexp(plain, along + scale), np.float64)
+        plain = 1.0 + distance / self._df
+        # How many times as dense as the plain t each stretched one is: a power of the stretch at
+        # most, and of hundreds of entries that is cut where a float ends.
+        times = power * np.log((1.0 + nearer / self._df) / plain[:, None])
+        along = np.exp(np.minimum(times, _MOST_TIMES)).sum(axis=1)
+        mixed = 1.0 - self._share + self._share / (size * self._stretch) * along
+        return np.asarray(self._log_norm + power * np.log(plain) + np.log(mixed), np.float64)
 
 
 def refitted(
