@@ -23,31 +23,31 @@ def pooled(centre, spread):
 
 
 PRIORS = {
-    "mu of sd 1e3": {"mu": Normal(0.0, 1e3)},
-    "mu of sd 1e6": {"mu": Normal(0.0, 1e6)},
-    "mu of sd 1e300": {"mu": Normal(0.0, 1e300)},
-    "mu of sd 1e-12": {"mu": Normal(2.0, 1e-12)},
-    "mu at 40": {"mu": Normal(40.0, 1.0)},
-    "mu at -40": {"mu": Normal(-40.0, 1.0)},
-    "tau of 1e-12": {"tau": HalfNormal(1e-12)},
-    "tau of 1e6": {"tau": HalfNormal(1e6)},
-    "tau fixed at the least": {"tau": Fixed(1e-3)},
-    "tau fixed at the most": {"tau": Fixed(20.0)},
-    "biases of 10": {"bias": Pooled(Fixed(0.0), HalfNormal(10.0))},
-    "biases of 1e6": {"bias": Pooled(Fixed(0.0), HalfNormal(1e6))},
-    "scatters of 1e-3": {"log_scatter": pooled((math.log(1e-3), 0.1), 0.1)},
-    "scatters of 20": {"log_scatter": pooled((math.log(20.0), 0.1), 0.1)},
-    "scatters of any size": {"log_scatter": pooled((0.0, 10.0), 10.0)},
-    "repeats for certain": {"logit_repeat": pooled((50.0, 0.1), 0.1)},
-    "repeats never": {"logit_repeat": Never()},
-    "repeats of 1e6": {"logit_repeat": pooled((1e6, 1.0), 1.0)},
-    "repeats of any odds": {"logit_repeat": pooled((0.0, 10.0), 10.0)},
-    "a figure without error": {"log_figure_scatter": Fixed(math.log(1e-3))},
-    "a figure of any error": {"log_figure_scatter": Normal(0.0, 10.0)},
-    "a common bias of 10": {"common_bias": Normal(0.0, 10.0)},
-    "a common bias of 1e9": {"common_bias": Normal(0.0, 1e9)},
-    "denials for certain": {"logit_denial": pooled((20.0, 0.1), 0.1)},
-    "one source of absurd bias": {"sources": {"press": Source(bias=Normal(30.0, 0.1))}},
+    "mu of sd 1e3": lambda: {"mu": Normal(0.0, 1e3)},
+    "mu of sd 1e6": lambda: {"mu": Normal(0.0, 1e6)},
+    "mu of sd 1e300": lambda: {"mu": Normal(0.0, 1e300)},
+    "mu of sd 1e-12": lambda: {"mu": Normal(2.0, 1e-12)},
+    "mu at 40": lambda: {"mu": Normal(40.0, 1.0)},
+    "mu at -40": lambda: {"mu": Normal(-40.0, 1.0)},
+    "tau of 1e-12": lambda: {"tau": HalfNormal(1e-12)},
+    "tau of 1e6": lambda: {"tau": HalfNormal(1e6)},
+    "tau fixed at the least": lambda: {"tau": Fixed(1e-3)},
+    "tau fixed at the most": lambda: {"tau": Fixed(20.0)},
+    "biases of 10": lambda: {"bias": Pooled(Fixed(0.0), HalfNormal(10.0))},
+    "biases of 1e6": lambda: {"bias": Pooled(Fixed(0.0), HalfNormal(1e6))},
+    "scatters of 1e-3": lambda: {"log_scatter": pooled((math.log(1e-3), 0.1), 0.1)},
+    "scatters of 20": lambda: {"log_scatter": pooled((math.log(20.0), 0.1), 0.1)},
+    "scatters of any size": lambda: {"log_scatter": pooled((0.0, 10.0), 10.0)},
+    "repeats for certain": lambda: {"logit_repeat": pooled((50.0, 0.1), 0.1)},
+    "repeats never": lambda: {"logit_repeat": Never()},
+    "repeats of 1e6": lambda: {"logit_repeat": pooled((1e6, 1.0), 1.0)},
+    "repeats of any odds": lambda: {"logit_repeat": pooled((0.0, 10.0), 10.0)},
+    "a figure without error": lambda: {"log_figure_scatter": Fixed(math.log(1e-3))},
+    "a figure of any error": lambda: {"log_figure_scatter": Normal(0.0, 10.0)},
+    "a common bias of 10": lambda: {"common_bias": Normal(0.0, 10.0)},
+    "a common bias of 1e9": lambda: {"common_bias": Normal(0.0, 1e9)},
+    "denials for certain": lambda: {"logit_denial": pooled((20.0, 0.1), 0.1)},
+    "one source of absurd bias": lambda: {"sources": {"press": Source(bias=Normal(30.0, 0.1))}},
 }
 NOISES = {
     "Student t of 1e300": lambda: te.noise.StudentT(1e300),
@@ -95,7 +95,7 @@ def check(claims, model):
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("name", PRIORS)
 def test_absurd_priors(name):
-    check(FEW, lambda: te.Model(priors=Priors(**PRIORS[name])))
+    check(FEW, lambda: te.Model(priors=Priors(**PRIORS[name]())))
 
 
 @pytest.mark.slow
