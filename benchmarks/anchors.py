@@ -142,7 +142,8 @@ def main():
     rows.sort(key=lambda row: list(DATA).index(str(row["data"])))
     lines = [
         "# Known tolls of one half, intervals of the other", "",
-        "Made by `uv run python -m benchmarks.anchors`. Of each data set halves are drawn; the",
+        f"Made by `uv run python -m benchmarks.anchors --splits {arguments.splits} --data "
+        f"{arguments.data}`. Of each data set halves are drawn; the",
         "tolls of one half are `verified`, and 90 % intervals of the other are held against what",
         "stands in for the truth: mean coverage, the least and the most of a split, the interval",
         "score and the width on the log1p axis; the same halves with nothing known. By place: all",

@@ -27,6 +27,7 @@ PAGES = {
     "calibration.md": "coverage and ranks under the model",
     "misspecification.md": "coverage where assumptions fail",
     "bounds.md": "what bounds, denials and levels say, and what bounds cost",
+    "anchors.md": "tolls of one half known, intervals of the other",
     "early_reports.md": "numbers of the first days against tolls settled later, beside rules",
 }
 

@@ -1,6 +1,7 @@
 """Absurd priors, noise, supports and claims: an answer, or one error of the library."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -76,11 +77,15 @@ CLAIMS = {
 def check(claims, model):
     """Estimate; where the library refuses, that is a sentence, and anything else fails."""
     refused = ""
-    try:
-        made = claims_of(claims, COLUMNS)
-        table = te.estimate(made, model=model(), rng=1, progress=False).table()
-    except ERRORS as error:
-        refused = str(error)
+    with warnings.catch_warnings():
+        # An answer may say that it is doubtful; nothing may leak from within.
+        warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("ignore", te.DoubtfulEstimate)
+        try:
+            made = claims_of(claims, COLUMNS)
+            table = te.estimate(made, model=model(), rng=1, progress=False).table()
+        except ERRORS as error:
+            refused = str(error)
     if refused:
         assert refused.endswith(".")
         assert len(refused) > 20
@@ -92,7 +97,6 @@ def check(claims, model):
 
 @pytest.mark.slow
 @pytest.mark.grid
-@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("name", PRIORS)
 def test_absurd_priors(name):
     check(FEW, lambda: te.Model(priors=Priors(**PRIORS[name]())))
@@ -100,7 +104,6 @@ def test_absurd_priors(name):
 
 @pytest.mark.slow
 @pytest.mark.grid
-@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("name", NOISES)
 def test_absurd_noise(name):
     check(FEW, lambda: te.Model(noise=NOISES[name]()))
@@ -108,7 +111,6 @@ def test_absurd_noise(name):
 
 @pytest.mark.slow
 @pytest.mark.grid
-@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("name", SUPPORTS)
 def test_absurd_supports(name):
     check(FEW, lambda: te.Model(support=SUPPORTS[name]()))
@@ -116,7 +118,6 @@ def test_absurd_supports(name):
 
 @pytest.mark.slow
 @pytest.mark.grid
-@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("name", CLAIMS)
 def test_absurd_claims(name):
     check(CLAIMS[name], te.Model)
