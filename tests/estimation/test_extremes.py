@@ -10,6 +10,8 @@ import tollest as te
 from tests.conftest import claims_of
 from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 
+pytestmark = [pytest.mark.slow, pytest.mark.grid]
+
 FEW = [
     ("Arden", "press", 5), ("Arden", "clinic", 21), ("Brook", "press", 40),
     ("Brook", "staff", 40), ("Corley", "clinic", 0), ("Corley", "staff", 9),
@@ -95,29 +97,21 @@ def check(claims, model):
     assert (table["median"] <= table["upper"]).all()
 
 
-@pytest.mark.slow
-@pytest.mark.grid
 @pytest.mark.parametrize("name", PRIORS)
 def test_absurd_priors(name):
     check(FEW, lambda: te.Model(priors=Priors(**PRIORS[name]())))
 
 
-@pytest.mark.slow
-@pytest.mark.grid
 @pytest.mark.parametrize("name", NOISES)
 def test_absurd_noise(name):
     check(FEW, lambda: te.Model(noise=NOISES[name]()))
 
 
-@pytest.mark.slow
-@pytest.mark.grid
 @pytest.mark.parametrize("name", SUPPORTS)
 def test_absurd_supports(name):
     check(FEW, lambda: te.Model(support=SUPPORTS[name]()))
 
 
-@pytest.mark.slow
-@pytest.mark.grid
 @pytest.mark.parametrize("name", CLAIMS)
 def test_absurd_claims(name):
     check(CLAIMS[name], te.Model)

@@ -127,8 +127,8 @@ def gun_violence_archive(
 def _check_columns(events: Events, dead: Dead) -> None:
     """Refuse a table that does not tell whose deaths are asked for."""
     apart = events.has("victims") and events.has("suspects")
-    enough = events.has("victims") if isinstance(dead, Victims) else apart or events.has("count")
-    if enough and not (events.has("victims") and not apart and isinstance(dead, Everyone)):
+    together = events.has("count") and not events.has("victims")
+    if events.has("victims") if isinstance(dead, Victims) else apart or together:
         return
     needed = (
         "no column '# Victims Killed', which dead=te.readers.Victims() needs"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tollest._arrays import Integers
+from tollest._arrays import Flags, Integers
 from tollest.claims.cells import Cells, is_blank, text_of
 from tollest.claims.columns import ColumnLayout
 from tollest.claims.files import Table, open_table
@@ -159,7 +159,7 @@ def noaa_earthquakes(
     )
 
 
-def _stated(cells: Cells, name: str, code: str) -> tuple[Integers, Integers, "np.ndarray"]:
+def _stated(cells: Cells, name: str, code: str) -> tuple[Integers, Integers, Flags]:
     """Give the least and the most that a number or else a code allows, and whether it is a code.
 
     Below 0 where there is neither, or no end.

@@ -30,6 +30,7 @@ REPORTS = ColumnLayout(
     {},
 )
 _DAY = 24  # hours
+_IN_HOURS = "it is hours: 24 for a day, 0 without a report"
 _HOURS = re.compile(r"\d{1,4}")
 _MISSING, _NO_REPORT, _BARE = "missing", "no official report on this day", "states no total"
 _NAMES = {"mohtel": "Ministry of Health", "gmotel": "Government Media Office", "unocha": "UN OCHA"}
@@ -120,7 +121,7 @@ def tech_for_palestine(
     hours = cells.read("period", _hours(cells.called["period"]), -1, np.dtype(np.int64))
     cells.add(
         np.flatnonzero((hours < 0) & ~cells.bad),
-        f"{cells.called['period']} is blank; it is hours: 24 for a day, 0 without a report",
+        f"{cells.called['period']} is blank; {_IN_HOURS}",
     )
     cells.check(np.zeros(cells.n, dtype=np.int64), [location], source, names)
     missing = np.append([name.casefold() == _MISSING for name in names], False)[source]
@@ -136,7 +137,7 @@ def _hours(called: str) -> Callable[[object], int]:
     def read(value: object) -> int:
         text = text_of(value).removesuffix(".0")
         if not _HOURS.fullmatch(text) or int(text) % _DAY:
-            message = f"{called} is {shown(value)}; it is hours: 24 for a day, 0 without a report"
+            message = f"{called} is {shown(value)}; {_IN_HOURS}"
             raise ValueError(message)
         return int(text)
 
