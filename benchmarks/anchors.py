@@ -4,13 +4,10 @@ Run ``uv run python -m benchmarks.anchors``: hours; ``--splits 4`` takes four ha
 in for the truth is not certain itself: a later count, a tracker with a wider definition that was
 cut to the narrow one, a compiler whom others may have copied.
 
-A third way to know one half tries what the model has not: an error of each place that all claims
-on it share. It is had by telling that all claims are of one early age, whose shortfall and excess
-are then alike, of about 15 %, and learnt.
+The same halves are known to a model without the error that all claims on a location share.
 """
 
 import argparse
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +18,6 @@ import tollest as te
 from benchmarks.common import markdown, rows_of
 from benchmarks.scores import coverage, interval_score, mean_log_width
 from tollest.datasets import load
-from tollest.priors import Fixed, Normal, Priors
 
 SEED = 20_261_130
 SPLITS = 20
@@ -30,14 +26,7 @@ COLUMNS = [
     "log width", "doubtful",
 ]  # fmt: skip
 PAGE = Path(__file__).with_suffix(".md")
-# Exponential amounts of one scale, down and up, that all claims on a place share.
-BY_PLACE = te.Model(
-    priors=Priors(
-        log_early_shortfall=Normal(math.log(0.15), 0.7), log_early_excess=Fixed(0.0),
-        log_halving=Fixed(math.log(20.0)),
-    )
-)  # fmt: skip
-ONSET, ALL_AT = pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-02")
+NO_ERROR = te.Model(priors=te.priors.Priors(log_location_error=te.priors.Never()))
 
 
 @dataclass(frozen=True)
@@ -47,14 +36,11 @@ class Anchored:
     claims: pd.DataFrame
     truth: pd.Series
 
-    def known(self, names, *, by_place=False):
+    def known(self, names):
         """Claims with the truth of some locations as verified."""
         rows = self.truth.loc[names].rename("count").rename_axis("location").reset_index()
-        rows, claims = rows.assign(source="later", kind="verified"), self.claims
-        if by_place:
-            rows = rows.assign(onset=ONSET)
-            claims = claims.assign(onset=ONSET, date=ALL_AT)
-        return te.Claims.from_table(pd.concat([claims, rows], ignore_index=True))
+        rows = rows.assign(source="later", kind="verified")
+        return te.Claims.from_table(pd.concat([self.claims, rows], ignore_index=True))
 
 
 def soldiers():
@@ -101,15 +87,14 @@ def scored(name, data, splits):
     """Score halves without anchors, and with the other half known, in both ways."""
     rng, names = np.random.default_rng(SEED), data.truth.index.to_numpy()
     alone, is_doubtful = intervals(te.Claims.from_table(data.claims), SEED)
-    rows = {"none": [], "half": [], "half, by place": []}
+    rows = {"none": [], "half": [], "half, no error": []}
     doubts = dict.fromkeys(rows, 0) | {"none": int(is_doubtful)}
     for split in range(splits):
         known = rng.permutation(names)[: names.size // 2]
         held = np.setdiff1d(names, known)
         tables = {"none": alone}
-        for label, model in (("half", None), ("half, by place", BY_PLACE)):
-            claims = data.known(known, by_place=model is not None)
-            tables[label], is_doubtful = intervals(claims, SEED + split, model)
+        for label, model in (("half", None), ("half, no error", NO_ERROR)):
+            tables[label], is_doubtful = intervals(data.known(known), SEED + split, model)
             doubts[label] += is_doubtful
         for label, table in tables.items():
             ends = table.loc[held, "lower"], table.loc[held, "upper"], data.truth[held]
@@ -146,9 +131,8 @@ def main():
         f"{arguments.data}`. Of each data set halves are drawn; the",
         "tolls of one half are `verified`, and 90 % intervals of the other are held against what",
         "stands in for the truth: mean coverage, the least and the most of a split, the interval",
-        "score and the width on the log1p axis; the same halves with nothing known. By place: all",
-        "claims on a place share an error, of a scale that is learnt; the model has no such error",
-        "yet.", "",
+        "score and the width on the log1p axis; the same halves with nothing known. No error: the",
+        "model without the error that all claims on a location share.", "",
         *markdown(pd.DataFrame(rows, columns=COLUMNS)),
     ]  # fmt: skip
     PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -94,6 +94,9 @@ def textbook(claims, *, centred=False, dense=100, width=0.02, cdf_at=None):
             ),)  # fmt: skip
         else:
             parts += (None,)
+        is_known = (claims.verified >= 0).any()
+        error = pt.exp(pm.Normal("log_location_error", np.log(0.1), 0.7)) if is_known else None
+        parts += (error,)
         first, last, joint = log_joint(claims, parts, dense, width)
         marginal = pt.logsumexp(joint, axis=1)
         pm.Potential("log_likelihood", pt.sum(marginal))
@@ -107,7 +110,7 @@ def textbook(claims, *, centred=False, dense=100, width=0.02, cdf_at=None):
 def log_joint(claims, parts, dense, width):
     """First and last toll of each bin, and log P(claims, toll in bin), location by bin."""
     mu, tau, common_bias = parts[0], parts[1], parts[6]
-    list_shortfall, early = parts[8], parts[10]
+    list_shortfall, early, error = parts[8], parts[10], parts[11]
     low, high, floor = claims.lower, claims.upper, claims.documented
     known, cap = claims.verified, claims.cap
     breaks = np.concatenate([floor, known[known >= 0], known + 1, cap[cap < UNBOUNDED] + 1])
@@ -142,12 +145,20 @@ def log_joint(claims, parts, dense, width):
     said = log_said(claims, parts, (first, plain), where, len(blocks))
     location, age = blocks[:, 0].astype(int), blocks[:, 1]
     late = np.isinf(age)
-    joint = joint[location[late]].inc(said[late])
+    of_final = pt.zeros_like(joint)[location[late]].inc(said[late])
     for i in np.unique(location[~late]):
         # Blocks are sorted by age, the earliest first.
         mine = np.flatnonzero((location == i) & ~late)
-        joint = joint[i].inc(log_known(said, mine, age[mine], early, first, plain))
-    return first, last, joint
+        of_final = of_final[i].inc(log_known(said, mine, age[mine], early, first, plain))
+    if error is not None:
+        # What all claims on a location share: up, then down, from what is known in the end.
+        for sign in (-1, 1):
+            edge = cells(first, sign)
+            of_final = pt.stack([
+                log_sum_before(of_final[i], error, sign * plain, *edge)
+                for i in range(claims.n_locations)
+            ])  # fmt: skip
+    return first, last, joint + of_final
 
 
 def log_known(said, blocks, ages, early, first, x):

@@ -267,6 +267,11 @@ class Priors:
     log_halving : Normal or Fixed
         Natural log of the days after which that scale is halved: at age `a` it is divided by
         ``1 + a / halving``.
+    log_location_error : Normal, Fixed or Never
+        Natural log of the scale of an error that all claims on a location share, but not lists
+        of names: an exponential amount up and one down, of this scale on the log1p axis.
+        Sources that agree may agree on what all of them missed. Only where the tolls of some
+        locations are verified, which is what it is learnt from.
     logit_denial : Pooled or Never
         Log odds that a source says 0 whatever the toll; where nobody claims 0 there is no such
         unknown.
@@ -297,6 +302,7 @@ class Priors:
     log_early_shortfall: Normal | Fixed | Never = Normal(math.log(1.7), 0.4)
     log_early_excess: Normal | Fixed = Normal(math.log(0.2), 0.5)
     log_halving: Normal | Fixed = Normal(math.log(1.6), 0.5)
+    log_location_error: Normal | Fixed | Never = Normal(math.log(0.1), 0.7)
     logit_denial: Pooled | Never = Pooled(Normal(-4.6, 1.0), HalfNormal(0.5))
     sources: Mapping[str, Source] = field(default_factory=dict)
 
@@ -329,11 +335,11 @@ _ALLOWED: dict[str, tuple[type, ...]] = {
     "bias log_scatter": (Pooled,),
     "logit_repeat logit_denial": (Pooled, Never),
     "log_shortfall log_list_shortfall": (Normal, Fixed, Censored),
-    "log_early_shortfall": (Normal, Fixed, Never),
+    "log_early_shortfall log_location_error": (Normal, Fixed, Never),
     "tau group_sd level_sd side_sd": (HalfNormal, Fixed),
     "sources": (Mapping,),
 }
 _SCALES = (
     "log_figure_scatter", "log_shortfall", "log_list_shortfall", "log_early_shortfall",
-    "log_early_excess", "log_halving",
+    "log_early_excess", "log_halving", "log_location_error",
 )  # fmt: skip

@@ -47,7 +47,7 @@ def a_theta(posterior, rng, **changes):
     centres = {
         "mu": 2.5, "log_tau": 0.0, "log_figure_scatter": -1.5, "log_early_shortfall": 0.4,
         "log_early_excess": -1.6, "log_halving": 0.4, "log_scatter": -1.5, "log_shortfall": -0.7,
-        "log_list_shortfall": -0.5, "logit_denial": -1.0,
+        "log_list_shortfall": -0.5, "log_location_error": -1.5, "logit_denial": -1.0,
     } | changes  # fmt: skip
     for j, name in enumerate(posterior.theta_names):
         theta[j] += centres.get(name.partition("[")[0], 0.0)
@@ -65,10 +65,14 @@ def written_out(claims, posterior, theta, family):
         cap = int(claims.cap[i])
         late = said(claims, rows[np.isinf(claims.age[rows])], value, n, family)
         joint = late * before(claims, rows, value, n, family)
-        joint = joint * of_all / noise.mass(0, cap, mu, tau) * (n <= cap)
+        if "log_location_error" in value:
+            error = math.exp(value["log_location_error"])
+            for exceeds in (True, False):
+                joint = known_given(error, n, exceeds=exceeds) @ joint
         if claims.documented[i]:
             joint = joint * listed(int(claims.documented[i]), value, n)
-            joint[: claims.documented[i]] = 0.0
+        joint = joint * of_all / noise.mass(0, cap, mu, tau) * (n <= cap)
+        joint[: claims.documented[i]] = 0.0
         if claims.verified[i] >= 0:
             joint = np.where(n == claims.verified[i], joint, 0.0)
         total += math.log(joint.sum())

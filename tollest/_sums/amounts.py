@@ -62,7 +62,9 @@ def sum_amounts(
 
 
 @kernel()
-def sum_amounts_back(amounts: Floats, n: int, stay: float, exceeds: bool, weights: Floats) -> None:
+def sum_amounts_back(
+    amounts: Floats, first: int, n: int, stay: float, exceeds: bool, weights: Floats
+) -> None:
     """Turn derivatives by what `sum_amounts` and staying give into those by what they were given.
 
     It is given the values with probability `stay`, and else their sum.
@@ -70,7 +72,8 @@ def sum_amounts_back(amounts: Floats, n: int, stay: float, exceeds: bool, weight
     further = 0.0
     for i in range(n - 1, -1, -1):
         k = n - 1 - i if exceeds else i
-        weight, out, edge_out = weights[k], amounts[FROM_TOLL, k], amounts[FROM_EDGE, k]
+        weight = weights[k]
+        out, edge_out = amounts[FROM_TOLL, first + k], amounts[FROM_EDGE, first + k]
         summed = (1.0 - out) * weight + (1.0 - edge_out) * further
         weights[k] = stay * weight + (1.0 - stay) * summed
         further = out * weight + edge_out * further

@@ -17,8 +17,8 @@ from numba import njit
 from tollest._arrays import Floats, Integers
 from tollest._sums.bounds import LISTED
 from tollest._sums.compiled import kernel
-from tollest._sums.early import Known, add_early_gradient, known_by, pattern_joint
 from tollest._sums.joint import add_masses
+from tollest._sums.known import Known, add_known_gradient, fill_error, known_by, pattern_joint
 from tollest._sums.mass import mass_cell
 from tollest._sums.slopes import Gradient, add_gradient
 from tollest._sums.tables import (
@@ -28,7 +28,7 @@ from tollest._sums.tables import (
     Parameters,
     Tables,
     flat_layout,
-    is_early,
+    is_of_known,
     parameters_of,
     split,
     tabulate,
@@ -84,6 +84,8 @@ def _evaluate(
         parameters = parameters_of(flat, points[i])
         gradient = gradients.shape[0] > 0 or (i == 0 and matrix.size > 0)
         tables = tabulate(claimed, parameters, claimed.grid, low[i], high[i], gradient)
+        if known is not None:
+            fill_error(claimed, parameters, known)
         values[i] = _sum(
             claimed, parameters, low[i], high[i], gradient, tables, known, flat,
             gradients[i] if gradients.shape[0] > 0 else nowhere, of_location, touched,
@@ -121,8 +123,8 @@ def _sum(
             toward = Gradient(weight, weight / total, flat, out)
             add_gradient(run, a, n, claimed, tables, in_logs, toward)
             if known is not None:  # noqa: SIM102 - as in `pattern_joint`
-                if is_early(claimed, p):
-                    add_early_gradient(p, n, claimed, parameters, tables, known, toward)
+                if is_of_known(claimed, p):
+                    add_known_gradient(p, a, n, claimed, parameters, tables, known, toward)
         if each:
             n_touched = _touched(p, claimed, flat, touched)
             _move(times, touched[:n_touched], of_location, sums, matrix)
@@ -226,6 +228,8 @@ def _tolls(
 ) -> None:  # fmt: skip
     low, high = ends
     tables = tabulate(claimed, parameters, claimed.grid, low, high, bool(np.bool_(False)))
+    if known is not None:
+        fill_error(claimed, parameters, known)
     table, work, totals = tables.table, tables.work, np.empty(tables.width)
     position = 0
     for p in range(low.size):

@@ -27,8 +27,8 @@ from numba import njit
 
 from tollest._arrays import Floats, Integers
 from tollest._sums.convolution import add_slopes, convolve
-from tollest._sums.early import Known, add_early_gradient, known_by, pattern_joint
 from tollest._sums.joint import highest
+from tollest._sums.known import Known, add_known_gradient, fill_error, known_by, pattern_joint
 from tollest._sums.marginal import cap_mass
 from tollest._sums.slopes import Gradient, add_gradient
 from tollest._sums.tables import (
@@ -38,9 +38,11 @@ from tollest._sums.tables import (
     Tables,
     flat_layout,
     is_early,
+    is_of_known,
     split,
     tabulate,
 )
+from tollest._sums.windows import reach_of_error
 
 # Least that the likelihood of a node's claims is taken to be at any toll, of the most that it is:
 # a float holds no less than 1e-308, and a message is that times the mass of the sum.
@@ -113,8 +115,10 @@ def _evaluate_forest(
     known: Known | None,
 ) -> float:  # fmt: skip
     n_patterns, n_points = claimed.level.size, claimed.grid.x.size
-    begin, end = _windows(claimed, forest, low, high)
+    begin, end = _windows(claimed, forest, parameters, low, high)
     tables = tabulate(claimed, parameters, claimed.grid, begin, end, gradient)
+    if known is not None:
+        fill_error(claimed, parameters, known)
     sums = np.zeros(flat_layout(parameters).size)
     if gradient:
         split(sums, gradients)
@@ -136,16 +140,22 @@ def _evaluate_forest(
 
 @njit(cache=True, error_model="numpy")
 def _windows(
-    claimed: Claimed, forest: Forest, low: Integers, high: Integers
+    claimed: Claimed, forest: Forest, parameters: Parameters, low: Integers, high: Integers
 ) -> tuple[Integers, Integers]:
-    """Stretch of points that some node of each pattern is summed over."""
-    n_patterns, n_points = claimed.level.size, claimed.grid.x.size
+    """Stretch of points that some node of each pattern is summed over, or that claims are of."""
+    n_patterns, n_points, x = claimed.level.size, claimed.grid.x.size, claimed.grid.x
+    reach = reach_of_error(parameters)
     begin, end = np.full(n_patterns, n_points), np.zeros(n_patterns, np.int64)
     for v in range(low.size):
         p = forest.pattern[v]
         if p >= 0:
-            least, most = (0, n_points) if is_early(claimed, p) else (low[v], high[v])
-            begin[p], end[p] = min(begin[p], least), max(end[p], most)
+            begin[p], end[p] = min(begin[p], low[v]), max(end[p], high[v])
+    for p in range(n_patterns):
+        if is_early(claimed, p):
+            begin[p], end[p] = 0, n_points
+        elif is_of_known(claimed, p) and end[p] > begin[p]:
+            begin[p] = np.searchsorted(x, x[begin[p]] - reach)
+            end[p] = np.searchsorted(x, x[end[p] - 1] + reach, side="right")
     return begin, end
 
 
@@ -208,10 +218,10 @@ def _add_gradients(
         toward = Gradient(forest.n_nodes[p], 1.0, flat, sums)
         add_gradient(run, a, n, claimed, tables, in_logs, toward)
         if known is not None:  # noqa: SIM102 - as in `pattern_joint`
-            if is_early(claimed, p):
+            if is_of_known(claimed, p):
                 for k in range(n):
-                    known.apart[k] *= weights[p, k] / peak
-                add_early_gradient(p, n, claimed, parameters, tables, known, toward)
+                    known.apart[k] *= weights[p, a + k] / peak
+                add_known_gradient(p, a, n, claimed, parameters, tables, known, toward)
 
 
 @njit(cache=True, error_model="numpy")

@@ -82,6 +82,7 @@ class Claimed(NamedTuple):
     last: Integers  # (n_patterns,)
     cap_edge: Floats  # (n_patterns,) upper edge of the cap, inf where there is none
     multiplicity: Floats  # (n_patterns,) locations a pattern stands for
+    has_location_error: bool  # whether all claims on a location share an error
 
 
 class Run(NamedTuple):
@@ -102,6 +103,13 @@ def is_early(claimed: Claimed, p: int) -> bool:
 
 
 @kernel(forceinline=True)
+def is_of_known(claimed: Claimed, p: int) -> bool:
+    """Whether some claims of a pattern are not of the toll but of a number taken for known."""
+    has_claims = claimed.offsets[p + 1] > claimed.offsets[p]
+    return is_early(claimed, p) or (claimed.has_location_error and has_claims)
+
+
+@kernel(forceinline=True)
 def all_of(claimed: Claimed, p: int) -> Run:
     """All claims of a pattern, where none is of an early age."""
     return Run(claimed.offsets[p], claimed.offsets[p + 1], claimed.level[p])
@@ -115,13 +123,14 @@ class Parameters(NamedTuple):
     log_scatter: Floats  # (n_voices,)
     logit_repeat: Floats  # (n_voices,)
     logit_denial: Floats  # (n_voices,), or (0,) where nobody claims 0
-    shared: Floats  # (8,) in the order of the next lines
+    shared: Floats  # (9,) in the order of the next lines
 
 
 # Entries of `Parameters.shared`.
 LOG_TAU, LOG_FIGURE_SCATTER, COMMON_BIAS = 0, 1, 2
 LOG_SHORTFALL, LOG_LIST_SHORTFALL = 3, 4
 LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING = 5, 6, 7
+LOG_LOCATION_ERROR, N_SHARED = 8, 9
 
 
 class Flat(NamedTuple):
@@ -490,7 +499,8 @@ def tabulate(
     ) = _stretches(claimed, parameters.mu.size, low, high)  # fmt: skip
     _reach_numbers(claimed, parameters, grid, claim_low, claim_high)
     end, ones = grid.x.size, -1
-    if (claimed.level < 0).any() or (claimed.claim_age < np.inf).any():
+    has_known = claimed.has_location_error or (claimed.claim_age < np.inf).any()
+    if has_known or (claimed.level < 0).any():
         end, ones = 2 * end, end
     prior, end = _starts(prior_low, prior_high, end)
     figure, end = _starts(figure_low, figure_high, end)

@@ -29,6 +29,7 @@ from tollest._sums.tables import (
     COMMON_BIAS,
     LOG_FIGURE_SCATTER,
     LOG_LIST_SHORTFALL,
+    LOG_LOCATION_ERROR,
     LOG_SHORTFALL,
     LOG_TAU,
     Claimed,
@@ -37,6 +38,7 @@ from tollest._sums.tables import (
     all_of,
     flat_layout,
     is_early,
+    is_of_known,
     parameters_of,
     tabulate,
 )
@@ -122,6 +124,38 @@ def _reach(need: float, rate: float, gap: float, slope: float) -> float:
     return gap + (need - (rate - slope) * gap) / (rate + slope)
 
 
+@kernel(forceinline=True)
+def _allowed(claimed: Claimed, p: int) -> tuple[int, int]:
+    """Stretch of support that a window can be of: what floors and caps leave, of tolls alone."""
+    if is_of_known(claimed, p):
+        return int(np.int64(0)), claimed.grid.x.size
+    return claimed.first[p], claimed.last[p]
+
+
+@kernel()
+def reach_of_error(parameters: Parameters) -> float:
+    """Distance on the log1p axis that an error of a location does not lead beyond."""
+    error = math.exp(parameters.shared[LOG_LOCATION_ERROR])
+    # While the prior falls more slowly than the error it may make up for a part of that.
+    slower = 1.0 - error * math.exp(-parameters.shared[LOG_TAU])
+    return DEPTH * error / max(slower, 0.1)
+
+
+@njit(cache=True, error_model="numpy")
+def _reach_known(claimed: Claimed, parameters: Parameters, low: Integers, high: Integers) -> None:
+    """Widen windows of tolls to where all claims are of another number, of an error from them."""
+    if not claimed.has_location_error:
+        return
+    x, reach = claimed.grid.x, reach_of_error(parameters)
+    for p in range(low.size):
+        if not is_of_known(claimed, p) or is_early(claimed, p):
+            continue
+        least = min(x[low[p]], x[claimed.last[p] - 1]) - reach
+        most = max(x[high[p] - 1], x[claimed.first[p]]) + reach
+        low[p] = _LANES * (max(np.searchsorted(x, least) - 1, 0) // _LANES)
+        high[p] = min(_LANES * ((np.searchsorted(x, most) + _LANES) // _LANES), x.size)
+
+
 @kernel()
 def _bound(
     claimed: Claimed, parameters: Parameters, edges: Floats, lookup: Integers, low: Integers,
@@ -134,12 +168,13 @@ def _bound(
     x, offsets, members, claim_figure = (
         claimed.grid.x, claimed.offsets, claimed.members, claimed.claim_figure
     )  # fmt: skip
-    level, firsts, lasts, mus = claimed.level, claimed.first, claimed.last, parameters.mu
+    level, mus = claimed.level, parameters.mu
     figure_rate = math.exp(-parameters.shared[LOG_FIGURE_SCATTER])
     slope = math.exp(-parameters.shared[LOG_TAU])
     per_entry = (lookup.size - 1) / (x[x.size - 1] - x[0])
     for p in range(low.size):
-        first, last, mu = firsts[p], lasts[p], mus[level[p]]
+        first, last = _allowed(claimed, p)
+        mu = mus[level[p]]
         if is_early(claimed, p):
             # What was known early may be far from the toll on either side: all is summed.
             low[p], high[p] = 0, x.size
@@ -206,10 +241,11 @@ def _search(
     """Fill `low` and `high`, from tables on every STRIDE-th point."""
     n_support, n_columns = claimed.grid.x.size, columns.size
     offsets, members, level = claimed.offsets, claimed.members, claimed.level
-    firsts, lasts, table, work = claimed.first, claimed.last, tables.table, tables.work
+    table, work = tables.table, tables.work
     depth = math.exp(-DEPTH)
     for p in range(low.size):
-        first, last, run = firsts[p], lasts[p], all_of(claimed, p)
+        first, last = _allowed(claimed, p)
+        run = all_of(claimed, p)
         if is_early(claimed, p):
             low[p], high[p] = 0, n_support
             continue
@@ -297,6 +333,7 @@ def _bounds_at(
     for i in range(points.shape[0]):
         parameters = parameters_of(flat, points[i])
         _bound(claimed, parameters, _edges(claimed, parameters), lookup, low[i], high[i])
+        _reach_known(claimed, parameters, low[i], high[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -318,3 +355,4 @@ def _search_at(
             _centres(fine.x, _edges(claimed, parameters)), np.searchsorted(fine.x, parameters.mu)
         )  # fmt: skip
         _search(claimed, parameters, grid, columns, centres, modes, tables, low[i], high[i])
+        _reach_known(claimed, parameters, low[i], high[i])

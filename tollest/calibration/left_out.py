@@ -14,6 +14,7 @@ from tollest._progress import Reporter
 from tollest._sums.tables import (
     COMMON_BIAS,
     LOG_FIGURE_SCATTER,
+    LOG_LOCATION_ERROR,
     Parameters,
 )
 from tollest.claims.table import KINDS, Claims
@@ -352,14 +353,17 @@ class _Speaker:
         return cls(estimate, tolls, thetas, effects, on_sides)
 
     def _known(self, place: int, age: float) -> Integers:
-        """Draw what was known at an age; other claims of that age are not heeded."""
-        tolls, shared = self.tolls[:, place], self.shared
-        if not np.isfinite(age):
-            return tolls
+        """Draw what was known at an age, or in the end, whatever other claims of it say."""
+        final, shared = self.tolls[:, place], self.shared
         rng, one = np.random.default_rng(place), np.zeros(1, np.int64)
+        if self.estimate.posterior.has_location_error:
+            errors = np.exp(shared[:, LOG_LOCATION_ERROR])
+            final = worlds.draw_final(rng, final, errors)
+        if not np.isfinite(age):
+            return final
         return np.array([
             worlds.draw_known(rng, toll, one, np.array([age]), worlds.Growth.of(logs))[0]
-            for toll, logs in zip(tolls[:, None], shared, strict=True)
+            for toll, logs in zip(final[:, None], shared, strict=True)
         ])  # fmt: skip
 
     def at(self, place: int, age: float) -> "_Claim":

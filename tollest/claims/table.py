@@ -702,6 +702,11 @@ class Claims:
         return bool(self.is_zero.any())
 
     @property
+    def has_verified(self) -> bool:
+        """Whether somebody has verified a toll."""
+        return bool((self.verified >= 0).any())
+
+    @property
     def has_ages(self) -> bool:
         """Whether some claim is of a known age."""
         return not np.isnat(self.onset).all() and bool(np.isfinite(self.age).any())

@@ -80,6 +80,7 @@ def usual_alternatives(model: Model | None = None) -> dict[str, Model]:
         "lists as floors": with_priors(log_list_shortfall=Censored()),
         "no denials": with_priors(logit_denial=Never()),
         "early numbers as late ones": with_priors(log_early_shortfall=Never()),
+        "no error of locations": with_priors(log_location_error=Never()),
         "source biases twice as wide": with_priors(bias=Pooled(priors.bias.mean, wider)),
         "log-logistic tolls": replace(model, toll=noise.Logistic()),
         "log-normal tolls": replace(model, toll=noise.Normal()),
@@ -174,6 +175,7 @@ def _that_matter(others: Mapping[str, Model], claims: Claims) -> dict[str, Model
         "lists as floors": claims.has_lists,
         "no denials": claims.has_zeros,
         "early numbers as late ones": claims.has_ages,
+        "no error of locations": claims.has_verified,
     }
     return {name: other for name, other in others.items() if is_used.get(name, True)}
 

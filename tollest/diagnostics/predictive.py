@@ -9,6 +9,7 @@ from tollest._arrays import Floats, Integers
 from tollest._sums.tables import (
     COMMON_BIAS,
     LOG_FIGURE_SCATTER,
+    LOG_LOCATION_ERROR,
     Parameters,
 )
 from tollest.claims.counts import Counts
@@ -59,7 +60,7 @@ def replicates(
 
     and 0 with the probability of a denial, where there are any.
 
-    Tolls stay those of the locations; figures, errors and what was known early are new. Claims
+    Tolls stay those of the locations; figures, errors and what is taken for known are new. Claims
     that are not counts are not drawn: what a source would have rounded or bounded is not in the
     model.
 
@@ -114,13 +115,17 @@ def _replicate(
     noise = estimate.model.noise
     figure_scatter = np.exp(parameters.shared[LOG_FIGURE_SCATTER])
     common_bias = parameters.shared[COMMON_BIAS]
-    x = np.log1p(tolls)[counts.location] + common_bias
+    final = tolls
+    if estimate.posterior.has_location_error:
+        error = float(np.exp(parameters.shared[LOG_LOCATION_ERROR]))
+        final = worlds.draw_final(rng, tolls, error)
+    x = np.log1p(final)[counts.location] + common_bias
     age = counts.age
     if isinstance(estimate.model.priors.log_early_shortfall, Never):
         age = np.full(age.size, np.inf)
     if np.isfinite(age).any():
         growth = worlds.Growth.of(parameters.shared)
-        known = worlds.draw_known(rng, tolls, counts.location, age, growth)
+        known = worlds.draw_known(rng, final, counts.location, age, growth)
         x = np.log1p(known) + common_bias
     centre = x + parameters.bias[counts.voice]
     scatter = np.exp(parameters.log_scatter)[counts.voice]

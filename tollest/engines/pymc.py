@@ -46,6 +46,7 @@ _LOGS = {
     "log_early_shortfall": "early_shortfall",
     "log_early_excess": "early_excess",
     "log_halving": "halving",
+    "log_location_error": "location_error",
     "log_logit_denial_sd": "logit_denial_sd",
 }
 _LOGITS = {"logit_repeat": "repeat", "logit_denial": "denial"}
@@ -58,7 +59,7 @@ _POPULATIONS = {
 }
 _SINGLE = (
     "mu", "log_tau", "log_figure_scatter", "common_bias", "log_shortfall", "log_list_shortfall",
-    "log_early_shortfall", "log_early_excess", "log_halving",
+    "log_early_shortfall", "log_early_excess", "log_halving", "log_location_error",
 )  # fmt: skip
 
 
@@ -103,6 +104,8 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
             Where claims have an age: the scale by which what is known at the onset falls short of
             the toll, the share of that by which it exceeds it, and the days that halve both; with
             ``early_shortfall``, ``early_excess`` and ``halving``.
+        ``log_location_error, location_error``
+            Where tolls are verified: the scale of the error that all claims on a location share.
         ``claims``
             A potential: the log marginal likelihood, value and gradient from the same compiled
             sums as every other engine's.

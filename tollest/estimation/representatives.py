@@ -30,6 +30,7 @@ from tollest._sums.tables import (
     COMMON_BIAS,
     LOG_FIGURE_SCATTER,
     LOG_LIST_SHORTFALL,
+    LOG_LOCATION_ERROR,
     LOG_SHORTFALL,
     LOG_TAU,
     Claimed,
@@ -194,6 +195,8 @@ class Draws:
         form = problem.claim_form[problem.members]
         is_bound = (form != PLAIN) & (form != DENIED) & (form != LISTED)
         apart[is_bound] = np.maximum(apart[is_bound], of_shared[LOG_SHORTFALL])
+        if problem.has_location_error:
+            apart = np.maximum(apart, of_shared[LOG_LOCATION_ERROR])
         apart[form == LISTED] = of_shared[LOG_LIST_SHORTFALL]
         first = np.zeros(voice.size + 1, bool)
         first[problem.offsets[:-1]] = True

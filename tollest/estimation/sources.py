@@ -13,6 +13,7 @@ from tollest._sums.tables import (
     LOG_FIGURE_SCATTER,
     LOG_HALVING,
     LOG_LIST_SHORTFALL,
+    LOG_LOCATION_ERROR,
     LOG_SHORTFALL,
     LOG_TAU,
 )
@@ -31,6 +32,7 @@ _SHARED = {
     "log_early_shortfall": LOG_EARLY_SHORTFALL,
     "log_early_excess": LOG_EARLY_EXCESS,
     "log_halving": LOG_HALVING,
+    "log_location_error": LOG_LOCATION_ERROR,
 }
 
 
@@ -46,12 +48,12 @@ def values(layout: ThetaLayout, flat: Floats, name: str) -> Floats:
     name : str
         ``"mu"``, ``"bias"``, ``"log_scatter"``, ``"logit_repeat"`` or ``"logit_denial"``;
         ``"log_tau"``, ``"log_figure_scatter"``, ``"common_bias"``, ``"log_shortfall"``,
-        ``"log_list_shortfall"``, ``"log_early_shortfall"``, ``"log_early_excess"`` or
-        ``"log_halving"``.
+        ``"log_list_shortfall"``, ``"log_early_shortfall"``, ``"log_early_excess"``,
+        ``"log_halving"`` or ``"log_location_error"``.
 
     Returns
     -------
-    ndarray of float, shape (n_draws, size), or (n_draws,) for the last eight
+    ndarray of float, shape (n_draws, size), or (n_draws,) for the last nine
     """
     if name in _SHARED:
         i = _SHARED[name]

@@ -120,6 +120,11 @@ class LaidOut(NamedTuple):
     by_source: ThetaLayout
 
 
+def has_location_error(names: Names, priors: Priors) -> bool:
+    """Whether all claims on a location share an error: where somebody has verified a toll."""
+    return names.has_verified and not isinstance(priors.log_location_error, Never)
+
+
 def laid_out(priors: Priors, names: Names) -> LaidOut:
     """Lay out theta for the sources, groups and covariates of all claims."""
     builder = _Builder(priors, names)
@@ -250,7 +255,7 @@ class _Builder:
         )
 
     def shortfalls(self) -> list[Term]:
-        """Add scales by which bounds, lists and early numbers fall short, where there are any."""
+        """Add scales by which what is claimed is another number than the toll, where it is."""
         priors, names = self.priors, self.names
         is_early = names.has_ages and not isinstance(priors.log_early_shortfall, Never)
         out: list[Term] = []
@@ -260,6 +265,7 @@ class _Builder:
             ("log_early_shortfall", priors.log_early_shortfall, is_early),
             ("log_early_excess", priors.log_early_excess, is_early),
             ("log_halving", priors.log_halving, is_early),
+            ("log_location_error", priors.log_location_error, names.has_verified),
         ):
             if isinstance(prior, Censored | Never) or not is_used:
                 out.append(Value(0.0))

@@ -38,9 +38,9 @@ class Names:
         Largest number that a claim mentions.
     breaks : tuple of int
         Numbers at which a bin of the support must begin; sorted.
-    has_bounds, has_lists, has_zeros, has_ages : bool
-        Whether somebody claims a bound, names deaths in a list, counts none, or speaks at a known
-        age.
+    has_bounds, has_lists, has_zeros, has_ages, has_verified : bool
+        Whether somebody claims a bound, names deaths in a list, counts none, speaks at a known
+        age, or has verified a toll.
     """
 
     sources: tuple[str, ...]
@@ -61,6 +61,7 @@ class Names:
     has_lists: bool
     has_zeros: bool
     has_ages: bool
+    has_verified: bool
 
     @classmethod
     def of(cls, claims: Claims) -> "Names":
@@ -88,6 +89,7 @@ class Names:
             claims.has_lists,
             claims.has_zeros,
             claims.has_ages,
+            claims.has_verified,
         )
 
     @classmethod
@@ -116,6 +118,7 @@ class Names:
             any(names.has_lists for names in several),
             any(names.has_zeros for names in several),
             any(names.has_ages for names in several),
+            any(names.has_verified for names in several),
         )
 
     @property

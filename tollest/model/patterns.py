@@ -17,6 +17,7 @@ from tollest._sums.shards import Sums
 from tollest._sums.tables import Claimed, Parameters
 from tollest._sums.threads import threaded
 from tollest.claims.table import KINDS, UNBOUNDED, Claims
+from tollest.model.layout import has_location_error
 from tollest.model.names import Names, positions
 from tollest.model.ranks import ranks, ranks_of_runs, take_runs
 from tollest.noise import Family
@@ -60,6 +61,8 @@ class PatternLayout:
         The least that a toll can be, and the number after the most, or `UNBOUNDED`.
     cap_edge : ndarray of float, shape (n_patterns,)
         Upper edge of the cap on the log1p axis, infinite where there is none.
+    has_location_error : bool
+        Whether all claims on a location share an error: where somebody has verified a toll.
     """
 
     pattern: Integers
@@ -76,6 +79,7 @@ class PatternLayout:
     floor: Integers
     end: Integers
     cap_edge: Floats
+    has_location_error: bool
 
     @classmethod
     def of(cls, claims: Claims, names: Names, priors: Priors) -> "PatternLayout":
@@ -119,6 +123,7 @@ class PatternLayout:
             floor=np.where(known, verified, claims.documented[representative]),
             end=np.where(known | is_capped, end, UNBOUNDED),
             cap_edge=np.where(is_capped, np.log1p(np.where(is_capped, cap, 0) + 0.5), np.inf),
+            has_location_error=has_location_error(names, priors),
         )
 
     def silent(self, n_levels: int) -> "PatternLayout":
@@ -304,6 +309,7 @@ class Patterns:
             offsets=layout.offsets, members=layout.members, level=layout.level,
             first=begin.astype(np.int64), last=end.astype(np.int64),
             cap_edge=layout.cap_edge, multiplicity=layout.multiplicity,
+            has_location_error=layout.has_location_error,
         )  # fmt: skip
 
     @cached_property

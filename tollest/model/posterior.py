@@ -12,7 +12,7 @@ from tollest._sums.threads import threaded
 from tollest.claims.table import Claims
 from tollest.model import density
 from tollest.model.coordinates import Coordinates, to_thetas, to_us
-from tollest.model.layout import Entry, LaidOut, ThetaLayout, laid_out
+from tollest.model.layout import Entry, LaidOut, ThetaLayout, has_location_error, laid_out
 from tollest.model.likelihood import Likelihood
 from tollest.model.names import Names, label_of
 from tollest.model.parts import PartLayouts, Parts
@@ -140,6 +140,11 @@ class Posterior:
     def layout_of_sources(self) -> ThetaLayout:
         """The same with parameters by source, biases being those around which sides spread."""
         return self._laid_out.by_source
+
+    @property
+    def has_location_error(self) -> bool:
+        """Whether all claims on a location share an error: where somebody has verified a toll."""
+        return has_location_error(self.names, self.model.priors)
 
     @cached_property
     def theta_names(self) -> tuple[str, ...]:

@@ -449,6 +449,7 @@ def problem_of(
         last=np.full(bases.size, numbers.size),
         cap_edge=np.where(levels >= 0, cap_edge, np.inf),
         multiplicity=np.bincount(pattern, minlength=bases.size).astype(np.float64),
+        has_location_error=patterns.has_location_error,
     )  # fmt: skip
     mask, masks = _masks(layout, claims, begin, end, numbers)
     forest = Forest(

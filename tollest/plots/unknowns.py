@@ -168,6 +168,7 @@ _UNKNOWNS: dict[str, tuple[str, str]] = {
     "log_early_shortfall": ("shortfall at the onset", "exp"),
     "log_early_excess": ("share of excess at the onset", "exp"),
     "log_halving": ("days that halve both", "exp"),
+    "log_location_error": ("error that all claims on a location share", "exp"),
     "logit_denial_mean": ("typical probability of denial", "probability"),
     "log_logit_denial_sd": ("spread of denial log odds", ""),
     "common_bias": ("common bias, factor", "factor"),

@@ -80,6 +80,13 @@ def _of_bounds(priors: Priors, claims: Claims) -> list[tuple[str, str]]:
             "each amount stays with probability (h + a1) / (h + a2)"
         )
         lines.append(("A claim made a days after the onset", said))
+    if claims.has_verified and not isinstance(priors.log_location_error, Never):
+        said = (
+            "all claims on a location but lists of names, their figure and what was known before "
+            "are of the number M with x(M) = x(n) - psi e + psi e', e and e' ~ Exponential(1), "
+            "summed out"
+        )
+        lines.append(("What all sources get wrong at a location", said))
     return lines
 
 
@@ -116,6 +123,23 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
         meaning = "log odds that a source's count repeats the figure"
         rows += _pooled("logit omega_s", meaning, "logit omega", priors.logit_repeat)
         rows.append(("log s0", "log of the figure's scatter", _prior(priors.log_figure_scatter)))
+    rows += _of_what_is_known(priors, claims)
+    if claims.has_zeros and not isinstance(priors.logit_denial, Never):
+        meaning = "log odds that a source says 0 whatever the toll"
+        rows += _pooled("logit delta_s", meaning, "logit delta", priors.logit_denial)
+    rows.append(
+        (
+            "b0",
+            "bias common to all sources; claims alone cannot tell it from larger tolls",
+            _prior(priors.common_bias),
+        )
+    )
+    return rows
+
+
+def _of_what_is_known(priors: Priors, claims: Claims) -> list[tuple[str, str, str]]:
+    """Scales by which what is claimed is another number than the toll."""
+    rows = []
     if claims.has_bounds and not isinstance(priors.log_shortfall, Censored):
         meaning = "log of the scale by which bounds miss the toll"
         rows.append(("log lambda", meaning, _prior(priors.log_shortfall)))
@@ -128,16 +152,9 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
         meaning = "log of the share of it by which what is known exceeds the toll"
         rows.append(("log kappa", meaning, _prior(priors.log_early_excess)))
         rows.append(("log h", "log of the days that halve both", _prior(priors.log_halving)))
-    if claims.has_zeros and not isinstance(priors.logit_denial, Never):
-        meaning = "log odds that a source says 0 whatever the toll"
-        rows += _pooled("logit delta_s", meaning, "logit delta", priors.logit_denial)
-    rows.append(
-        (
-            "b0",
-            "bias common to all sources; claims alone cannot tell it from larger tolls",
-            _prior(priors.common_bias),
-        )
-    )
+    if claims.has_verified and not isinstance(priors.log_location_error, Never):
+        meaning = "log of the scale of the error that all claims on a location share"
+        rows.append(("log psi", meaning, _prior(priors.log_location_error)))
     return rows
 
 

@@ -21,6 +21,10 @@ AGES = np.array([0.25, 1.0, 3.0, 10.0])
 _ONSET = np.datetime64("2025-01-01T06:00", "s")
 # The largest number that a claim can be. More is drawn only where scales are near 1 or above.
 _MOST = 10**10 - 1
+# What a truth holds as scales, and theta as their logs.
+_SCALES = (
+    "shortfall", "list_shortfall", "early_shortfall", "early_excess", "halving", "location_error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,9 @@ class Truth:
     early_shortfall, early_excess, halving : float
         Mean amount by which what is known at the onset falls short of the toll; share of it by
         which it exceeds the toll; the days that halve both.
+    location_error : float
+        Scale of the error that all claims on a location share; only in worlds in which some tolls
+        are verified (`Forms`).
     """
 
     mu: float
@@ -70,6 +77,7 @@ class Truth:
     early_shortfall: float = 1.7
     early_excess: float = 0.2
     halving: float = 1.6
+    location_error: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse what no distribution has."""
@@ -106,7 +114,7 @@ class Truth:
             if values.shape != self.bias.shape or not ((values >= 0) & (values <= 1)).all():
                 raise ValueError("denial is a probability of each source, in 0 to 1.")
             object.__setattr__(self, "denial", values)
-        for name in ("shortfall", "list_shortfall", "early_shortfall", "early_excess", "halving"):
+        for name in _SCALES:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0.")
 
@@ -124,6 +132,9 @@ class Forms:
         Share of locations with a list of names. A list of none is not published.
     early : float
         Share of locations with an onset, on which claims are of ages of `AGES`, all alike likely.
+    verified : float
+        Share of locations whose toll is known, the first always among them unless it is 0. Where
+        some are, all claims on a location but lists of names share an error.
 
     Raises
     ------
@@ -135,12 +146,13 @@ class Forms:
     at_most: float = 0.0
     listed: float = 0.0
     early: float = 0.0
+    verified: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what is no share."""
         if not (min(self.at_least, self.at_most) >= 0 and self.at_least + self.at_most <= 1):
             raise ValueError("at_least and at_most are shares of claims, of 1 at most together.")
-        for name in ("listed", "early"):
+        for name in ("listed", "early", "verified"):
             share = getattr(self, name)
             if not 0 <= share <= 1:
                 raise ValueError(f"{name} is {share}; it is a share of locations, in 0 to 1.")
@@ -290,7 +302,7 @@ def draw_unknowns(
     stream = rng.spawn(1)[0]
     for name in (
         "log_shortfall", "log_list_shortfall", "log_early_shortfall", "log_early_excess",
-        "log_halving",
+        "log_halving", "log_location_error",
     ):  # fmt: skip
         prior = getattr(priors, name)
         if not isinstance(prior, Censored | Never):
@@ -352,13 +364,7 @@ def truth_of(
         denial=expit(denial),
         **{
             name: float(np.exp(unknowns[f"log_{name}"]))
-            for name in (
-                "shortfall",
-                "list_shortfall",
-                "early_shortfall",
-                "early_excess",
-                "halving",
-            )
+            for name in _SCALES
             if f"log_{name}" in unknowns
         },
     )
@@ -461,13 +467,15 @@ def simulate(
     _check_sides_and_effects(truth, sides, parts)
     z = _draw_covariates(rng, truth, n_locations)
     tolls, parent = _draw_world(rng, toll_noise, truth, z, cap, parts)
-    x = np.log1p(tolls) + truth.common_bias
+    # From a stream of their own: what is no plain count does not move the others.
+    stream, forms = rng.spawn(1)[0], forms or Forms()
+    error = truth.location_error if forms.verified else 0.0
+    final = draw_final(rng.spawn(1)[0], tolls, error)
+    x = np.log1p(final) + truth.common_bias
     figures = counts_at(x + truth.figure_scatter * noise.rvs(rng, tolls.size))
     location, source = _draw_who_claims(rng, tolls.size, n_sources, claims_per_location)
     # Of a whole the dead may be of any side.
     side = np.where(location < n_locations, location % max(sides, 1), -1)
-    # From a stream of their own: what is no plain count does not move the others.
-    stream, forms = rng.spawn(1)[0], forms or Forms()
     kind = _draw_kinds(stream, forms, len(source))
     spoken = _Spoken(location, source, side, kind)
     centre, of_claims, age = x[location], figures[location], np.full(len(source), np.inf)
@@ -475,7 +483,7 @@ def simulate(
         days = rng.spawn(1)[0]
         is_early = days.random(tolls.size) < forms.early
         age = np.where(is_early[location], days.choice(AGES, len(source)), np.inf)
-        heard = draw_known(days, tolls, location, age, truth.growth)
+        heard = draw_known(days, final, location, age, truth.growth)
         centre = np.log1p(heard) + truth.common_bias
         drawn = draw_figures(days, noise, truth.figure_scatter, centre, location, age)
         of_claims = np.where(np.isfinite(age), drawn, of_claims)
@@ -501,8 +509,10 @@ def simulate(
         # Wholes, and their remainders, have none.
         caps = np.full(len(table), cap, np.int64)
         table["cap"] = pd.arrays.IntegerArray(caps, side < 0)
-    if forms.listed:
-        table = pd.concat([table, _listed(stream, forms, truth, tolls, table)], ignore_index=True)
+    if forms.listed or forms.verified:
+        certain = [_listed(stream, forms, truth, tolls, table)] if forms.listed else []
+        certain.append(_verified(rng.spawn(1)[0], forms, tolls, table))
+        table = pd.concat([table, *certain], ignore_index=True)
         location = np.searchsorted(_names("L", tolls.size, 6), table["location"].to_numpy())
     if parts:
         table["parent"] = np.append(_names("L", tolls.size, 6), "")[parent[location]]
@@ -643,6 +653,19 @@ def draw_known(
     return out
 
 
+def draw_final(
+    rng: np.random.Generator, tolls: NDArray[np.int64], error: float | NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Draw what is taken for known in the end, an exponential amount down and one up from tolls.
+
+    `error` is the scale of both on the log1p axis.
+    """
+    out = tolls
+    for scale in (-np.asarray(error), np.asarray(error)):
+        out = counts_at(np.log1p(out) + scale * rng.exponential(size=out.size))
+    return out
+
+
 def draw_figures(
     rng: np.random.Generator, noise: Family, scatter: float, x: NDArray[np.float64],
     location: NDArray[np.int64], age: NDArray[np.float64],
@@ -704,6 +727,19 @@ def _listed(
         count=[number[name] for name in rows["location"]], kind="documented", source="registry"
     )
     return rows[list(table.columns)]
+
+
+def _verified(
+    rng: np.random.Generator, forms: Forms, tolls: NDArray[np.int64], table: pd.DataFrame
+) -> pd.DataFrame:
+    """Rows of verified tolls, whose columns are those of the table of claims."""
+    is_in = rng.random(tolls.size) < forms.verified
+    is_in[0] = forms.verified > 0
+    number = dict(zip(_names("L", tolls.size, 6)[is_in], tolls[is_in].tolist(), strict=True))
+    rows = table[table["location"].isin(number)].drop_duplicates("location")
+    return rows.assign(
+        count=[number[name] for name in rows["location"]], kind="verified", source="court"
+    )
 
 
 def _parents(n: int, parts: int) -> NDArray[np.int64]:

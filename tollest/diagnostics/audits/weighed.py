@@ -15,7 +15,9 @@ from tollest._sums.tables import (
     LOG_EARLY_SHORTFALL,
     LOG_FIGURE_SCATTER,
     LOG_HALVING,
+    LOG_LOCATION_ERROR,
     LOG_SHORTFALL,
+    N_SHARED,
     Parameters,
 )
 from tollest._sums.threads import threaded
@@ -30,7 +32,7 @@ from tollest.simulation.worlds import counts_at
 _TOLLS = 4  # equally likely ones, for each draw, that predictions are averaged over
 # Middles of equally likely stretches of an exponential amount.
 _SHORTFALLS = -np.log1p(-(np.arange(32) + 0.5) / 32)
-_GOLDEN = 0.5 * (5.0**0.5 - 1.0)
+_GOLDEN, _SILVER = 0.5 * (5.0**0.5 - 1.0), 2.0**0.5 - 1.0
 _CHUNK = 64  # draws a thread takes at a time
 _TAIL = 5  # weights that a tail is fitted to, at least
 _FEWEST = 25  # draws of which a fifth is such a tail
@@ -210,11 +212,8 @@ class Weighed:
             return Figure(family, known, figure_scatter, counts, speakers)
 
         figures = [figure_at(x + common_bias)]
-        if np.isfinite(evidence.age[j]):
-            growth = np.exp(
-                drawn("shared", np.array([LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING]))
-            ).T
-            moves = _moved(growth[0], growth[1], growth[2], float(evidence.age[j]))
+        moves = self._moves(np.exp(drawn("shared", np.arange(N_SHARED))), float(evidence.age[j]))
+        if moves:
             figures = [figure_at(_whole(x + move) + common_bias) for move in moves]
         # What was known then is told by the other counts of that age, too.
         shares = np.array([figure.log_likelihood for figure in figures])
@@ -251,19 +250,32 @@ class Weighed:
             up_to(int(upper)) if upper != UNBOUNDED else 1.0,
         )
 
+    def _moves(self, shared: Floats, age: float) -> list[Floats]:
+        """Equally likely amounts, at each draw, from the toll to what a claim of an age is of."""
+        moves: list[Floats] = []
+        if self.evidence.problem.has_location_error:
+            error = shared[:, LOG_LOCATION_ERROR]
+            moves = _moved(error, error, _GOLDEN)
+        if np.isfinite(age):
+            scale = shared[:, LOG_EARLY_SHORTFALL] / (1.0 + age / shared[:, LOG_HALVING])
+            early = _moved(scale, scale * shared[:, LOG_EARLY_EXCESS], _GOLDEN)
+            # In an order of their own again.
+            order = np.argsort((np.arange(len(early)) * _SILVER) % 1.0)
+            moves = [early[k] + moves[i] for i, k in enumerate(order)] if moves else early
+        return moves
+
 
 def _whole(x: Floats) -> Floats:
     """Log of the whole number in whose cell each is."""
     return np.log1p(counts_at(x))
 
 
-def _moved(shortfall: Floats, excess: Floats, halving: Floats, age: float) -> list[Floats]:
-    """Equally likely amounts, at each draw, from the toll to what is known at an age."""
-    scale = shortfall / (1.0 + age / halving)
-    # Amounts of excess in an order of their own, so that they do not go with those that lack.
-    order = np.argsort((np.arange(_SHORTFALLS.size) * _GOLDEN) % 1.0)
+def _moved(down: Floats, up: Floats, golden: float) -> list[Floats]:
+    """Equally likely sums, at each draw, of amounts of two scales down and up."""
+    # Amounts up are in an order of their own, so that they do not go with those down.
+    order = np.argsort((np.arange(_SHORTFALLS.size) * golden) % 1.0)
     pairs = zip(_SHORTFALLS, _SHORTFALLS[order], strict=True)
-    return [scale * (excess * more - less) for less, more in pairs]
+    return [up * more - down * less for less, more in pairs]
 
 
 def _smoothed(log_ratio: Floats, reff: float) -> tuple[Floats, float]:

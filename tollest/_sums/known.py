@@ -1,4 +1,4 @@
-r"""Claims of the first days: of the number known by then, which falls short of the toll.
+r"""Claims of a number that is taken for known, which is not the toll.
 
 A claim of age `a`, in days from the onset, is not of the toll but of the number `M` that is taken
 for known by then. It lacks what is not yet found, and some of it is rumour:
@@ -21,6 +21,12 @@ and `S` that over lower ones,
 
 each a pass along the support, since an exponential forgets. Derivatives go back the same way.
 
+Where some tolls are verified, what is known in the end is not the toll either: it has an error of
+the location that all claims but lists of names share, the last such step, of one scale up and
+down:
+
+.. math:: x(M_\infty) = x(N) - \psi e + \psi e'.
+
 References
 ----------
 .. [1] Gaver, D. P., Lewis, P. A. W. (1980). First-order autoregressive gamma sequences and point
@@ -35,21 +41,22 @@ from numba import njit
 
 from tollest._arrays import Floats, Integers
 from tollest._sums.amounts import N_AMOUNTS, fill_amounts, sum_amounts, sum_amounts_back
+from tollest._sums.bounds import LISTED
 from tollest._sums.compiled import kernel
 from tollest._sums.joint import highest
 from tollest._sums.logarithms import summed
-from tollest._sums.mass import Grid
 from tollest._sums.slopes import Gradient, add_gradient
 from tollest._sums.tables import (
     LOG_EARLY_EXCESS,
     LOG_EARLY_SHORTFALL,
     LOG_HALVING,
+    LOG_LOCATION_ERROR,
     Claimed,
     Parameters,
     Run,
     Tables,
     all_of,
-    is_early,
+    is_of_known,
 )
 
 # Least that likelihoods are taken to be, of the most that they are: claims of several ages may
@@ -58,17 +65,22 @@ _FLOOR, _LEAST_KNOWN = 1e-200, 1e-50
 
 
 class Known(NamedTuple):
-    """Work space: what is known by each age, from the earliest on, by point of the support."""
+    """Work space: what is known at each stage, from the earliest age on.
 
-    known: Floats  # (most_ages, n_points) F, at most 1
+    The last of a pattern's stages is what is known in the end, where locations have an error.
+    Columns are points of the pattern's window, but those of `amounts` are of the support.
+    """
+
+    known: Floats  # (most_stages, n_points) F, at most 1
     # Each of what exceeds, E F, and of what falls short, S U.
-    passed: Floats  # (2, most_ages, n_points)
-    slope: Floats  # (2, most_ages, n_points) of that by the log of its scale
-    amounts: Floats  # (2, most_ages, N_AMOUNTS, n_points)
-    apart: Floats  # (n_points,) joint of claims of no early age; then derivatives
-    start: Integers  # (most_ages,) members of each age, side by side
-    stop: Integers  # (most_ages,)
-    of_age: Floats  # (most_ages, 5) in the order of the next lines
+    passed: Floats  # (2, most_stages, n_points)
+    slope: Floats  # (2, most_stages, n_points) of that by the log of its scale
+    # (2, most_stages, N_AMOUNTS, n_points); the last are those of the error of a location, if any.
+    amounts: Floats
+    apart: Floats  # (n_points,) joint of what says something of the toll itself; then derivatives
+    start: Integers  # (most_stages,) members of each stage, side by side
+    stop: Integers  # (most_stages,)
+    of_stage: Floats  # (most_stages, 5) in the order of the next lines
 
 
 # The scale of the shortfall; the derivative of its log by that of the days that halve it; the
@@ -78,11 +90,12 @@ _SCALE, _SCALE_BY, _STAY, _STAY_BY, _UNIT = 0, 1, 2, 3, 4
 
 
 def known_by(claimed: Claimed) -> Known | None:
-    """Work space for the patterns of these claims; None where none is of an early age.
+    """Work space for the patterns of these claims; None where all claims are of the toll.
 
     What is not used is not compiled: kernels have a version of their own for None.
     """
-    return _known_by(claimed) if (claimed.claim_age < np.inf).any() else None
+    has_known = claimed.has_location_error or (claimed.claim_age < np.inf).any()
+    return _known_by(claimed) if has_known else None
 
 
 @njit(cache=True, error_model="numpy")
@@ -95,6 +108,7 @@ def _known_by(claimed: Claimed) -> Known:
             n += of_claim != age
             age = of_claim
         most = max(most, n)
+    most += claimed.has_location_error
     n_points = claimed.grid.x.size
     return Known(
         np.empty((most, n_points)), np.empty((2, most, n_points)), np.empty((2, most, n_points)),
@@ -104,8 +118,17 @@ def _known_by(claimed: Claimed) -> Known:
 
 
 @kernel()
-def _ages(claimed: Claimed, parameters: Parameters, p: int, known: Known) -> int:
-    """Lay out the early ages of a pattern, from the earliest on; how many they are."""
+def fill_error(claimed: Claimed, parameters: Parameters, known: Known) -> None:
+    """Fill the amounts of the error of a location, which all patterns share."""
+    if claimed.has_location_error:
+        scale = math.exp(parameters.shared[LOG_LOCATION_ERROR])
+        for i in range(2):
+            fill_amounts(claimed.grid, scale, i == 0, known.amounts[i, known.start.size - 1])
+
+
+@kernel()
+def _stages(claimed: Claimed, parameters: Parameters, p: int, known: Known) -> int:
+    """Lay out the early ages of a pattern, from the earliest on; how many stages there are."""
     shortfall = math.exp(parameters.shared[LOG_EARLY_SHORTFALL])
     halving = math.exp(parameters.shared[LOG_HALVING])
     begin, m = claimed.offsets[p], claimed.offsets[p + 1]
@@ -119,25 +142,26 @@ def _ages(claimed: Claimed, parameters: Parameters, p: int, known: Known) -> int
         later = claimed.claim_age[claimed.members[m - 1]] if m > begin else np.inf
         by, later_by = age / (halving + age), later / (halving + later)
         stay = (halving + age) / (halving + later)
-        known.of_age[b, _SCALE], known.of_age[b, _SCALE_BY] = shortfall * (1.0 - by), by
-        known.of_age[b, _STAY] = stay
-        known.of_age[b, _STAY_BY] = stay * (later_by - by) if later < np.inf else 0.0
+        known.of_stage[b, _SCALE], known.of_stage[b, _SCALE_BY] = shortfall * (1.0 - by), by
+        known.of_stage[b, _STAY] = stay
+        known.of_stage[b, _STAY_BY] = stay * (later_by - by) if later < np.inf else 0.0
+        b += 1
+    if claimed.has_location_error:
+        # Lists of names, which come first, are of the toll itself.
+        while begin < m and claimed.claim_form[claimed.members[begin]] == LISTED:
+            begin += 1
+        known.start[b], known.stop[b] = begin, m
+        known.of_stage[b, _STAY] = 0.0
         b += 1
     return b
 
 
-@kernel(forceinline=True)
-def _first() -> int:
-    """First point of the support, as a value: for a literal all would be compiled anew."""
-    return int(np.int64(0))
-
-
 @kernel()
 def _before(known: Known, b: int, k: int) -> float:
-    """Likelihood of a number known at an age by the claims of all earlier ages."""
+    """Likelihood of a number known at a stage by the claims of all earlier ones."""
     if b == 0:
         return 1.0
-    stay = known.of_age[b - 1, _STAY]
+    stay = known.of_stage[b - 1, _STAY]
     value: float = stay * _after_excess(known, b - 1, k) + (1.0 - stay) * known.passed[1, b - 1, k]
     return max(value, _LEAST_KNOWN)
 
@@ -145,42 +169,52 @@ def _before(known: Known, b: int, k: int) -> float:
 @kernel()
 def _after_excess(known: Known, b: int, k: int) -> float:
     """U: likelihood of a number that what is known at an age may exceed."""
-    stay = known.of_age[b, _STAY]
+    stay = known.of_stage[b, _STAY]
     return float(stay * known.known[b, k] + (1.0 - stay) * known.passed[0, b, k])
 
 
+@kernel(forceinline=True)
+def _is_final(claimed: Claimed, b: int, n_stages: int) -> bool:
+    """Whether a stage is what is known in the end, an error of the location from the toll."""
+    return claimed.has_location_error and b == n_stages - 1
+
+
 @kernel()
-def _sum_before(known: Known, b: int, n: int, grid: Grid, excess: float) -> None:
-    """Sum over what was known at an age: first by what exceeds, then by what falls short."""
-    scale = known.of_age[b, _SCALE]
+def _sum_before(
+    claimed: Claimed, known: Known, b: int, n_stages: int, a: int, n: int, excess: float
+) -> None:
+    """Sum over what was known at a stage: first by what exceeds, then by what falls short."""
+    scale, is_final = known.of_stage[b, _SCALE], _is_final(claimed, b, n_stages)
+    slot = known.start.size - 1 if is_final else b
     for i in range(2):
-        exceeds = i == 0
-        amounts = known.amounts[i, b]
-        fill_amounts(grid, excess * scale if exceeds else scale, exceeds, amounts)
+        exceeds, amounts = i == 0, known.amounts[i, slot]
+        if not is_final:
+            fill_amounts(claimed.grid, excess * scale if exceeds else scale, exceeds, amounts)
         values = known.known[b]
         if not exceeds:
             values = known.apart
             for k in range(n):
                 values[k] = _after_excess(known, b, k)
-        sum_amounts(amounts, 0, n, exceeds, values, known.passed[i, b], known.slope[i, b])
+        sum_amounts(amounts, a, n, exceeds, values, known.passed[i, b], known.slope[i, b])
 
 
 @kernel()
-def early_joint(
-    p: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables, known: Known
-) -> tuple[Run, float, float, bool]:
-    """Joint of a pattern with claims of early ages, over the first `n` points of the support.
+def known_joint(
+    p: int, a: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables,
+    known: Known,
+) -> tuple[Run, float, float, bool]:  # fmt: skip
+    """Joint of a pattern with claims of what is known, over `n` points of the support from `a`.
 
     The work space is left as by `tollest._sums.joint.products` or `logarithms` of the run of
-    claims of no early age, multiplied by what the others say of each toll. This run; the sum of
-    the joint, and the log of its unit; and whether logs were summed.
+    what says something of the toll itself, multiplied by what claims of what is known say of each
+    toll. This run; the sum of the joint, and the log of its unit; and whether logs were summed.
     """
     table, work = tables.table, tables.work
     excess = math.exp(parameters.shared[LOG_EARLY_EXCESS])
-    unit, n_ages = 0.0, _ages(claimed, parameters, p, known)
-    for b in range(n_ages):
+    unit, n_stages = 0.0, _stages(claimed, parameters, p, known)
+    for b in range(n_stages):
         run = Run(known.start[b], known.stop[b], -1)
-        _, log_unit, _ = summed(claimed, parameters, run, _first(), n, tables)
+        _, log_unit, _ = summed(claimed, parameters, run, a, n, tables)
         peak = highest(table, work, n)
         largest = 0.0
         for k in range(n):
@@ -189,68 +223,75 @@ def early_joint(
             largest = max(largest, value)
         for k in range(n):
             known.known[b, k] /= largest
-        known.of_age[b, _UNIT] = largest
+        known.of_stage[b, _UNIT] = largest
         unit += log_unit + math.log(peak) + math.log(largest)
-        _sum_before(known, b, n, claimed.grid, excess)
-    main = Run(claimed.offsets[p], known.start[n_ages - 1], claimed.level[p])
-    _, log_unit, in_logs = summed(claimed, parameters, main, _first(), n, tables)
+        _sum_before(claimed, known, b, n_stages, a, n, excess)
+    main = Run(claimed.offsets[p], known.start[n_stages - 1], claimed.level[p])
+    _, log_unit, in_logs = summed(claimed, parameters, main, a, n, tables)
     total = 0.0
     for k in range(n):
         # Known numbers are below the floor of the toll, too, or above its cap.
-        is_possible = claimed.first[p] <= k < claimed.last[p]
+        is_possible = claimed.first[p] <= a + k < claimed.last[p]
         known.apart[k] = table[0, work + k] if is_possible else 0.0
-        early = _before(known, n_ages, k) if is_possible else 0.0
+        of_known = _before(known, n_stages, k) if is_possible else 0.0
         for row in range(work, table.shape[1], tables.width):
-            table[0, row + k] *= early
+            table[0, row + k] *= of_known
         total += table[0, work + k]
     return main, total, unit + log_unit, in_logs
 
 
 @kernel()
-def add_early_gradient(
-    p: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables, known: Known,
-    gradient: Gradient,
+def add_known_gradient(
+    p: int, a: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables,
+    known: Known, gradient: Gradient,
 ) -> None:  # fmt: skip
-    """Add the gradient of the claims of early ages, and of their shortfall.
+    """Add the gradient of the claims of what is known, and of the amounts between that and tolls.
 
-    `known` is as `early_joint` leaves it. In `apart`, which is overwritten, is the derivative by
-    what claims of early ages say of each toll, but for the gradient's scale.
+    `known` is as `known_joint` leaves it. In `apart`, which is overwritten, is the derivative by
+    what claims of what is known say of each toll, but for the gradient's scale.
     """
     table, work, weights = tables.table, tables.work, known.apart
-    by_scale = by_excess = by_halving = 0.0
+    by_scale = by_excess = by_halving = by_error = 0.0
     for k in range(n):
         weights[k] *= gradient.scale
-    for b in range(_ages(claimed, parameters, p, known) - 1, -1, -1):
-        stay = known.of_age[b, _STAY]
+    n_stages = _stages(claimed, parameters, p, known)
+    for b in range(n_stages - 1, -1, -1):
+        stay, is_final = known.of_stage[b, _STAY], _is_final(claimed, b, n_stages)
+        slot = known.start.size - 1 if is_final else b
         of_shortfall = of_excess = of_stay = 0.0
         for k in range(n):
             of_shortfall += weights[k] * known.slope[1, b, k]
             of_stay += weights[k] * (_after_excess(known, b, k) - known.passed[1, b, k])
-        sum_amounts_back(known.amounts[1, b], n, stay, bool(np.bool_(False)), weights)
+        sum_amounts_back(known.amounts[1, slot], a, n, stay, bool(np.bool_(False)), weights)
         for k in range(n):
             of_excess += weights[k] * known.slope[0, b, k]
             of_stay += weights[k] * (known.known[b, k] - known.passed[0, b, k])
-        sum_amounts_back(known.amounts[0, b], n, stay, bool(np.bool_(True)), weights)
+        sum_amounts_back(known.amounts[0, slot], a, n, stay, bool(np.bool_(True)), weights)
         of_both = (1.0 - stay) * (of_shortfall + of_excess)
-        by_scale += of_both
-        by_excess += (1.0 - stay) * of_excess
-        by_halving += of_both * known.of_age[b, _SCALE_BY] + of_stay * known.of_age[b, _STAY_BY]
+        if is_final:
+            by_error = of_both
+        else:
+            by_scale += of_both
+            by_excess += (1.0 - stay) * of_excess
+            of_age = known.of_stage[b]
+            by_halving += of_both * of_age[_SCALE_BY] + of_stay * of_age[_STAY_BY]
         run = Run(known.start[b], known.stop[b], -1)
-        _, _, in_logs = summed(claimed, parameters, run, _first(), n, tables)
+        _, _, in_logs = summed(claimed, parameters, run, a, n, tables)
         peak = highest(table, work, n)
         for k in range(n):
-            weight = weights[k] / known.of_age[b, _UNIT]
+            weight = weights[k] / known.of_stage[b, _UNIT]
             weights[k] = weight * max(table[0, work + k] / peak, _FLOOR)
             for row in range(work, table.shape[1], tables.width):
                 table[0, row + k] *= weight * _before(known, b, k) / peak
         add_gradient(
-            run, _first(), n, claimed, tables, in_logs,
+            run, a, n, claimed, tables, in_logs,
             Gradient(gradient.times, 1.0, gradient.flat, gradient.out),
         )  # fmt: skip
     shared = gradient.flat.shared
     gradient.out[shared + LOG_EARLY_SHORTFALL] += by_scale
     gradient.out[shared + LOG_EARLY_EXCESS] += by_excess
     gradient.out[shared + LOG_HALVING] += by_halving
+    gradient.out[shared + LOG_LOCATION_ERROR] += by_error
 
 
 @kernel()
@@ -258,14 +299,14 @@ def pattern_joint(
     p: int, a: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables,
     known: Known | None,
 ) -> tuple[Run, float, float, bool]:  # fmt: skip
-    """Joint of a pattern over `n` points of the support from `a`, with or without early ages.
+    """Joint of a pattern over `n` points of the support from `a`, whatever its claims are of.
 
-    The run of its claims of no early age, whose joint is in the work space; the sum of that, the
-    log of its unit, and whether it is in logs.
+    The run of its claims of the toll itself, whose joint is in the work space; the sum of that,
+    the log of its unit, and whether it is in logs.
     """
-    if known is not None:  # noqa: SIM102 - a condition of its own, or early ages are compiled
-        if is_early(claimed, p):
-            return early_joint(p, n, claimed, parameters, tables, known)
+    if known is not None:  # noqa: SIM102 - a condition of its own, or this is always compiled
+        if is_of_known(claimed, p):
+            return known_joint(p, a, n, claimed, parameters, tables, known)
     run = all_of(claimed, p)
     total, log_unit, in_logs = summed(claimed, parameters, run, a, n, tables)
     return run, total, log_unit, in_logs

@@ -1,4 +1,4 @@
-"""Claims of early ages, against sums over all numbers known by each age written out."""
+"""Claims of what is known, against sums over all numbers known at each stage written out."""
 
 import numpy as np
 import pytest
@@ -30,15 +30,17 @@ CLAIMS = [
 ]
 
 
-def world(family="logistic", **priors):
-    claims = claims_of(CLAIMS, COLUMNS, onsets=ONSETS)
+def world(family="logistic", onsets=ONSETS, **priors):
+    claims = claims_of(CLAIMS, COLUMNS, onsets=onsets)
     model = te.Model(noise=FAMILIES[family], priors=Priors(**priors), support=te.Support(BEYOND))
     return claims, model.given(claims)
 
 
+# Without early ages windows are narrower than the support.
+@pytest.mark.parametrize("onsets", [ONSETS, {}])
 @pytest.mark.parametrize("family", ["logistic", "student"])
-def test_the_marginal_is_the_sum_written_out(family):
-    claims, posterior = world(family)
+def test_the_marginal_is_the_sum_written_out(family, onsets):
+    claims, posterior = world(family, onsets)
     theta = a_theta(posterior, 1)
 
     value, _ = posterior.log_likelihood_and_gradient(theta)
@@ -51,14 +53,15 @@ def test_the_marginal_is_the_sum_written_out(family):
         assert_allclose(found[: MOST + 1], of_locations[i][: MOST + 1], atol=3e-5)
 
 
+@pytest.mark.parametrize("onsets", [ONSETS, {}])
 @pytest.mark.parametrize(
     ("family", "log_scatter", "rtol"),
     [("logistic", -1.5, 1e-4), ("normal", -1.5, 1e-4), ("student", -1.5, 1e-4),
      ("logistic", -4.0, 1e-3)],
 )  # fmt: skip
-def test_the_gradient_is_that_of_differences(family, log_scatter, rtol):
+def test_the_gradient_is_that_of_differences(family, log_scatter, rtol, onsets):
     # At the smaller scatters claims contradict each other beyond what products hold.
-    _, posterior = world(family)
+    _, posterior = world(family, onsets)
     theta = a_theta(posterior, 2, log_scatter=log_scatter)
 
     _, gradient = posterior.log_likelihood_and_gradient(theta)
