@@ -13,9 +13,11 @@ from tollest.engines import ThetaDraws
 from tollest.priors import Censored, Never, Priors
 
 ROOT = Path(__file__).parents[1]
-# Bounds are mere limits, and claims of 0 counts: the reference then has sums to all digits.
+# Bounds are mere limits, claims of 0 counts, and all claims of the toll: the reference then has
+# sums to all digits.
 LIMITS = Priors(
-    log_shortfall=Censored(), log_list_shortfall=Censored(), logit_denial=Never()
+    log_shortfall=Censored(), log_list_shortfall=Censored(), logit_denial=Never(),
+    log_location_error=Never(),
 )  # fmt: skip
 INTEGERS = ("lower", "upper", "count", "cap")
 # Each kind of estimate by a process of its own, so that two processors compile.

@@ -53,7 +53,7 @@ def test_derivatives_go_back_as_sums_came(stay, exceeds):
     weights = np.random.default_rng(2).random(N.size)
     back = weights.copy()
 
-    sum_amounts_back(amounts_of(0.7, exceeds=exceeds), N.size, stay, exceeds, back)
+    sum_amounts_back(amounts_of(0.7, exceeds=exceeds), 0, N.size, stay, exceeds, back)
 
     summed = stay * np.eye(N.size) + (1.0 - stay) * known_given(0.7, N, exceeds=exceeds)
     assert_allclose(back, weights @ summed, rtol=1e-12)

@@ -133,3 +133,51 @@ def test_claims_of_no_known_age_are_of_the_toll():
 
     assert not claims.has_ages
     assert "log_halving" not in posterior.theta_names
+
+
+def test_on_a_tree_locations_share_an_error_too():
+    rows = [
+        ("Coast", "press", "count", 40, "Inland", None),
+        ("Arden", "press", "count", 9, "Coast", None),
+        ("Arden", "registry", "documented", 6, "Coast", None),
+        ("Brook", "press", "count", 21, "Coast", None),
+        ("Brook", "court", "verified", 25, "Coast", None),
+        ("Corley", "clinic", "count", 4, "Inland", None),
+        ("Corley", "press", "count", 5, "Inland", None),
+    ]
+    claims = claims_of(rows, "location source kind count parent cap")
+    posterior = te.Model(support=te.Support(60)).given(claims)
+    theta = a_theta(posterior, 5)
+
+    _, gradient = posterior.log_likelihood_and_gradient(theta)
+
+    assert "log_location_error" in posterior.theta_names
+    check_gradient(
+        lambda at: posterior.log_likelihood_and_gradient(at)[0], theta, gradient, scale=0.02,
+        rtol=1e-3, noise=1e-7,
+    )  # fmt: skip
+
+
+def test_a_whole_of_one_part_shares_the_error_of_the_part():
+    rows = [("Arden", "press", "count", 9), ("Arden", "clinic", "count", 17)]
+    known = [("Brook", "press", "count", 20), ("Brook", "court", "verified", 21)]
+    flat = claims_of(rows + known, "location source kind count")
+    nested = claims_of(
+        rows + known, "location source kind count",
+        parents={"Arden": "Coast", "Brook": "Delta"}, complete=["Coast", "Delta"],
+    )  # fmt: skip
+    fine = te.Model(support=te.Support(400, 0.005))
+    one, other = fine.given(flat), fine.given(nested)
+    theta = a_theta(one, 4)
+
+    assert other.theta_names == one.theta_names
+    assert other.log_density(theta) == pytest.approx(one.log_density(theta), abs=5e-3)
+
+
+def test_without_verified_tolls_or_where_it_is_left_out_there_is_no_error_of_locations():
+    _, left_out = world(log_location_error=Never())
+    plain = te.Model().given(claims_of([("Arden", "press", "count", 9)]))
+
+    for posterior in (plain, left_out):
+        assert "log_location_error" not in posterior.theta_names
+        assert not posterior.problem.has_location_error

@@ -41,6 +41,7 @@ PLANTED = [
     ("Floor", "names", "documented", 45), ("Floor", "church", "documented", 30),
     ("Known", "S01", "count", 70), ("Known", "S03", "count", 61),
     ("Known", "registry", "verified", 66),
+    ("Sworn", "S02", "count", 30), ("Sworn", "court", "verified", 33),
     ("Lone", "S02", "count", 80),
     ("Quoted", "S01", "count", 90), ("Quoted", "S02", "count", 90),
     ("Quoted", "S04", "count", 90), ("Quoted", "S03", "count", 60),

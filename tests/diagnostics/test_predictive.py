@@ -1,5 +1,6 @@
 """Replicates follow the model: against masses of whole numbers, at known tolls and unknowns."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from tests._sums.written_out import known_given
 from tollest import noise
 from tollest.claims.counts import Counts
 from tollest.claims.table import Claims
@@ -14,7 +16,7 @@ from tollest.diagnostics.predictive import replicates
 from tollest.engines import ThetaDraws
 from tollest.estimation.results import Estimate
 from tollest.model.posterior import Model
-from tollest.priors import Never, Priors
+from tollest.priors import Fixed, Never, Priors
 from tollest.simulation.worlds import simulate
 
 TOLL = 12
@@ -24,6 +26,7 @@ KNOWN = {
     "logit_repeat[clinic]": 1.0, "logit_repeat[press]": -0.5,
     "log_figure_scatter": np.log(0.2), "common_bias": 0.1,
 }  # fmt: skip
+OF_THE_TOLL = Priors(log_location_error=Never())
 ROWS = [
     ("Arden", "registry", "verified", TOLL), ("Arden", "press", "count", 15),
     ("Arden", "clinic", "count", 9), ("Brook", "press", "at_least", 4),
@@ -55,7 +58,7 @@ def check_shares(counts, expected):
 
 @pytest.mark.parametrize("family", [noise.Logistic(), noise.Normal(), noise.StudentT(4)])
 def test_a_replicate_repeats_the_figure_or_is_the_sources_own(family):
-    estimate = known(Model(noise=family))
+    estimate = known(Model(noise=family, priors=OF_THE_TOLL))
     drawn = np.array([r.count for r in replicates(estimate, 4000, rng=1)])
     omega_clinic, omega_press = 1 / (1 + np.exp(-1.0)), 1 / (1 + np.exp(0.5))
 
@@ -74,7 +77,7 @@ def test_a_replicate_repeats_the_figure_or_is_the_sources_own(family):
 
 
 def test_sources_that_never_repeat_share_no_figure():
-    estimate = known(Model(priors=Priors(logit_repeat=Never())))
+    estimate = known(Model(priors=replace(OF_THE_TOLL, logit_repeat=Never())))
 
     drawn = np.array([r.count for r in replicates(estimate, 4000, rng=1)])
 
@@ -82,8 +85,29 @@ def test_sources_that_never_repeat_share_no_figure():
     check_shares(drawn[:, 1], masses(0.3, 0.3, noise.Logistic()))
 
 
+def test_all_claims_on_a_location_share_its_error():
+    priors = Priors(logit_repeat=Never(), log_location_error=Fixed(np.log(0.4)))
+
+    drawn = np.array([r.count for r in replicates(known(Model(priors=priors)), 4000, rng=1)])
+
+    numbers = np.arange(2000)
+    final = known_given(0.4, numbers)[TOLL] @ known_given(0.4, numbers, exceeds=True)
+    clinic, press = (
+        np.array([
+            noise.mass(numbers, numbers, m + 0.1 + bias, scatter) for m in np.log1p(numbers[:200])
+        ])
+        for bias, scatter in ((-0.2, 0.1), (0.3, 0.3))
+    )  # fmt: skip
+    check_shares(drawn[:, 0], final[:200] @ clinic)
+    equal = final[:200] @ (clinic * press).sum(axis=1)
+    actual = np.mean(drawn[:, 0] == drawn[:, 1])
+    assert abs(actual - equal) < 4 * np.sqrt(equal * (1 - equal) / len(drawn))
+
+
 def test_residuals_are_standard_where_a_source_counts_for_itself():
-    estimate = known(Model(noise=noise.Normal(), priors=Priors(logit_repeat=Never())))
+    estimate = known(
+        Model(noise=noise.Normal(), priors=replace(OF_THE_TOLL, logit_repeat=Never()))
+    )
 
     residuals = np.array([r.residuals(r.count) for r in replicates(estimate, 2000, rng=1)])[:, 1]
 

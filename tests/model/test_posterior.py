@@ -168,7 +168,7 @@ def test_parameters_are_entries_of_theta():
         assert getattr(parameters, name).tolist() == [at[f"{name}[{s}]"] for s in NAMES]
     assert parameters.shared.tolist() == [
         at["log_tau"], at["log_figure_scatter"], at["common_bias"], at["log_shortfall"],
-        *[0.0] * 4,
+        *[0.0] * 4, at["log_location_error"],
     ]  # fmt: skip
 
 

@@ -144,7 +144,7 @@ def _windows(
 ) -> tuple[Integers, Integers]:
     """Stretch of points that some node of each pattern is summed over, or that claims are of."""
     n_patterns, n_points, x = claimed.level.size, claimed.grid.x.size, claimed.grid.x
-    reach = reach_of_error(parameters)
+    reach = reach_of_error(parameters) if claimed.has_location_error else 0.0
     begin, end = np.full(n_patterns, n_points), np.zeros(n_patterns, np.int64)
     for v in range(low.size):
         p = forest.pattern[v]
