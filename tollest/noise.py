@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tollest._arrays import Floats
 from tollest._sums.mass import LOGISTIC, NORMAL, STUDENT_T, mass_cell
 
 
@@ -113,6 +114,15 @@ def family_code(family: Family) -> tuple[int, float]:
         case StudentT(df):
             return STUDENT_T, float(df)  # an integer would have kernels compiled anew
     raise TypeError(f"{family!r} is no noise family; use Logistic(), Normal() or StudentT(df).")
+
+
+def scale_of(family: Family, sd: Floats) -> Floats:
+    """Scale of the family's errors of some standard deviations; of none that is, the scale."""
+    if isinstance(family, Logistic):
+        return sd * (math.sqrt(3.0) / math.pi)
+    if isinstance(family, StudentT) and family.df > 2:
+        return sd * math.sqrt((family.df - 2.0) / family.df)
+    return sd
 
 
 def interval_edges(

@@ -118,28 +118,29 @@ class Pooled:
 
     Parameters
     ----------
-    mean : Normal or Fixed
-        Prior of the population's mean.
+    mean : Normal, HalfNormal or Fixed
+        Prior of the population's mean; of scatters it may be half-normal, which is then that of
+        the typical scatter itself, as in syntheses of studies, not of its log.
     sd : HalfNormal or Fixed
-        Prior of the population's standard deviation.
+        Prior of the population's standard deviation; fixed at 0 all sources are alike.
 
     Raises
     ------
     ValueError
-        If a fixed `sd` is not positive, or a spread is above 10.
+        If a fixed `sd` is negative, or a spread is above 10.
     TypeError
         If a field is no such prior.
     """
 
-    mean: Normal | Fixed
+    mean: Normal | HalfNormal | Fixed
     sd: HalfNormal | Fixed
 
     def __post_init__(self) -> None:
         """Refuse what is no prior, and a fixed standard deviation that is none."""
-        _check(self, "mean", (Normal, Fixed))
+        _check(self, "mean", (Normal, HalfNormal, Fixed))
         _check(self, "sd", (HalfNormal, Fixed))
-        if isinstance(self.sd, Fixed) and self.sd.value <= 0:
-            raise ValueError(f"sd is {self.sd.value}; a population's sd is positive.")
+        if isinstance(self.sd, Fixed) and self.sd.value < 0:
+            raise ValueError(f"sd is {self.sd.value}; a population's sd is positive, or 0.")
         spreads = [self.sd.value if isinstance(self.sd, Fixed) else self.sd.sd]
         spreads += [self.mean.sd] if isinstance(self.mean, Normal) else []
         if max(spreads) > _MOST_SPREAD:
@@ -314,6 +315,7 @@ class Priors:
         for name in _SCALES:
             _check_scatter(name, getattr(self, name))
         _check_scatter("the mean of log_scatter", self.log_scatter.mean)
+        _check_means(self)
         for name in ("tau", "group_sd", "level_sd", "side_sd"):
             prior = getattr(self, name)
             if isinstance(prior, Fixed) and prior.value <= 0:
@@ -326,6 +328,16 @@ class Priors:
                     f"sources[{name!r}] is {source!r}; it is a Source, such as "
                     "Source(bias=Fixed(0.0))."
                 )
+
+
+def _check_means(priors: Priors) -> None:
+    """Refuse half-normal means of what is no scale."""
+    for name in ("bias", "logit_repeat", "logit_denial"):
+        pooled = getattr(priors, name)
+        if isinstance(pooled, Pooled) and isinstance(pooled.mean, HalfNormal):
+            raise TypeError(
+                f"the mean of {name} is {pooled.mean}; only scatters have a half-normal one."
+            )
 
 
 # What each field of `Priors` can be, and which of them are logs of scales.

@@ -126,6 +126,10 @@ def of_claim(claims, c, figure, value, n, family):
     scale = math.exp(value[f"log_scatter[{source}]"])
     kind = KINDS[claims.kind[c]]
     denial = expit(value.get(f"logit_denial[{source}]", -np.inf))
+    if kind == "estimate":
+        stated = [noise.scale_of(family, sd[c]) for sd in (claims.sd_below, claims.sd_above)]
+        of_number = two_piece(int(claims.lower[c]), centre, scale, stated, family)
+        return (1.0 - denial) * of_number
     if kind != "count":
         exceeds = kind == "at_most"
         number = int(claims.upper[c] if exceeds else claims.lower[c])
@@ -134,6 +138,17 @@ def of_claim(claims, c, figure, value, n, family):
     number, repeat = int(claims.lower[c]), expit(value[f"logit_repeat[{source}]"])
     stated = repeat * (number == figure) + (1.0 - repeat) * own(number, centre, scale, family)
     return denial * (number == 0) + (1.0 - denial) * stated
+
+
+def two_piece(number, centres, scale, stated, family):
+    """Masses of an estimate at all centres: one scale where these are below it, one above."""
+    below, above = (math.hypot(scale, side) for side in stated)
+    out = []
+    for m in centres:
+        side = below if m < 0.5 * (math.log(number + 0.5) + math.log(number + 1.5)) else above
+        mass = noise.mass(number, number, m, side, family).item()
+        out.append(mass * 2.0 * side / (below + above))
+    return np.array(out)
 
 
 def own(number, centres, scale, family):

@@ -75,7 +75,7 @@ def coast():
         ("count", 10, 5, 20, ("count", 10, 10)),
         ("", 0, None, None, ("count", 0, 0)),
         ("", None, 5, 21, ("range", 5, 21)),
-        ("", 10, 5, 21, ("range", 5, 21)),
+        ("", 10, 5, 21, ("estimate", 10, 10)),
         ("range", 10, 5, 21, ("range", 5, 21)),
         ("range", None, 7, 7, ("count", 7, 7)),
         ("", None, 7, None, ("at_least", 7, UNBOUNDED)),
@@ -626,7 +626,7 @@ def test_names_of_columns_that_lead_nowhere_are_refused():
     assert message == (
         "columns={'place': ...}: a claim has no 'place'; what it can have is location, source, "
         "count, lower, upper, wording, kind, date, origin, group, cap, parent, side, period, "
-        "from, to, onset.\n"
+        "from, to, onset, interval_prob, sd, log_sd, log_sd_below, log_sd_above.\n"
         "columns={'count': 'deaths'}: the table has no column 'deaths'; "
         "its columns are 'location', 'source', 'count'."
     )

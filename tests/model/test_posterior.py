@@ -239,6 +239,7 @@ def test_log_prior_is_that_of_the_table_of_priors():
         stats.norm(math.log(0.15), 0.5).logpdf(at["log_figure_scatter"]),
         stats.norm(0, 0.1).logpdf(at["common_bias"]),
         stats.norm(math.log(0.5), 0.7).logpdf(at["log_shortfall"]),
+        stats.norm(math.log(0.1), 0.7).logpdf(at["log_location_error"]),
         stats.norm(-4.6, 1.0).logpdf(at["logit_denial_mean"]),
         half_normal(at["log_logit_denial_sd"], 0.5),
     ]

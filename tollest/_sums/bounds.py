@@ -22,7 +22,8 @@ from tollest._sums.compiled import kernel
 from tollest._sums.mass import LOGISTIC, Interval, Law, mass_cell
 
 # How a claim's number stands to the toll; `is_bound` goes by the order.
-PLAIN, FALLS_SHORT, GOES_BEYOND, LISTED, DENIED = 0, 1, 2, 3, 4
+PLAIN, FALLS_SHORT, GOES_BEYOND, LISTED, DENIED, ESTIMATED = 0, 1, 2, 3, 4, 5
+N_FORMS = 6
 
 # Rows of a table of bounds: the mass; derivatives of its log by the centre, by the log scatter and
 # by the log of the shortfall's scale.

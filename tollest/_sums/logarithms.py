@@ -8,6 +8,7 @@ import numpy as np
 from tollest._arrays import Floats
 from tollest._sums.bounds import (
     DENIED,
+    ESTIMATED,
     GOES_BEYOND,
     LEAST_LOG,
     LEAST_MASS,
@@ -17,6 +18,7 @@ from tollest._sums.bounds import (
     list_log_mass,
 )
 from tollest._sums.compiled import kernel
+from tollest._sums.estimates import Stated, estimate_mass
 from tollest._sums.joint import LEAST, products
 from tollest._sums.mass import Grid, Interval, Law, mass_cell
 from tollest._sums.tables import (
@@ -184,6 +186,12 @@ def _of_claim(
         )  # fmt: skip
         exceeds = form == GOES_BEYOND
         return float(bound_log_mass_far_out(law, interval, x, exceeds, scales.shortfall))
+    if form == ESTIMATED:
+        law, interval = (
+            Law(claimed.family, claimed.df, centre, scatter), Interval(lower, upper, width)
+        )  # fmt: skip
+        stated = Stated(claimed.claim_below[j], claimed.claim_above[j])
+        return float(estimate_mass(law, interval, stated, x)[0])
     centre += x
     below, above, wide = (lower - centre) / scatter, (upper - centre) / scatter, width / scatter
     log_mass = mass_cell(claimed.family, claimed.df, below, above, wide)[0]

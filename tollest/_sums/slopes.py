@@ -7,7 +7,7 @@ derivatives by its centre and by its log scale, weighed by the joint along the w
 from typing import NamedTuple
 
 from tollest._arrays import Floats
-from tollest._sums.bounds import LISTED, PLAIN, is_bound
+from tollest._sums.bounds import DENIED, ESTIMATED, LISTED, PLAIN, is_bound
 from tollest._sums.compiled import kernel
 from tollest._sums.mass import LOGISTIC, SUMS
 from tollest._sums.tables import (
@@ -346,6 +346,9 @@ def _add_certain(
     if form == LISTED:
         return 0.0
     slopes = _certain_slopes(table, work, n, a, s)
+    if form == ESTIMATED:
+        # All that it has by log scatter is in the third row.
+        slopes = Slopes(slopes.centre, 0.0, 0.0, 0.0)
     _add_claim(j, slopes, left, total, claimed, tables, gradient)
     return slopes.centre
 
@@ -420,7 +423,7 @@ def _add_left(
         return 0.0
     table, work, term, both = tables.table, tables.work, stated.term, stated.both
     s, odds = tables.claim_base[j] + a, tables.claim_terms[j, ODDS]
-    if form != PLAIN:
+    if form in (LISTED, DENIED):
         voice, flat, out = claimed.claim_voice[j], gradient.flat, gradient.out
         share = gradient.scale * _left_of_claim(table, 3, work, term, n, both, s, odds)
         if form == LISTED:

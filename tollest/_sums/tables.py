@@ -19,6 +19,7 @@ from tollest._arrays import Floats, Integers
 from tollest._sums.amounts import N_AMOUNTS, fill_amounts
 from tollest._sums.bounds import (
     DENIED,
+    ESTIMATED,
     FALLS_SHORT,
     GOES_BEYOND,
     LEAST_LOG,
@@ -31,6 +32,7 @@ from tollest._sums.bounds import (
     sum_bound,
 )
 from tollest._sums.compiled import kernel
+from tollest._sums.estimates import Stated, fill_estimate
 from tollest._sums.mass import (
     LOGISTIC,
     STEEP,
@@ -70,6 +72,8 @@ class Claimed(NamedTuple):
     claim_form: Integers  # (n_claims,) of `tollest._sums.bounds`: how its number stands
     # (n_claims,) days from the onset at which it was made, inf where it is of no early age
     claim_age: Floats
+    claim_below: Floats  # (n_claims,) scales of the error that each states, 0 where it does not
+    claim_above: Floats  # (n_claims,)
     figure_lower: Floats  # (n_figures,) of each distinct figure
     figure_upper: Floats  # (n_figures,)
     figure_width: Floats  # (n_figures,)
@@ -392,6 +396,26 @@ def _fill_figures(
     return terms
 
 
+@kernel(forceinline=True)
+def _spread(claimed: Claimed, j: int, scatter: float, shortfall: float) -> float:
+    """Scale of a claim's errors and of what it lacks, by which its mass is as high as it is."""
+    form = claimed.claim_form[j]
+    if form == ESTIMATED:
+        below, above = claimed.claim_below[j], claimed.claim_above[j]
+        return 0.5 * (math.hypot(scatter, below) + math.hypot(scatter, above))
+    return scatter + 0.25 * shortfall if is_bound(form) else scatter
+
+
+@njit(cache=True, error_model="numpy")
+def _voices_wanted(claimed: Claimed, n_voices: int, a: Integers, b: Integers) -> Integers:
+    """Claims that have a stretch of the table, by voice."""
+    out = np.zeros(n_voices, np.int64)
+    for j in range(a.size):
+        if claimed.claim_form[j] != LISTED:
+            out[claimed.claim_voice[j]] += b[j] > a[j]
+    return out
+
+
 @njit(cache=True, error_model="numpy")
 def _fill_claims(
     claimed: Claimed, parameters: Parameters, grid: Grid, derivatives: bool, a: Integers,
@@ -409,11 +433,7 @@ def _fill_claims(
     scatter = np.exp(parameters.log_scatter)
     log_not = np.array([-softplus(value) for value in logit])  # of not repeating
     odds = np.exp(np.minimum(logit, _MOST_LOGIT))
-    n_of_voice = np.zeros(scatter.size, np.int64)
-    for j in range(n_claims):
-        if form[j] != LISTED:
-            n_of_voice[voice[j]] += b[j] > a[j]
-    power = _powers(family, x, scatter, n_of_voice)
+    power = _powers(family, x, scatter, _voices_wanted(claimed, scatter.size, a, b))
     amounts = _amounts_of_bounds(form, grid, shortfall)
     for j in range(n_claims):
         if b[j] <= a[j]:
@@ -423,8 +443,7 @@ def _fill_claims(
             _fill_list(x[a[j] : b[j]], lower[j], upper[j], parameters, table, s)
             continue
         denial = math.exp(min(logit_denial[i], _MOST_LOGIT)) if form[j] == DENIED else 0.0
-        wide = scatter[i] + (0.25 * shortfall if is_bound(form[j]) else 0.0)
-        most = _peak(family, df, width[j] / wide)
+        most = _peak(family, df, width[j] / _spread(claimed, j, scatter[i], shortfall))
         if claim_figure[j] >= 0:
             denial *= 1.0 + odds[i]
             terms[j, UNIT] = log_not[i]
@@ -438,6 +457,10 @@ def _fill_claims(
         factor = min(1.0 / most, _LARGEST)
         law = Law(family, df, common_bias + bias[i], scatter[i])
         interval = Interval(lower[j], upper[j], width[j])
+        if form[j] == ESTIMATED:
+            stated = Stated(claimed.claim_below[j], claimed.claim_above[j])
+            fill_estimate(law, interval, stated, x, a[j], n, math.log(factor), table, s)
+            continue
         _fill(law, interval, x, power, i, a[j], n, factor, derivatives, table, s, terms[j])
         if is_bound(form[j]):
             exceeds = form[j] == GOES_BEYOND

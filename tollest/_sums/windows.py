@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 
 from tollest._arrays import Floats, Integers
-from tollest._sums.bounds import DENIED, FALLS_SHORT, GOES_BEYOND, LISTED
+from tollest._sums.bounds import DENIED, ESTIMATED, FALLS_SHORT, GOES_BEYOND, LISTED
 from tollest._sums.compiled import kernel
 from tollest._sums.joint import LEAST, highest, products
 from tollest._sums.logarithms import logarithms
@@ -98,6 +98,9 @@ def _edges(claimed: Claimed, parameters: Parameters) -> Floats:
             below = slower
             out[_LOWER, j] -= above
             out[_INNER, j] -= above
+        elif form[j] == ESTIMATED:
+            below = math.hypot(below, claimed.claim_below[j])
+            above = math.hypot(above, claimed.claim_above[j])
         out[_BELOW, j], out[_ABOVE, j] = 1.0 / below, 1.0 / above
         if form[j] == DENIED and logit_denial[voice[j]] > _NEVER:
             # A denial has no end: it says the same of every toll.

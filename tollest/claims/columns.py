@@ -54,7 +54,7 @@ CLAIM = ColumnLayout(
         name: (name,)
         for name in (
             *STATING, "kind", "date", "origin", "group", "cap", "parent", "side", "period",
-            "from", "to", "onset",
+            "from", "to", "onset", "interval_prob", "sd", "log_sd", "log_sd_below", "log_sd_above",
         )
     },
     spelled=True,

@@ -11,6 +11,7 @@ from tollest.claims.days import NO_DAY
 from tollest.claims.intervals import KINDS
 from tollest.claims.periods import DayRange
 from tollest.claims.standing import Record
+from tollest.claims.stated_errors import interval_of
 from tollest.wording import UNBOUNDED
 
 if TYPE_CHECKING:
@@ -48,6 +49,34 @@ def excluded(record: Record) -> "pd.DataFrame":
     return frame
 
 
+def with_stated_intervals(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Put 95 % intervals that estimates state in `lower` and `upper`; `number` is their own."""
+    frame = frame.assign(number=frame["lower"])
+    chosen = (frame["kind"] == "estimate").to_numpy()
+    if chosen.any():
+        sds = (frame.loc[chosen, f"log_sd_{side}"].to_numpy() for side in ("below", "above"))
+        lower, upper = interval_of(frame.loc[chosen, "number"].to_numpy(np.int64), *sds)
+        frame.loc[chosen, "lower"], frame.loc[chosen, "upper"] = lower, upper
+    return frame
+
+
+def said(claim: "pd.Series", *, of_list: str = "{} or more") -> str:
+    """Write what one claim of a frame says of the deaths.
+
+    `of_list` is how the length of a list of names is written.
+    """
+    lower = f"{claim['lower']:,}"
+    if claim["kind"] == "documented":
+        return of_list.format(lower)
+    if claim["kind"] == "estimate":
+        sds = (np.array([claim[f"log_sd_{side}"]]) for side in ("below", "above"))
+        start, end = interval_of(np.array([claim["lower"]]), *sds)
+        return f"{lower} ({start[0]:,} to {end[0]:,})"
+    if not isinstance(claim["upper"], int | np.integer):
+        return f"{lower} or more"
+    return lower if claim["upper"] == claim["lower"] else f"{lower} to {claim['upper']:,}"
+
+
 def superseded_or_repeats(record: Record) -> "pd.DataFrame":
     """List the rows of `excluded` that were replaced by a later claim, or repeat another source.
 
@@ -63,6 +92,9 @@ def of_rows(record: Record, row: Integers) -> "pd.DataFrame":
     import pandas as pd
 
     rows = record.rows
+    sds = {}
+    if rows.sd_below.any() or rows.sd_above.any():
+        sds = {"log_sd_below": rows.sd_below[row], "log_sd_above": rows.sd_above[row]}
     return pd.DataFrame(
         {
             "row": row,
@@ -71,6 +103,7 @@ def of_rows(record: Record, row: Integers) -> "pd.DataFrame":
             "kind": _spelled(KINDS, rows.kind[row]),
             "lower": rows.lower[row],
             "upper": pd.arrays.IntegerArray(rows.upper[row], rows.upper[row] == UNBOUNDED),
+            **sds,
             "date": rows.date[row],
         }
     )

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest import wording
-from tollest._arrays import Flags, Integers
+from tollest._arrays import Flags, Floats, Integers
 from tollest.claims.cells import BLANK, Cells, is_blank, of_date, text_of
 from tollest.claims.names import is_seen
 from tollest.claims.problems import NO_NUMBER, shown
+from tollest.claims.stated_errors import StatedErrors, parse_estimate, standard_deviations
 from tollest.wording import LARGEST, UNBOUNDED
 
 Kinds = NDArray[np.int8]
@@ -24,12 +25,13 @@ KINDS = (
     "at_most",
     "about",
     "verbal",
+    "estimate",
     "documented",
     "verified",
 )
 """What a claim can be; `Claims.kind` holds positions in this tuple."""
 
-COUNT, RANGE, AT_LEAST, AT_MOST, ABOUT, VERBAL, DOCUMENTED, VERIFIED = range(len(KINDS))
+COUNT, RANGE, AT_LEAST, AT_MOST, ABOUT, VERBAL, ESTIMATE, DOCUMENTED, VERIFIED = range(len(KINDS))
 
 _NEEDS = {
     COUNT: "a count",
@@ -38,6 +40,7 @@ _NEEDS = {
     AT_MOST: "a count, or upper without lower",
     ABOUT: "a count, or lower and upper",
     VERBAL: "a wording, or lower and upper",
+    ESTIMATE: "a count, with lower and upper around it, sd or log_sd",
     DOCUMENTED: "a count, or lower without upper",
     VERIFIED: "a count",
 }
@@ -70,22 +73,45 @@ class Readings(NamedTuple):
     kind: Integers
     lower: Integers
     upper: Integers
+    number: Integers  # of estimates
 
 
-def read_intervals(cells: Cells, words: wording.Words) -> tuple[Kinds, Integers, Integers]:
-    """Kind, lower and upper of each row, from its numbers or its wording."""
+class Intervals(NamedTuple):
+    """What each row says: its kind, the deaths that it allows, and what it states of its error.
+
+    An estimate allows its number alone; `sd_below` and `sd_above` are its standard deviations on
+    the log1p axis where the truth is below its number and above it, 0 of all other claims.
+    """
+
+    kind: Kinds
+    lower: Integers
+    upper: Integers
+    sd_below: Floats
+    sd_above: Floats
+
+
+def read_intervals(cells: Cells, words: wording.Words, interval_prob: float) -> Intervals:
+    """Read what each row says, from its numbers or its wording."""
     kind = cells.read("kind", _kind, BLANK, np.dtype(np.int8))
     is_named = kind != BLANK
     stated = Stated(kind, *(cells.numbers(name) for name in ("count", "lower", "upper")))
-    _read_wordings(cells, words, stated)
+    errors = StatedErrors.read(cells)
+    _read_wordings(cells, words, stated, errors)
     # Rows found bad already are not told twice.
-    _fill_kinds(cells, stated)
+    _fill_kinds(cells, stated, errors.has_sd)
     _check_order(cells, stated)
-    _check_kinds(cells, stated)
+    _check_kinds(cells, stated, errors)
+    sd_below, sd_above = standard_deviations(
+        errors, stated.count, stated.lower, stated.upper, interval_prob
+    )
     kind, start, end = _bounds(stated)
     # Who has no lower end knows nothing; only who says so has counted, and found none so far.
     kind[(kind == AT_LEAST) & (start == 0) & ~is_named] = RANGE
-    return kind, start, end
+    of_estimate = kind == ESTIMATE
+    return Intervals(
+        kind, start, end, np.where(of_estimate, sd_below, 0.0),
+        np.where(of_estimate, sd_above, 0.0),
+    )  # fmt: skip
 
 
 def _kind(value: object) -> int:
@@ -97,7 +123,7 @@ def _kind(value: object) -> int:
     return KINDS.index(text)
 
 
-def _fill_kinds(cells: Cells, stated: Stated) -> None:
+def _fill_kinds(cells: Cells, stated: Stated, has_sd: Flags) -> None:
     """Fill in, in place, blank kinds by which numbers there are; report rows without any."""
     kind = stated.kind
     blank = ~cells.bad & (kind == BLANK)
@@ -110,6 +136,9 @@ def _fill_kinds(cells: Cells, stated: Stated) -> None:
     kind[blank & has_lower] = AT_LEAST
     kind[blank & (stated.count >= 0)] = COUNT
     kind[blank & has_lower & has_upper] = RANGE
+    # A number within an interval, or beside its own error, is an estimate.
+    is_inside = has_lower & has_upper & (stated.lower < stated.upper)
+    kind[blank & (stated.count >= 0) & (is_inside | has_sd)] = ESTIMATE
 
 
 def _check_order(cells: Cells, stated: Stated) -> None:
@@ -123,15 +152,18 @@ def _check_order(cells: Cells, stated: Stated) -> None:
         cells.add(rows, lambda row, a=low, b=high, m=message: m.format(a[row], b[row]))  # type: ignore[misc]
 
 
-def _check_kinds(cells: Cells, stated: Stated) -> None:
+def _check_kinds(cells: Cells, stated: Stated, errors: StatedErrors) -> None:
     """Report rows whose numbers are not those that their kind needs."""
     kind, count, lower, upper = stated.kind, stated.count, stated.lower, stated.upper
     has_count, has_lower, has_upper = count >= 0, lower >= 0, upper >= 0
     exact = np.isin(kind, (COUNT, VERIFIED))
     low_end = np.isin(kind, (AT_LEAST, DOCUMENTED))
     wide = np.isin(kind, (RANGE, ABOUT, VERBAL))
+    has_interval = has_lower & has_upper
+    n_errors = (has_interval & (lower < upper)) * 1 + ~np.isnan(errors.sd) + errors.has_log_sd
     fits = (
-        (has_count & (exact | low_end | np.isin(kind, (AT_MOST, ABOUT))))
+        ((kind == ESTIMATE) & (has_count | (has_interval & (lower == upper))) & (n_errors > 0))
+        | (has_count & (exact | low_end | np.isin(kind, (AT_MOST, ABOUT))))
         | (
             stated.has_bounds
             & (wide | (exact & (lower == upper)) | ((kind == AT_MOST) & (lower == 0)))
@@ -146,6 +178,16 @@ def _check_kinds(cells: Cells, stated: Stated) -> None:
         lambda row: (
             f"kind is {KINDS[kind[row]]!r}, which needs {_NEEDS[int(kind[row])]}; "
             "give that, or leave the kind blank"
+        ),
+    )
+    cells.add(
+        np.flatnonzero(~cells.bad & (kind == ESTIMATE) & (n_errors > 1)),
+        "states its error more than once; keep lower and upper, sd, or log_sd",
+    )
+    cells.add(
+        np.flatnonzero(~cells.bad & (kind != ESTIMATE) & errors.has_sd),
+        lambda row: (
+            f"kind is {KINDS[kind[row]]!r}, which has no sd; leave the kind blank, or the sd"
         ),
     )
 
@@ -181,14 +223,17 @@ def _half_units(count: Integers) -> Integers:
     return half
 
 
-def _read_wordings(cells: Cells, words: wording.Words, stated: Stated) -> None:
+def _read_wordings(
+    cells: Cells, words: wording.Words, stated: Stated, errors: StatedErrors
+) -> None:
     """Fill in, in place, the rows that give their claim in words alone; check the others."""
     if "wording" not in cells.columns:
         return
     usable = ~cells.bad
     in_words = usable & ~stated.has_number
     codes, texts = cells.distinct("wording")
-    distinct = np.full((3, len(texts)), BLANK, dtype=np.int64)
+    distinct = np.full((4, len(texts)), BLANK, dtype=np.int64)
+    prob = np.full(len(texts), np.nan)
     unread: dict[int, str] = {}
     for i in np.unique(codes[usable]).tolist():
         if is_blank(texts[i]):
@@ -197,11 +242,18 @@ def _read_wordings(cells: Cells, words: wording.Words, stated: Stated) -> None:
             unread[i] = of_date("wording", texts[i])
         else:
             try:
-                reading = wording.parse(_text(texts[i]), words)
+                text = _text(texts[i])
+                estimated = parse_estimate(text, words)
+                reading = wording.parse(text, words) if estimated is None else None
             except ValueError as error:
                 unread[i] = str(error)
             else:
-                distinct[:, i] = KINDS.index(reading.kind), reading.lower, reading.upper
+                if reading is not None:
+                    kind = KINDS.index(reading.kind)
+                    distinct[:, i] = kind, reading.lower, reading.upper, BLANK
+                elif estimated is not None:
+                    distinct[:, i] = ESTIMATE, estimated.lower, estimated.upper, estimated.number
+                    prob[i] = estimated.prob
     cells.add(
         np.flatnonzero(in_words & np.isin(codes, list(unread))),
         lambda row: unread[int(codes[row])],
@@ -212,6 +264,10 @@ def _read_wordings(cells: Cells, words: wording.Words, stated: Stated) -> None:
     in_words &= _agrees(cells, in_words, readings, stated)
     exact = in_words & np.isin(readings.kind, (COUNT, DOCUMENTED))
     stated.count[exact] = readings.lower[exact]
+    of_estimate = in_words & (readings.kind == ESTIMATE)
+    stated.count[of_estimate] = readings.number[of_estimate]
+    unsaid = of_estimate & np.isnan(errors.prob)
+    errors.prob[unsaid] = prob[codes[unsaid]]
     wide = in_words & ~exact
     stated.lower[wide] = readings.lower[wide]
     stated.upper[wide] = np.where(readings.upper == UNBOUNDED, BLANK, readings.upper)[wide]
@@ -265,7 +321,7 @@ def _agrees(cells: Cells, rows: Flags, readings: Readings, stated: Stated) -> Fl
 def _check_wordings(cells: Cells, rows: Integers, readings: Readings, stated: Stated) -> None:
     """Report those of some rows whose wording says something else than the number beside it."""
     rows = rows[readings.kind[rows] != BLANK]
-    read_kind, low, high = (values[rows] for values in readings)
+    read_kind, low, high = (values[rows] for values in readings[:3])
     kind, count = stated.kind[rows], stated.count[rows]
     lower, upper = stated.lower[rows], stated.upper[rows]
     codes, texts = cells.distinct("wording")

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from tollest import wording
-from tollest._arrays import Flags, Integers
+from tollest._arrays import Flags, Floats, Integers
 from tollest.claims import hierarchy, periods
 from tollest.claims.cells import (
     BLANK,
@@ -66,6 +66,9 @@ class Rows:
         Position in `KINDS`.
     lower, upper : ndarray of int, shape (n_rows,)
         Deaths; `UNBOUNDED` for no upper bound.
+    sd_below, sd_above : ndarray of float, shape (n_rows,)
+        Standard deviations that an estimate states of its error on the log1p axis, where the truth
+        is below its number and above it; 0 of all other rows.
     date : ndarray of datetime64[s], shape (n_rows,)
         ``NaT`` where undated; midnight where only the day is known; of a claim on a period at
         least its last day.
@@ -96,6 +99,8 @@ class Rows:
     kind: Kinds
     lower: Integers
     upper: Integers
+    sd_below: Floats
+    sd_above: Floats
     date: Moments
     onset: Moments
     spans: Mapping[str, tuple[str, periods.DayRange]]
@@ -131,6 +136,7 @@ def read_rows(
     complete: Iterable[Any],
     to_date: periods.ToDate,
     onsets: Mapping[Any, Any],
+    interval_prob: float,
 ) -> Rows:
     """Read a table of claims, naming all cells that cannot be read.
 
@@ -152,6 +158,8 @@ def read_rows(
         Which totals to date are evidence.
     onsets : mapping of str to str
         When it began at locations, beside those of the column ``onset``.
+    interval_prob : float
+        Probability of the intervals of estimates that do not say it.
 
     Returns
     -------
@@ -169,7 +177,7 @@ def read_rows(
     source, names = cells.names("source")
     cells.add_unnamed("location", location)
     cells.add_unnamed("source", source)
-    kind, lower, upper = read_intervals(cells, words)
+    kind, lower, upper, sd_below, sd_above = read_intervals(cells, words, interval_prob)
     date = cells.moments("date")
     begin, end = periods.read_periods(cells)
     # Sorted, so that neither the order of rows nor that of the table's columns shows.
@@ -220,6 +228,8 @@ def read_rows(
         kind=kind,
         lower=lower,
         upper=upper,
+        sd_below=sd_below,
+        sd_above=sd_above,
         date=date,
         onset=np.concatenate([onset, np.full(len(extra), NO_MOMENT)]),
         spans=laid.spans,

@@ -18,12 +18,22 @@ from tollest.claims.cells import BLANK
 from tollest.claims.columns import CLAIM, check_columns
 from tollest.claims.days import Moments, ages, end_of, read_moment
 from tollest.claims.files import open_table
-from tollest.claims.intervals import AT_LEAST, AT_MOST, COUNT, DOCUMENTED, KINDS, VERIFIED, Kinds
+from tollest.claims.intervals import (
+    AT_LEAST,
+    AT_MOST,
+    COUNT,
+    DOCUMENTED,
+    ESTIMATE,
+    KINDS,
+    VERIFIED,
+    Kinds,
+)
 from tollest.claims.names import HALF, is_broken
 from tollest.claims.periods import ToDate
 from tollest.claims.problems import ClaimsError, Problem, shown
 from tollest.claims.rows import read_rows
 from tollest.claims.standing import Record, certain, judged
+from tollest.claims.stated_errors import INTERVAL_PROB
 from tollest.wording import UNBOUNDED
 
 if TYPE_CHECKING:
@@ -66,6 +76,9 @@ class Claims:
         Position in `sources`, ascending within a location.
     lower, upper : ndarray of int, shape (n_claims,)
         Deaths that the claim allows, both ends included; `UNBOUNDED` for no upper bound.
+    sd_below, sd_above : ndarray of float, shape (n_claims,)
+        Standard deviations that an estimate states of its error on the log1p axis, where the truth
+        is below its number and above it; 0 of all other claims.
     kind : ndarray of int8, shape (n_claims,)
         Position in `KINDS`; never that of ``"documented"`` or ``"verified"``, which do not err.
     row : ndarray of int, shape (n_claims,)
@@ -123,6 +136,8 @@ class Claims:
     source_index: Integers
     lower: Integers
     upper: Integers
+    sd_below: Floats
+    sd_above: Floats
     kind: Kinds
     row: Integers
     documented: Integers
@@ -158,6 +173,7 @@ class Claims:
         complete: Iterable[str] = (),
         to_date: ToDate | None = None,
         onsets: Mapping[str, str | dt.date | np.datetime64] | None = None,
+        interval_prob: float = INTERVAL_PROB,
     ) -> Self:
         """Read claims from a table with one claim a row.
 
@@ -177,10 +193,18 @@ class Claims:
                 (``"1383"``, ``"1,383"``). `wording` is read, by `tollest.wording.parse`, on rows
                 that have no number.
             ``kind``
-                One of `KINDS`, or blank. Blank, a row with both bounds is a range (its count, if
-                there is one, must lie within), any other row with a count is a count, and a row
-                with one bound is at_least or at_most. ``"about"`` allows half the last
+                One of `KINDS`, or blank. Blank, a row with a count within its bounds is an
+                estimate, one with both bounds alone a range, any other row with a count a count,
+                and a row with one bound is at_least or at_most. ``"about"`` allows half the last
                 significant unit either way: 1400 is 1350 to 1450, 1383 itself alone.
+            ``interval_prob``; ``sd``, ``log_sd``
+                What an estimate, such as that of a survey, states of its own error: its count has
+                the interval from `lower` to `upper`, with this probability (`interval_prob`
+                below, where it is blank), or a standard error in deaths, or on the log axis.
+                Wordings say it too: ``"601,027 (95 % CI 426,369-793,663)"``,
+                ``"650,000 ± 90,000"`` (half an interval). What a source gets wrong besides, by
+                design, coverage or definition, is learnt as for counts. Estimates repeat no
+                figure.
             ``date``
                 Days, times, or text such as ``"2025-03-12"``, ``"2025-03-12 14:30"`` or
                 ``"12 March 2025"``. Needed where a source has several claims on a location: the
@@ -232,6 +256,8 @@ class Claims:
             the source's last one.
         onsets : mapping of str to str, datetime.date or numpy.datetime64, optional
             When it began at locations, beside what the column ``onset`` says.
+        interval_prob : float, default 0.95
+            Probability of the intervals of estimates, where these do not say it themselves.
 
         Returns
         -------
@@ -256,12 +282,23 @@ class Claims:
             message = f"words is a {type(words).__name__}; extend te.wording.WORDS instead"
             raise TypeError(message)
         given = {} if parents is None else parents
+        if not (isinstance(interval_prob, float) and 0 < interval_prob < 1):
+            message = f"interval_prob is {shown(interval_prob)}; it lies between 0 and 1, as 0.95"
+            raise ValueError(message)
         chosen = ToDate() if to_date is None else to_date
         if not isinstance(chosen, ToDate):
             message = f"to_date is {shown(to_date)}; it is a ToDate, such as ToDate(every=28)"
             raise TypeError(message)
         rows = read_rows(
-            table, check_columns(columns), words, locations, given, complete, chosen, onsets or {}
+            table,
+            check_columns(columns),
+            words,
+            locations,
+            given,
+            complete,
+            chosen,
+            onsets or {},
+            interval_prob,
         )
         return cls.from_record(judged(rows))
 
@@ -277,6 +314,7 @@ class Claims:
         complete: Iterable[str] = (),
         to_date: ToDate | None = None,
         onsets: Mapping[str, str | dt.date | np.datetime64] | None = None,
+        interval_prob: float = INTERVAL_PROB,
         encoding: str = "utf-8",
         sheet: str | None = None,
     ) -> Self:
@@ -290,7 +328,7 @@ class Claims:
             ``.parquet``, ``.xlsx`` (cells as they stand; one that is an error, a formula without
             a value or merged with others is an error; some fifteen seconds for a million) or
             ``.json`` (a list of objects).
-        columns, words, locations, parents, complete, to_date, onsets
+        columns, words, locations, parents, complete, to_date, onsets, interval_prob
             As in `from_table`, which says what columns there must be.
         encoding : str, default "utf-8"
             That of a file of text.
@@ -332,7 +370,7 @@ class Claims:
         frame = table.take(named)
         return cls.from_table(
             frame, columns=columns, words=words, locations=locations, parents=parents,
-            complete=complete, to_date=to_date, onsets=onsets,
+            complete=complete, to_date=to_date, onsets=onsets, interval_prob=interval_prob,
         )  # fmt: skip
 
     def as_of(self, date: str | dt.date | np.datetime64) -> Self:
@@ -664,6 +702,11 @@ class Claims:
         return np.asarray((self.kind == AT_LEAST) | (self.kind == AT_MOST), np.bool_)
 
     @property
+    def is_estimate(self) -> Flags:
+        """Whether each claim states an error of its own. Shape (n_claims,)."""
+        return np.asarray(self.kind == ESTIMATE, np.bool_)
+
+    @property
     def is_zero(self) -> Flags:
         """Whether each claim counts none. Shape (n_claims,)."""
         return np.asarray((self.kind == COUNT) & (self.upper == 0), np.bool_)
@@ -740,7 +783,9 @@ class Claims:
         -------
         pandas.DataFrame
             Columns ``row, location, source, kind, lower, upper, date``, and ``group``, ``side``,
-            ``cap``, ``parent`` and ``onset`` where there are any. `upper` and `cap` are ``<NA>``
+            ``cap``, ``parent`` and ``onset`` where there are any, and what estimates
+            state of their own error as ``log_sd_below`` and ``log_sd_above``. `upper` and `cap`
+            are ``<NA>``
             where there is no upper bound, and documented deaths are a lower bound. `from_table`
             reads it back;
             locations nobody reported on have no row, and go through its `locations` or `parents`,
@@ -813,6 +858,8 @@ class Claims:
             source_index=source_index,
             lower=rows.lower[noisy],
             upper=rows.upper[noisy],
+            sd_below=rows.sd_below[noisy],
+            sd_above=rows.sd_above[noisy],
             kind=rows.kind[noisy],
             row=noisy,
             documented=documented[kept],
@@ -843,7 +890,7 @@ class Claims:
         """
         of_claim = keep[self.location_index]
         per_location = np.diff(self.offsets)[keep]
-        by_claim = ("source_index", "lower", "upper", "kind", "row")
+        by_claim = ("source_index", "lower", "upper", "sd_below", "sd_above", "kind", "row")
         by_location = (
             "group_index", "side_index", "covariates", "log_exposure", "documented", "verified",
             "cap", "complete", "onset", "claims_per_location",

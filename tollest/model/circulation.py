@@ -19,12 +19,31 @@ import numpy as np
 
 from tollest._arrays import Floats, Integers
 from tollest._sums.tables import Parameters
-from tollest.noise import Family
+from tollest.noise import Family, scale_of
 
 
 def log_mass_up_to(family: Family, k: Integers | int, m: Floats, s: Floats) -> Floats:
     """Log probability of whole numbers up to `k`, with location `m` and scale `s`."""
     return family.log_cdf((np.log(np.asarray(k) + 1.5) - m) / s)
+
+
+def own_mass_up_to(
+    family: Family, k: int, m: Floats, scatter: Floats, sds: Sequence[float]
+) -> Floats:
+    """Probability that a source's own number is at most `k`.
+
+    `sds` are the standard deviations that it states of its own error: where the centre `m` is
+    below the number, and above it.
+    """
+    if not any(sds):
+        return np.exp(log_mass_up_to(family, k, m, scatter))
+    below, above = (np.hypot(scatter, scale_of(family, np.array(sd))) for sd in sds)
+    up_to = np.log(k + 1.5) if k >= 0 else -np.inf
+    # The number is above the centre, by the error of which the centre is below, and so on.
+    scale = np.where(up_to > m, below, above)
+    share = 2.0 * scale / (below + above)
+    tail = np.exp(family.log_cdf(-np.abs(up_to - m) / scale)) * share
+    return np.asarray(np.where(up_to > m, 1.0 - tail, tail), np.float64)
 
 
 def log_mass(family: Family, k: Integers | int, m: Floats, s: Floats) -> Floats:

@@ -277,13 +277,20 @@ class _Builder:
         """Add the effects of all sources, after the population of those without own prior."""
         mean: Term = Value(0.0)
         sd: Term = Value(1.0)
+        are_alike = isinstance(pooled.sd, Fixed) and pooled.sd.value == 0
         if any(prior is None for prior in known):
-            mean = self.add(f"{name}_mean", None, pooled.mean)
-            sd = _as_sd(self.add_scale(f"log_{name}_sd", pooled.sd))
+            if isinstance(pooled.mean, HalfNormal):
+                mean = self.add_scale(f"{name}_mean", pooled.mean)
+            else:
+                mean = self.add(f"{name}_mean", None, pooled.mean)
+            if not are_alike:
+                sd = _as_sd(self.add_scale(f"log_{name}_sd", pooled.sd))
         return [
-            self.append(Entry(name, member, False, mean, sd))
-            if prior is None
-            else self.add(name, member, prior)
+            self.add(name, member, prior)
+            if prior is not None
+            else mean
+            if are_alike
+            else self.append(Entry(name, member, False, mean, sd))
             for member, prior in zip(self.names.sources, known, strict=True)
         ]
 

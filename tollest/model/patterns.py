@@ -46,6 +46,9 @@ class PatternLayout:
         claims of no voice, -1.
     claim_age : ndarray of float, shape (n_distinct,)
         Days from the onset at which it was made, infinite where that says nothing.
+    claim_sd : ndarray of float, shape (2, n_distinct)
+        Standard deviation that each states of its own error on the log1p axis, where the centre
+        is below its number and above it; 0 where it states none.
     claim_edges : ndarray of float, shape (3, n_distinct)
         Lower edge, upper edge and width on the log1p axis, of a bound those of its number.
     figure_edges : ndarray of float, shape (3, n_figures)
@@ -71,6 +74,7 @@ class PatternLayout:
     claim_figure: Integers
     claim_form: Integers
     claim_age: Floats
+    claim_sd: Floats
     claim_edges: Floats
     figure_edges: Floats
     offsets: Integers
@@ -96,6 +100,7 @@ class PatternLayout:
             stated.speaker,
             stated.lower,
             np.where(bounded, stated.upper, above),
+            *stated.by_sd,
         )
         figures, claim_figure = np.unique(number[example], return_inverse=True)
         if figures.size and figures[0] == -1:
@@ -113,6 +118,7 @@ class PatternLayout:
             claim_figure=claim_figure.astype(np.int64),
             claim_form=stated.form[example],
             claim_age=stated.age[example],
+            claim_sd=stated.sd[:, example],
             claim_edges=np.stack(
                 noise.interval_edges(stated.lower[example], stated.upper[example], UNBOUNDED)
             ),
@@ -153,6 +159,7 @@ class _Stated:
     voice: Integers  # -1 of a list
     form: Integers
     age: Floats  # infinite where it says nothing
+    sd: Floats  # (2, n_stated) that each states of its own error, 0 where it does not
     number: Integers  # that may be a figure in circulation, or -1
     lower: Integers
     upper: Integers
@@ -172,12 +179,14 @@ class _Stated:
             upper = np.where(is_bound & is_open, lower, upper)
         if names.has_zeros and not isinstance(priors.logit_denial, Never):
             form[claims.is_zero] = bounds.DENIED
+        form[claims.is_estimate] = bounds.ESTIMATED
+        sd = np.stack([claims.sd_below, claims.sd_above])
         can_repeat = claims.kind == KINDS.index("count")
         can_repeat &= not isinstance(priors.logit_repeat, Never)
         number = np.where(can_repeat, claims.lower, -1)
         if isinstance(priors.log_list_shortfall, Censored) or not names.has_lists:
             return cls(
-                claims.location_index, claims.offsets, voice, form, age, number, lower, upper
+                claims.location_index, claims.offsets, voice, form, age, sd, number, lower, upper
             )  # fmt: skip
         listed = np.flatnonzero(claims.documented > 0)
         location = np.concatenate([claims.location_index, listed])
@@ -192,7 +201,9 @@ class _Stated:
         return cls(
             location[order], claims.offsets + n_lists, joined(voice, none),
             joined(form, np.full(listed.size, bounds.LISTED)),
-            joined(age, np.full(listed.size, np.inf)), joined(number, none),
+            joined(age, np.full(listed.size, np.inf)),
+            np.concatenate([sd, np.zeros((2, listed.size))], axis=1)[:, order],
+            joined(number, none),
             joined(lower, names_of), joined(upper, names_of),
         )  # fmt: skip
 
@@ -204,9 +215,16 @@ class _Stated:
         return (np.unique(-self.age, return_inverse=True)[1],)
 
     @property
+    def by_sd(self) -> tuple[Integers, ...]:
+        """Order of stated errors; nothing where nobody states one."""
+        if not self.sd.any():
+            return ()
+        return tuple(np.unique(sd, return_inverse=True)[1] for sd in self.sd)
+
+    @property
     def speaker(self) -> Integers:
         """Voices, told apart by the form of what they say."""
-        return self.voice * (bounds.DENIED + 1) + self.form if self.form.any() else self.voice
+        return self.voice * bounds.N_FORMS + self.form if self.form.any() else self.voice
 
 
 class Drawn(NamedTuple):
@@ -302,6 +320,8 @@ class Patterns:
             grid=Grid(x, bin_lower, bin_upper, bin_width),
             claim_voice=layout.claim_voice, claim_form=layout.claim_form,
             claim_age=layout.claim_age,
+            claim_below=noise.scale_of(self.noise, layout.claim_sd[0]),
+            claim_above=noise.scale_of(self.noise, layout.claim_sd[1]),
             claim_lower=layout.claim_edges[0],
             claim_upper=layout.claim_edges[1], claim_width=layout.claim_edges[2],
             claim_figure=layout.claim_figure, figure_lower=layout.figure_edges[0],

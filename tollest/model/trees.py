@@ -440,6 +440,8 @@ def problem_of(
         grid=Grid(np.log1p(numbers.astype(np.float64)), lower, upper, width),
         claim_voice=patterns.claim_voice, claim_form=patterns.claim_form,
         claim_age=patterns.claim_age,
+        claim_below=noise.scale_of(noise_, patterns.claim_sd[0]),
+        claim_above=noise.scale_of(noise_, patterns.claim_sd[1]),
         claim_lower=patterns.claim_edges[0],
         claim_upper=patterns.claim_edges[1], claim_width=patterns.claim_edges[2],
         claim_figure=patterns.claim_figure, figure_lower=patterns.figure_edges[0],

@@ -28,6 +28,7 @@ FORMS = {
     "declared": "repeats a source by its own word",
     "range": "range",
     "words": "about, or in words",
+    "estimate": "estimate, with 95 % of the error that it states",
     "at_least": "at least",
     "at_most": "at most",
     "documented": "documented: a floor, for certain",
@@ -41,6 +42,7 @@ _POINTS = {
         "marker": "o", "facecolor": "white", "edgecolor": FAINT, "size": 34, "width": 1.0,
         "linestyle": (0, (2, 1)),
     },
+    "estimate": {"marker": "D", "facecolor": CLAIM, "edgecolor": CLAIM, "size": 18},
     "documented": {"marker": "^", "facecolor": INK, "edgecolor": INK, "size": 26},
     "verified": {"marker": "s", "facecolor": INK, "edgecolor": INK, "size": 24},
     "superseded": {"marker": "x", "facecolor": FAINT, "size": 16, "width": 1.0},
@@ -54,15 +56,15 @@ def of(claims: Claims, locations: Sequence[str]) -> "pd.DataFrame":
     -------
     pandas.DataFrame
         Claims in evidence, those that repeat another source, and superseded ones: columns
-        ``row, location, source, kind, lower, upper, date, reason`` (why a claim is no evidence;
-        blank for evidence) and ``form``, one of `FORMS`. `upper` is `UNBOUNDED` for none.
+        ``row, location, source, kind, lower, upper, number, date, reason`` (why a claim is no
+        evidence; blank for evidence) and ``form``, one of `FORMS`. `upper` is `UNBOUNDED` for
+        none; of estimates both are those of the interval that they state.
     """
     import pandas as pd
 
-    evidence = claims.to_frame()[
-        ["row", "location", "source", "kind", "lower", "upper", "date"]
-    ].assign(reason="")
-    once = frames.superseded_or_repeats(claims.record)
+    columns = ["row", "location", "source", "kind", "lower", "upper", "number", "date", "reason"]
+    evidence = frames.with_stated_intervals(claims.to_frame()).assign(reason="")[columns]
+    once = frames.with_stated_intervals(frames.superseded_or_repeats(claims.record))[columns]
     parts = [part[part["location"].isin(list(locations))] for part in (evidence, once)]
     frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     frame["upper"] = frame["upper"].fillna(UNBOUNDED).astype(np.int64)
@@ -90,7 +92,7 @@ def _form(kind: str, status: str, upper: int) -> str:
         return kind
     if upper == UNBOUNDED:
         return "at_least"
-    return {"range": "range", "count": "count"}.get(kind, "words")
+    return kind if kind in ("range", "count", "estimate") else "words"
 
 
 def ends(frame: "pd.DataFrame") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -147,13 +149,15 @@ def draw_claims(
     from arviz_plots import visuals
 
     lower, upper = ends(frame)
+    # The mark of an estimate is at its number, within its interval.
+    number = np.where(frame["form"] == "estimate", frame["number"], lower)
     arrow = arrows(frame)
     tips = np.maximum(np.expm1(np.log1p(lower) + arrow * ARROW * per_inch), -0.9)
     for form in FORMS:
         is_form = (frame["form"] == form).to_numpy()
         if form in _POINTS and is_form.any():
             canvas.draw(
-                plots, panel, form, visuals.scatter_xy, lower[is_form], y=y[is_form], zorder=4,
+                plots, panel, form, visuals.scatter_xy, number[is_form], y=y[is_form], zorder=4,
                 **_POINTS[form],
             )  # fmt: skip
         # A bar of no length, such as about 1,383, is a tick.
@@ -269,6 +273,8 @@ def told(frame: "pd.DataFrame") -> str:
 def words(frame: "pd.DataFrame") -> list[str]:
     """Write what each claim allows."""
     return [
-        phrases.claimed(str(kind), int(lower), int(upper))
-        for kind, lower, upper in zip(frame["kind"], frame["lower"], frame["upper"], strict=True)
+        phrases.claimed(str(kind), int(lower), int(upper), int(number))
+        for kind, lower, upper, number in zip(
+            frame["kind"], frame["lower"], frame["upper"], frame["number"], strict=True
+        )
     ]

@@ -70,8 +70,10 @@ def rounding(tolls: Iterable[Rounded]) -> str:
     return "Numbers are rounded, bounds outwards." if any(toll.rule for toll in tolls) else ""
 
 
-def claimed(kind: str, lower: int, upper: int) -> str:
-    """Write what a claim allows, and as what it was made."""
+def claimed(kind: str, lower: int, upper: int, of_estimate: int) -> str:
+    """Write what a claim allows, and as what it was made; an estimate's own number is given."""
+    if kind == "estimate":
+        return f"{number(of_estimate)} ({number(lower)} to {number(upper)})"
     if kind in ("documented", "verified"):
         return f"{number(lower)} {kind}"
     if upper == UNBOUNDED:

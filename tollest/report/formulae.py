@@ -53,8 +53,14 @@ def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
 
 
 def _of_bounds(priors: Priors, claims: Claims) -> list[tuple[str, str]]:
-    """Formulae of what claims use: bounds, lists of names, denials, early ages."""
+    """Formulae of what claims use: estimates, bounds, lists of names, denials, early ages."""
     lines = []
+    if claims.is_estimate.any():
+        said = (
+            "f(v) = mass of v with s = hypot(sigma_s, t) times 2 s / (s- + s+), where t is the "
+            "standard error that is stated: below v where m is, above it where m is above"
+        )
+        lines.append(("An estimate v with an error of its own", said))
     if claims.has_bounds:
         said = (
             "says nothing but that the toll is above it, or below: F at its edge"

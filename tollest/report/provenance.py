@@ -53,6 +53,10 @@ def fingerprint(claims: Claims) -> str:
         frame["lower"].tolist(), upper, strict=True,
     )  # fmt: skip
     rows: list[list[object]] = [[*claim, *beyond[claim[0]]] for claim in told]
+    if "log_sd_below" in frame:
+        sds = zip(frame["log_sd_below"].tolist(), frame["log_sd_above"].tolist(), strict=True)
+        for row, sd in zip(rows, sds, strict=True):
+            row += [f"{side:.12g}" for side in sd if any(sd)]
     silent = np.flatnonzero(claims.claims_per_location == 0)
     names = [claims.locations[i] for i in silent.tolist()]
     rows += [[name, None, None, None, None, *beyond[name]] for name in names]

@@ -10,6 +10,7 @@ import numpy as np
 from tollest import _text
 from tollest._rounding import rounded
 from tollest.claims.days import in_words
+from tollest.claims.frames import said
 from tollest.claims.table import Claims
 from tollest.diagnostics.audits import audit
 from tollest.estimation.results import Estimate
@@ -252,9 +253,7 @@ def audits_section(
             "Toll without it",
             "Conflict with others; notes",
         ]
-        cells = [
-            [_who(row, claim), _deaths(claim), *_pull(claim)] for row, claim in frame.iterrows()
-        ]
+        cells = [[_who(row, claim), said(claim), *_pull(claim)] for row, claim in frame.iterrows()]
         parts.append(element("h3", name(label(location))))
         toll = rounded(found.median, found.lower, found.upper)
         whole = f"With all claims: {toll.point:,} ({toll.interval})."
@@ -272,20 +271,11 @@ def _claims(frame: "pd.DataFrame", caption: str, more: list[str]) -> Markup:
         day = "-" if pd.isna(claim["date"]) else in_words(claim["date"].to_datetime64())
         cells.append([
             str(claim["row"]), name(label(claim["location"])), name(label(claim["source"])),
-            claim["kind"].replace("_", " "), _deaths(claim), element("span", day, class_="whole"),
+            claim["kind"].replace("_", " "), said(claim),
+            element("span", day, class_="whole"),
             *(_dated(label(claim[column])) for column in more),
         ])  # fmt: skip
     return html_table(caption, head, cells, text_columns=(1, 2, 3, 5, 6))
-
-
-def _deaths(claim: "pd.Series") -> str:
-    """Write what a claim allows."""
-    lower = f"{claim['lower']:,}"
-    if claim["kind"] == "verified":
-        return lower
-    if claim["kind"] == "documented" or not isinstance(claim["upper"], int | np.integer):
-        return f"{lower} or more"
-    return lower if claim["upper"] == claim["lower"] else f"{lower} to {claim['upper']:,}"
 
 
 def _who(row: object, claim: "pd.Series") -> Markup:

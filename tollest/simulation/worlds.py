@@ -1,5 +1,6 @@
 """The model run forwards: tolls, then the figures that do the rounds, then claims."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from scipy.special import expit
 from tollest._sums.tables import LOG_EARLY_EXCESS, LOG_EARLY_SHORTFALL, LOG_HALVING
 from tollest.claims.table import Claims
 from tollest.model.names import label_of
-from tollest.noise import Family, Logistic
+from tollest.noise import Family, Logistic, scale_of
 from tollest.priors import Censored, Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 from tollest.simulation.faults import Fault, Said
 
@@ -21,6 +22,8 @@ AGES = np.array([0.25, 1.0, 3.0, 10.0])
 _ONSET = np.datetime64("2025-01-01T06:00", "s")
 # The largest number that a claim can be. More is drawn only where scales are near 1 or above.
 _MOST = 10**10 - 1
+# Kind of estimates, and the standard errors that they state.
+_ESTIMATE, _LOG_SDS = 3, (0.05, 0.5)
 # What a truth holds as scales, and theta as their logs.
 _SCALES = (
     "shortfall", "list_shortfall", "early_shortfall", "early_excess", "halving", "location_error",
@@ -128,6 +131,9 @@ class Forms:
     at_least, at_most : float
         Share of claims that are such bounds: a number that falls short of the toll, or goes beyond
         it. Bounds repeat no figure, and are no denials.
+    estimated : float
+        Share of claims that are estimates, which state standard errors of 0.05 to 0.5 on the log1p
+        axis, equally likely on the scale of logs.
     listed : float
         Share of locations with a list of names. A list of none is not published.
     early : float
@@ -144,14 +150,18 @@ class Forms:
 
     at_least: float = 0.0
     at_most: float = 0.0
+    estimated: float = 0.0
     listed: float = 0.0
     early: float = 0.0
     verified: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what is no share."""
-        if not (min(self.at_least, self.at_most) >= 0 and self.at_least + self.at_most <= 1):
-            raise ValueError("at_least and at_most are shares of claims, of 1 at most together.")
+        shares = (self.at_least, self.at_most, self.estimated)
+        if not (min(shares) >= 0 and sum(shares) <= 1):
+            raise ValueError(
+                "at_least, at_most and estimated are shares of claims, of 1 at most together."
+            )
         for name in ("listed", "early", "verified"):
             share = getattr(self, name)
             if not 0 <= share <= 1:
@@ -317,7 +327,8 @@ def _draw(rng: np.random.Generator, prior: Normal | Fixed) -> float:
 
 def _draw_log_scale(rng: np.random.Generator, prior: HalfNormal | Fixed) -> float:
     standard = abs(float(rng.standard_normal()))
-    return float(np.log(prior.value if isinstance(prior, Fixed) else prior.sd * standard))
+    scale = prior.value if isinstance(prior, Fixed) else prior.sd * standard
+    return math.log(scale) if scale > 0 else -math.inf
 
 
 def _draw_pooled(
@@ -327,12 +338,13 @@ def _draw_pooled(
     pooled: Pooled | Never = getattr(priors, name)
     if isinstance(pooled, Never):
         return {f"{name}[{source}]": -np.inf for source in sources}
-    mean, log_sd = _draw(rng, pooled.mean), _draw_log_scale(rng, pooled.sd)
+    draw_mean = _draw_log_scale if isinstance(pooled.mean, HalfNormal) else _draw
+    mean, log_sd = draw_mean(rng, pooled.mean), _draw_log_scale(rng, pooled.sd)  # type: ignore[arg-type]
     unknowns = {f"{name}_mean": mean, f"log_{name}_sd": log_sd}
     for source in sources:
         known = getattr(priors.sources.get(source, Source()), name)
-        prior = Normal(mean, float(np.exp(log_sd))) if known is None else known
-        unknowns[f"{name}[{source}]"] = _draw(rng, prior)
+        own = mean + float(np.exp(log_sd)) * float(rng.standard_normal())
+        unknowns[f"{name}[{source}]"] = own if known is None else _draw(rng, known)
     return unknowns
 
 
@@ -487,7 +499,8 @@ def simulate(
         centre = np.log1p(heard) + truth.common_bias
         drawn = draw_figures(days, noise, truth.figure_scatter, centre, location, age)
         of_claims = np.where(np.isfinite(age), drawn, of_claims)
-    count = _draw_counts(rng, stream, noise, truth, centre, of_claims, spoken, faults)
+    log_sd = _draw_log_sds(rng.spawn(1)[0], kind)
+    count = _draw_counts(rng, stream, noise, truth, centre, of_claims, spoken, log_sd, faults)
     sources = source_names(n_sources)
     table = pd.DataFrame(
         {
@@ -497,7 +510,10 @@ def simulate(
         }
     )
     if forms != Forms():
-        table["kind"] = np.array(["count", "at_least", "at_most"], dtype=object)[kind]
+        kinds = ["count", "at_least", "at_most", "estimate"]
+        table["kind"] = np.array(kinds, dtype=object)[kind]
+    if forms.estimated:
+        table["log_sd"] = np.where(kind == _ESTIMATE, log_sd, np.nan)
     if forms.early:
         is_early = np.isfinite(age)
         table["onset"] = np.where(is_early, _ONSET, np.datetime64("NaT"))
@@ -582,14 +598,20 @@ class _Spoken(NamedTuple):
     location: NDArray[np.int64]
     source: NDArray[np.int64]
     side: NDArray[np.int64]
-    kind: NDArray[np.int64]  # 0 of counts, 1 of at least, 2 of at most
+    kind: NDArray[np.int64]  # 0 of counts, 1 of at least, 2 of at most, 3 of estimates
 
 
 def _draw_kinds(rng: np.random.Generator, forms: Forms, n: int) -> NDArray[np.int64]:
-    """Kind of each claim: 0 of counts, 1 of at least, 2 of at most."""
-    ends = np.cumsum([forms.at_least, forms.at_most])
+    """Kind of each claim: 0 of counts, 1 of at least, 2 of at most, 3 of estimates."""
+    ends = np.cumsum([forms.at_least, forms.at_most, forms.estimated])
     uniform = rng.random(n)
-    return np.select([uniform < ends[0], uniform < ends[1]], [1, 2], 0).astype(np.int64)
+    return np.select([uniform < end for end in ends], [1, 2, _ESTIMATE], 0).astype(np.int64)
+
+
+def _draw_log_sds(rng: np.random.Generator, kind: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Draw standard errors that estimates state; 0 of all other claims."""
+    log_sd = np.exp(rng.uniform(math.log(_LOG_SDS[0]), math.log(_LOG_SDS[1]), kind.size))
+    return np.where(kind == _ESTIMATE, log_sd, 0.0)
 
 
 @dataclass(frozen=True)
@@ -685,17 +707,21 @@ def draw_figures(
 
 def _draw_counts(
     rng: np.random.Generator, stream: np.random.Generator, noise: Family, truth: Truth,
-    x: NDArray[np.float64], figures: NDArray[np.int64], spoken: _Spoken, faults: Sequence[Fault],
+    x: NDArray[np.float64], figures: NDArray[np.int64], spoken: _Spoken,
+    log_sd: NDArray[np.float64], faults: Sequence[Fault],
 ) -> NDArray[np.int64]:  # fmt: skip
     """Draw what claims say, figures or own counts, and apply the faults.
 
-    `x` and `figures` are of each claim: the log of what it is of, and what it may repeat.
+    `x`, `figures` and `log_sd` are of each claim: the log of what it is of, what it may repeat,
+    and the standard error that it states.
     """
     location, source, side, kind = spoken
-    error = truth.scatter[source] * noise.rvs(rng, len(source))
+    scale = np.hypot(truth.scatter[source], scale_of(noise, log_sd))
+    error = scale * noise.rvs(rng, len(source))
     bias = truth.bias[:, None] if truth.on_side is None else truth.on_side
     own_bias = np.where(side >= 0, bias[source, side], truth.bias[source])
-    missed = truth.shortfall * stream.exponential(size=len(source)) * np.array([0, -1, 1])[kind]
+    signs = np.array([0, -1, 1, 0])
+    missed = truth.shortfall * stream.exponential(size=len(source)) * signs[kind]
     # Bounds are of a whole number that falls short of the toll, or exceeds it.
     of_bound = np.log1p(counts_at(x - truth.common_bias + missed)) + truth.common_bias
     own_counts = counts_at(np.where(kind == 0, x, of_bound) + own_bias + error)

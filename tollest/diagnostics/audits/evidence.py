@@ -180,5 +180,7 @@ def _with_lists(whole: Claimed, named: Integers) -> tuple[Claimed, Integers]:
         claim_figure=np.append(whole.claim_figure, np.full(n, -1)),
         claim_form=np.append(whole.claim_form, np.full(n, bounds.LISTED)),
         claim_age=np.append(whole.claim_age, np.full(n, np.inf)),
+        claim_below=np.append(whole.claim_below, np.zeros(n)),
+        claim_above=np.append(whole.claim_above, np.zeros(n)),
         members=members,
     ), lists

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tollest import _text
+from tollest.claims import frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,12 +128,9 @@ class Audit:
 
 def _said(claim: "pd.Series") -> str:
     """Write what a claim says, in a few words."""
-    lower = f"{claim['lower']:,}"
-    if claim["kind"] in ("documented", "verified"):
-        return f"{lower} {claim['kind']}"
-    if not isinstance(claim["upper"], int | np.integer):
-        return f"{lower} or more"
-    return lower if claim["upper"] == claim["lower"] else f"{lower} to {claim['upper']:,}"
+    return frames.said(claim, of_list="{} documented") + (
+        " verified" if claim["kind"] == "verified" else ""
+    )
 
 
 def _shown(claim: "pd.Series") -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from tollest.claims.table import UNBOUNDED
 from tollest.diagnostics.audits.evidence import Evidence
 from tollest.engines import psis
 from tollest.estimation.masses import TollMasses
-from tollest.model.circulation import Figure, Speakers, log_mass_up_to, logit_denials
+from tollest.model.circulation import Figure, Speakers, logit_denials, own_mass_up_to
 from tollest.simulation.worlds import counts_at
 
 _TOLLS = 4  # equally likely ones, for each draw, that predictions are averaged over
@@ -222,7 +222,8 @@ class Weighed:
 
         denial = np.repeat(expit(logit_denials(points, np.array(source))), _TOLLS)
         lower, upper = claims.lower[evidence.noisy[j]], claims.upper[evidence.noisy[j]]
-        missed = []
+        missed: list[Floats] = []
+        sds = [sd[evidence.noisy[j]] for sd in (claims.sd_below, claims.sd_above)]
         if evidence.is_bound[j]:
             sign = 1.0 if upper == UNBOUNDED else -1.0
             lower = upper = lower if upper == UNBOUNDED else upper
@@ -233,7 +234,7 @@ class Weighed:
             centres = [_whole(known - amount) for amount in missed] or [known]
             own_mass = np.mean(
                 [
-                    np.exp(log_mass_up_to(family, k, centre + common_bias + bias, scatter))
+                    own_mass_up_to(family, k, centre + common_bias + bias, scatter, sds)
                     for centre in centres
                 ],
                 axis=0,
