@@ -1,5 +1,7 @@
 """Estimates with an error of their own, against sums written out and against quadrature."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from scipy.stats import norm
 import tollest as te
 from tests._sums.written_out import BEYOND, FAMILIES, a_theta, written_out
 from tests.contracts import check_gradient
-from tollest.priors import Fixed, HalfNormal, Never, Normal, Pooled, Priors
+from tollest.priors import Censored, Fixed, HalfNormal, Never, Normal, Pooled, Priors
 
 MOST = 400
 ROWS = [
@@ -95,3 +97,46 @@ def test_without_biases_it_is_a_synthesis_of_studies():
     for prob in (0.05, 0.5, 0.95):
         expected = np.expm1(np.interp(prob, cdf, x))
         assert estimate.quantile(prob)["Maria"] == pytest.approx(expected, rel=0.02)
+
+
+# Published deaths, with 95 % intervals: a hurricane by five studies, a war by two surveys and a
+# count of reports; and what `bayesmeta` makes of them with the same prior of heterogeneity.
+MARIA = [("a", 1139, 1006, 1272), ("b", 822, 605, 1039), ("c", 1191, 836, 1544),
+         ("d", 2975, 2658, 3290), ("e", 4645, 793, 8498)]  # fmt: skip
+IRAQ = [("ifhs", 151_000, 104_000, 223_000), ("lancet", 601_027, 426_369, 793_663)]
+
+
+@pytest.mark.parametrize(
+    ("studies", "floor", "centre", "published"),
+    [(MARIA, 0, 1000, (1543, 964, 2585)), (IRAQ, 47_668, 100_000, (305_143, 125_431, 732_561))],
+)
+def test_published_syntheses_are_met(studies, floor, centre, published):
+    table = pd.DataFrame(studies, columns=["source", "count", "lower", "upper"])
+    table = table.assign(location="there", kind="estimate")
+    if floor:
+        listed = pd.DataFrame({"source": ["reports"], "count": [floor], "location": ["there"]})
+        table = pd.concat([table, listed.assign(kind="documented")])
+    table = table.astype({"lower": "Int64", "upper": "Int64"})
+    priors = replace(
+        synthesis(HalfNormal(0.5)), mu=Normal(np.log(centre), 2.0), tau=HalfNormal(1.0),
+        log_list_shortfall=Censored(),
+    )  # fmt: skip
+    model = te.Model(noise=FAMILIES["normal"], priors=priors)
+
+    estimate = te.estimate(te.Claims.from_table(table), model=model, rng=1, progress=False)
+
+    found = estimate.table(ci_prob=0.9).iloc[0][["median", "lower", "upper"]].astype(float)
+    assert_allclose(found["median"], published[0], rtol=0.10)
+    assert_allclose(found[["lower", "upper"]], published[1:], rtol=0.15)
+
+
+def test_a_survey_alone_is_not_taken_for_the_prior():
+    row = pd.DataFrame([MARIA[-1]], columns=["source", "count", "lower", "upper"])
+    priors = Priors(mu=Normal(np.log(1000), 2.0))
+
+    estimate = te.estimate(
+        te.Claims.from_table(row.assign(location="Maria")), model=te.Model(priors=priors), rng=1,
+        progress=False,
+    )  # fmt: skip
+
+    assert estimate.table()["median"].iloc[0] > 3000

@@ -41,7 +41,7 @@ def on_log1p(number, lower, upper, z=Z):
         {"wording": "4,645 (95 % CI 793-8,498)"},
         {"wording": "4,645 deaths (95% CI: 793 to 8,498)"},
         {"wording": "4,645 [793 to 8,498]"},
-        {"wording": "4645 (95% credible interval 793–8498)"},
+        {"wording": "4645 (95% credible interval 793\u20138498)"},
     ],
 )
 def test_a_number_within_an_interval_is_an_estimate(cells):

@@ -36,10 +36,10 @@ class Rate:
     Examples
     --------
     >>> survey = Rate(2.0, 4_564_521, 365, lower=1.7, upper=2.3, baseline=0.411)
-    >>> survey
-    (2 - 0.411) deaths per 10,000 a day, of 4,564,521 people in 365 days: 264,735 (214,753 to 314,717)
+    >>> print(survey)
+    (2 - 0.411) deaths per 10,000 a day, 4,564,521 people, 365 days: 264,735 (214,754 to 314,717)
     >>> survey.cells
-    {'count': 264735, 'lower': 214753, 'upper': 314717}
+    {'count': 264735, 'lower': 214754, 'upper': 314717}
     """
 
     rate: float
@@ -63,12 +63,11 @@ class Rate:
                 raise ValueError(f"{name} of Rate is {shown(value)}; it is a number, 0 or more.")
         if not (self.per > 0 and self.days > 0 and self.population > 0):
             raise ValueError("per, days and population of Rate must each be above 0.")
-        if self.lower is not None and self.upper is not None:
-            if not self.lower <= self.rate <= self.upper:
-                message = f"{self.lower:g}, {self.rate:g}, {self.upper:g}"
-                raise ValueError(
-                    f"lower, rate and upper of Rate are {message}; put them in order."
-                )
+        lower = self.rate if self.lower is None else self.lower
+        upper = self.rate if self.upper is None else self.upper
+        if not lower <= self.rate <= upper:
+            message = f"{lower:g}, {self.rate:g} and {upper:g}"
+            raise ValueError(f"lower, rate and upper of Rate are {message}: put them in order.")
         if self.baseline > self.rate:
             raise ValueError(
                 f"baseline of Rate is {self.baseline:g}, above the rate of {self.rate:g}: there "
@@ -94,6 +93,6 @@ class Rate:
         cells = self.cells
         ends = f" ({cells['lower']:,} to {cells['upper']:,})" if "lower" in cells else ""
         return (
-            f"{rate} deaths per {self.per:,g} a day, of {self.population:,.0f} people in "
+            f"{rate} deaths per {self.per:,g} a day, {self.population:,.0f} people, "
             f"{self.days:g} days: {cells['count']:,}{ends}"
         )
