@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 import tollest as te
 from tests.conftest import claims_of, guessed
 from tollest import priors
+from tollest.claims import Claims
 from tollest.claims.periods import ToDate
 from tollest.model.posterior import Model
 from tollest.report import provenance
@@ -71,8 +72,8 @@ def test_totals_to_date_are_a_chain():
         "Arden, to 2022-03-10": last, "Arden, 2022-03-11 to 2022-03-20": last,
     }  # fmt: skip
     assert claims.complete[claims.locations.index(last)]
-    # A retraction is a claim like any other.
-    assert len(claims) == 3
+    # The first total is withdrawn by the second, and its days stay.
+    assert len(claims) == 2
 
 
 def test_what_is_between_periods_is_a_part_too():
@@ -158,14 +159,16 @@ def test_the_last_total_of_each_stretch_is_evidence():
 def test_a_total_told_again_tells_nothing():
     rows = daily([10, 10, 12, 10, 10])
 
-    assert claims_of(rows, COLUMNS).to_frame()["row"].tolist() == [0, 2, 3]
+    assert claims_of(rows, COLUMNS).to_frame()["row"].tolist() == [0, 3]
     assert claims_of(rows, COLUMNS).excluded["reason"].tolist() == [
         "states what its total to 2022-03-01 did (row 0)",
+        "withdrawn by its lower total to 2022-03-04 (row 3)",
         "states what its total to 2022-03-04 did (row 3)",
     ]
-    assert len(claims_of(rows, COLUMNS, to_date=ToDate(stale=True))) == 5
+    both = ToDate(stale=True, corrections=False)
+    assert len(claims_of(rows, COLUMNS, to_date=both)) == 5
     # Others that say the same are no less sources for it.
-    assert len(claims_of([*rows, *daily([10] * 2, "press")], COLUMNS)) == 4
+    assert len(claims_of([*rows, *daily([10] * 2, "press")], COLUMNS)) == 3
 
 
 def test_documented_totals_all_stand():
@@ -274,7 +277,7 @@ def test_a_chain_of_totals_is_one_posterior(tmp_path):
     again = te.Estimate.load(path).claims
     pd.testing.assert_frame_equal(again.periods, claims.periods)
     pd.testing.assert_frame_equal(again.excluded, claims.excluded)
-    assert "to_date=te.ToDate(every=20, stale=False)" in provenance.python_code(estimate)
+    assert "to_date=te.ToDate(every=20, stale=False, corrections=True)" in provenance.python_code(estimate)
     # Sums are told on a grid, of which a point is two tolls above 128.
     assert_allclose(total[["lower", "upper"]], since[["lower", "upper"]] + 100, atol=1)
 
@@ -340,3 +343,58 @@ def test_a_trend_fills_the_weeks_of_which_nobody_speaks():
 def test_trends_that_are_none_are_refused(rows, df, message):
     with pytest.raises(ValueError, match=message):
         claims_of(rows, COLUMNS).with_trend(df=df)
+
+
+# Totals that fall: dead or missing in New York, by the city (New York Times, 2001 and 2002).
+
+MISSING = [("2001-09-24", 6789), ("2001-10-29", 4764), ("2001-11-20", 3948),
+           ("2001-12-02", 3300), ("2001-12-30", 3225), ("2002-08-21", 2819)]  # fmt: skip
+
+
+def totals(series, **choices):
+    table = pd.DataFrame(series, columns=["to", "count"]).assign(location="city", source="office")
+    return Claims.from_table(table, to_date=ToDate(**choices))
+
+
+def test_a_total_above_a_later_one_of_its_source_is_withdrawn_by_it():
+    claims = totals(MISSING)
+
+    assert claims.to_frame()[["location", "lower"]].values.tolist() == [
+        ["city, to 2002-08-21", 2819]
+    ]
+    assert claims.excluded["row"].tolist() == [0, 1, 2, 3, 4]
+    assert set(claims.excluded["reason"]) == {"withdrawn by its lower total to 2002-08-21 (row 5)"}
+
+
+def test_only_totals_above_the_later_one_are_withdrawn():
+    days = [f"2020-01-{day:02d}" for day in (1, 8, 15, 22, 29)]
+    claims = totals(zip(days, [10, 12, 15, 13, 14], strict=True))
+
+    assert claims.to_frame()["lower"].tolist() == [10, 12, 13, 14]
+    assert claims.excluded["reason"].tolist() == [
+        "withdrawn by its lower total to 2020-01-22 (row 3)"
+    ]
+
+
+def test_a_total_is_not_withdrawn_before_its_correction_is_known():
+    claims = totals(MISSING).as_of("2001-11-01")
+
+    assert claims.to_frame()["lower"].tolist() == [4764]
+    assert claims.excluded["reason"].tolist()[0] == (
+        "withdrawn by its lower total to 2001-10-29 (row 1)"
+    )
+
+
+def test_totals_that_fall_may_be_taken_for_errors():
+    assert totals(MISSING, corrections=False).n_claims == 6
+    with pytest.raises(ValueError, match="corrections is 1; it is True or False"):
+        ToDate(corrections=1)
+
+
+def test_another_source_withdraws_nothing_and_neither_does_a_bound():
+    rows = [("office", "2020-01-01", "300"), ("press", "2020-01-08", "200"),
+            ("office", "2020-01-15", "at least 250"), ("press", "2020-01-15", "180 to 210"),
+            ("office", "2020-01-22", "290 to 310")]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["source", "to", "wording"]).assign(location="city")
+
+    assert not len(Claims.from_table(table).excluded)

@@ -2,8 +2,8 @@
 
 A place is what a table's column `location` names; each period that claims on it speak of becomes
 a location. Periods within one another are wholes and parts in time. Totals to date make a chain,
-in which each is the sum of the one before and of the deaths since, so a total that falls, a
-retraction, is a claim like any other.
+in which each is the sum of the one before and of the deaths since; a total that is above a later
+one of its source is withdrawn by that (`tollest.claims.standing`).
 """
 
 import datetime as dt
@@ -57,12 +57,15 @@ class ToDate:
         claim on the place names, its last is evidence. With 1 each day's is.
     stale : bool
         Whether a total that states the same as the source's last one is evidence again.
+    corrections : bool
+        Whether a total is withdrawn by a later, lower one of its source, as where duplicates were
+        found, the missing came back or a definition was changed; if not, one of both errs.
 
     Raises
     ------
     ValueError
-        If `every` is not a whole number of days, one or more, or `stale` is neither True nor
-        False.
+        If `every` is not a whole number of days, one or more, or `stale` or `corrections` is
+        neither True nor False.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class ToDate:
 
     every: int = 1
     stale: bool = False
+    corrections: bool = True
 
     def __post_init__(self) -> None:
         """Check that `every` is a number of days."""
@@ -86,8 +90,10 @@ class ToDate:
             raise ValueError(
                 f"every is {self.every!r}; it is a whole number of days, 1 to {_MOST_DAYS:,}."
             )
-        if not isinstance(self.stale, bool | np.bool_):
-            raise ValueError(f"stale is {self.stale!r}; it is True or False.")
+        for name in ("stale", "corrections"):
+            value = getattr(self, name)
+            if not isinstance(value, bool | np.bool_):
+                raise ValueError(f"{name} is {value!r}; it is True or False.")
 
 
 class DayRange(NamedTuple):

@@ -70,6 +70,9 @@ class Record:
         rows, standing = self.rows, int(self.standing[row])
         if standing == _EVIDENCE:
             return ""
+        if standing >= 0 and rows.location[standing] != rows.location[row]:
+            _, days = rows.spans[rows.locations[rows.location[standing]]]
+            return f"withdrawn by its lower total {days.days} (row {standing})"
         if standing >= 0:
             return f"superseded by the claim of {in_words(rows.date[standing])} (row {standing})"
         if standing == _REPEAT:
@@ -124,6 +127,8 @@ def judged(
     """
     standing = _standing(rows, known_by)
     standing[[row for row, _ in left_out]] = _LEFT_OUT
+    for row, correction in _withdrawn(rows, standing == _EVIDENCE).items():
+        standing[row] = correction
     standing[_sums_of_parts(rows, standing == _EVIDENCE)] = _SUM
     evidence = standing == _EVIDENCE
     is_kept = _kept(rows, evidence, known_by)
@@ -163,6 +168,26 @@ def _kept(rows: Rows, evidence: Flags, known_by: np.datetime64) -> Flags:
         over = [name in rows.spans and rows.spans[name][1].end > last for name in rows.locations]
         kept[over] = False
     return kept
+
+
+def _withdrawn(rows: Rows, evidence: Flags) -> dict[int, int]:
+    """Totals to date that a later, lower one of their source withdraws; and which one does."""
+    if not (rows.spans and rows.to_date.corrections):
+        return {}
+    totals: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    for row in np.flatnonzero(evidence & (rows.kind < DOCUMENTED)).tolist():
+        place, days = rows.spans.get(rows.locations[rows.location[row]], ("", None))
+        if days is not None and days.is_open:
+            totals.setdefault((place, int(rows.source[row])), []).append((days.end, row))
+    out = {}
+    for series in totals.values():
+        lowest: int | None = None
+        for _, row in sorted(series, reverse=True):
+            if lowest is not None and rows.lower[row] > rows.upper[lowest]:
+                out[row] = lowest
+            elif lowest is None or rows.upper[row] < rows.upper[lowest]:
+                lowest = row
+    return out
 
 
 def _sums_of_parts(rows: Rows, evidence: Flags) -> list[int]:
