@@ -277,7 +277,9 @@ def test_a_chain_of_totals_is_one_posterior(tmp_path):
     again = te.Estimate.load(path).claims
     pd.testing.assert_frame_equal(again.periods, claims.periods)
     pd.testing.assert_frame_equal(again.excluded, claims.excluded)
-    assert "to_date=te.ToDate(every=20, stale=False, corrections=True)" in provenance.python_code(estimate)
+    assert "to_date=te.ToDate(every=20, stale=False, corrections=True)" in provenance.python_code(
+        estimate
+    )
     # Sums are told on a grid, of which a point is two tolls above 128.
     assert_allclose(total[["lower", "upper"]], since[["lower", "upper"]] + 100, atol=1)
 

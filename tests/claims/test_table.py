@@ -298,7 +298,9 @@ def test_claims_lie_flat_by_location_then_source():
     assert claims.claims_per_location.tolist() == [2, 2, 0]
     assert claims.n_figures.tolist() == [2, 1, 0]
     assert (len(claims), claims.n_claims, claims.n_locations, claims.n_sources) == (4, 4, 3, 3)
-    assert repr(claims) == "Claims: 4 claims by 3 sources on 3 locations, 1 of them silent"
+    assert (
+        repr(claims) == "Claims: 4 claims by 3 sources (x, y, z) on 3 locations, 1 of them silent"
+    )
 
 
 def test_every_claim_knows_its_location():
@@ -349,7 +351,8 @@ def test_certain_deaths_bound_the_toll_and_are_no_claims_that_err():
     assert claims.offsets.tolist() == [0, 1, 1]
     assert claims.claims_per_location.tolist() == [3, 1]
     assert repr(claims) == (
-        "Claims: 1 claim by 1 source on 2 locations, with 2 documented floors and 1 verified toll"
+        "Claims: 1 claim by 1 source (press) on 2 locations, with 2 documented floors and "
+        "1 verified toll"
     )
 
 
@@ -1292,3 +1295,27 @@ def test_names_with_braces_are_named_as_they_are():
     frame = pd.DataFrame(rows, columns=["location", "source", "count", "group"])
 
     assert "group is '{0}', but '{north}' in row 0" in refusal(frame)
+
+
+# What is compared with nothing.
+
+
+def test_two_lists_without_a_common_location_are_remarked_on():
+    rows = [("A1", "acled", 3), ("A2", "acled", 5), ("U7", "ucdp", 3), ("U8", "ucdp", 6)]
+    apart = Claims.from_table(pd.DataFrame(rows, columns=["location", "source", "count"]))
+    shared = Claims.from_table(
+        pd.DataFrame([*rows, ("A1", "ucdp", 4)], columns=["location", "source", "count"])
+    )
+    lone = Claims.from_table(pd.DataFrame(rows[:2], columns=["location", "source", "count"]))
+
+    assert apart.are_apart
+    assert "no location has claims of two sources, so that nothing is compared" in repr(apart)
+    assert not shared.are_apart
+    assert not lone.are_apart
+    assert repr(shared) == "Claims: 5 claims by 2 sources (acled, ucdp) on 4 locations"
+
+
+def test_long_names_of_sources_are_left_out():
+    names = ["a" * 60, "b" * 60]
+    table = pd.DataFrame({"location": "Arden", "source": names, "count": 3})
+    assert repr(Claims.from_table(table)) == "Claims: 2 claims by 2 sources on 1 location"

@@ -156,7 +156,7 @@ def test_sources_come_with_intervals(villages):
 
     assert sources.index.tolist() == ["ministry", "press"]
     assert sources["n_claims"].tolist() == [3, 5]
-    for name in ("bias", "scatter", "repeat"):
+    for name in ("share", "bias", "scatter", "repeat"):
         assert (sources[f"{name}_lower"] <= sources[name]).all()
         assert (sources[name] <= sources[f"{name}_upper"]).all()
     assert ((sources["repeat"] > 0) & (sources["repeat"] < 1)).all()

@@ -249,7 +249,7 @@ def test_habits_of_sources_are_those_of_the_table(estimate):
 
     plots = te.plots.sources(estimate, ci_prob=0.5)
 
-    for name in ("bias", "scatter", "repeat"):
+    for name in ("share", "scatter", "repeat"):
         assert_allclose(points(plots, name)[:, 0], table[name])
         bounds = table[[f"{name}_lower", f"{name}_upper"]]
         assert_allclose(spans(plots, f"{name}_interval"), bounds)
@@ -259,7 +259,7 @@ def test_habits_of_sources_are_those_of_the_table(estimate):
 def test_of_too_many_sources_those_with_most_claims_are_drawn(estimate):
     plots = te.plots.sources(estimate, most=1)
 
-    assert_allclose(points(plots, "bias")[:, 0], estimate.sources().loc["press", "bias"])
+    assert_allclose(points(plots, "share")[:, 0], estimate.sources().loc["press", "share"])
     assert "The 1 of 6 sources with the most claims." in te.plots.alt_text(plots)
 
 

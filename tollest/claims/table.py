@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "UNBOUNDED", "Claims", "ClaimsError"]
 
+APART = (
+    "no location has claims of two sources, so that nothing is compared (are these lists of the "
+    "same places under names of their own?)"
+)
+_MOST_NAMED, _MOST_LETTERS = 6, 100  # sources, and letters of their names, in a line
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Claims:
@@ -121,7 +127,7 @@ class Claims:
     ... )
     >>> claims = Claims.from_table(table)
     >>> claims
-    Claims: 3 claims by 2 sources on 2 locations
+    Claims: 3 claims by 2 sources (clinic, press) on 2 locations
     >>> claims.lower, claims.upper == UNBOUNDED
     (array([11, 25,  0]), array([ True, False, False]))
     """
@@ -276,7 +282,7 @@ class Claims:
         >>> import pandas as pd
         >>> table = pd.DataFrame({"village": ["Arden"], "source": ["clinic"], "count": [11]})
         >>> Claims.from_table(table, columns={"location": "village"}, locations=["Brook"])
-        Claims: 1 claim by 1 source on 2 locations, 1 of them silent
+        Claims: 1 claim by 1 source (clinic) on 2 locations, 1 of them silent
         """
         if not isinstance(words, wording.Words):
             message = f"words is a {type(words).__name__}; extend te.wording.WORDS instead"
@@ -730,6 +736,24 @@ class Claims:
         return tuple(self.locations[i] for i in np.flatnonzero(all_of_them).tolist())
 
     @property
+    def are_apart(self) -> bool:
+        """Whether there are several sources, and no location on which two of them speak.
+
+        As in two lists of the same incidents by numbers of their own: nothing is compared then,
+        and totals add up both. Of wholes and parts it is not asked.
+        """
+        several = self.n_sources > 1 and self.n_locations > 1
+        return several and not self.is_nested and bool((self.claims_per_location < 2).all())
+
+    @property
+    def _named_sources(self) -> str:
+        """Names of the sources where these are few."""
+        if not 0 < self.n_sources <= _MOST_NAMED:
+            return ""
+        names = ", ".join(self.sources)
+        return f" ({names})" if len(names) <= _MOST_LETTERS else ""
+
+    @property
     def has_bounds(self) -> bool:
         """Whether some claim is a bound."""
         return bool(self.is_bound.any())
@@ -810,8 +834,8 @@ class Claims:
             if (kinds == kind).any()
         ]
         text = (
-            f"Claims: {plural(self.n_claims, 'claim')} by {plural(self.n_sources, 'source')} "
-            f"on {plural(self.n_locations, 'location')}"
+            f"Claims: {plural(self.n_claims, 'claim')} by {plural(self.n_sources, 'source')}"
+            f"{self._named_sources} on {plural(self.n_locations, 'location')}"
         )
         silent = int((self.claims_per_location == 0).sum())
         if silent:
@@ -819,6 +843,8 @@ class Claims:
         if self.is_nested:
             n_parts = int((self.parent >= 0).sum())
             text += f", {n_parts:,} {'a part of another' if n_parts == 1 else 'parts of others'}"
+        if self.are_apart:
+            text += f"; {APART}"
         if self.summed:
             text += f"; counts on {shown(self.summed[0])} are the sums of those on all others"
         if without_error:

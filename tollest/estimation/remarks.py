@@ -57,6 +57,13 @@ def remarks(claims: Claims, table: "pd.DataFrame", priors: Priors) -> tuple[Rema
     )
 
 
+def of_common_bias(claims: Claims) -> str:
+    """Say from what is known what all sources count of the toll together."""
+    if claims.has_verified:
+        return "What all miss alike is known from the verified tolls."
+    return "What all miss alike is known by its prior alone, since no toll is verified."
+
+
 def _marked(
     claims: Claims, table: "pd.DataFrame", priors: Priors
 ) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:

@@ -15,7 +15,7 @@ from tollest import _text
 from tollest._arrays import Flags, Floats, Integers
 from tollest._files import replacing
 from tollest._progress import Reporter
-from tollest.claims.table import Claims
+from tollest.claims.table import APART, Claims
 from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
 from tollest.engines.importance import round_size
 from tollest.engines.settling import settled_for_tolls
@@ -375,8 +375,10 @@ class Estimate:
         Returns
         -------
         pandas.DataFrame
-            Indexed by source. ``bias`` is a multiplier of the toll: 1.1 counts 10 % too many,
-            apart from what all sources get wrong alike. ``scatter`` is the scale of the
+            Indexed by source. ``share`` is what it counts of the true toll, in the middle: 0.8
+            misses 20 %. It has two parts: ``bias``, by which it differs from what all sources get
+            wrong alike, and their common bias, which is known by its prior alone unless tolls are
+            verified. ``scatter`` is the scale of the
             source's own error on the log1p axis: 0.15 is about 15 %. ``repeat`` is the
             probability that a count repeats the figure in circulation. Each is a posterior
             median, with ``_lower`` and ``_upper``; ``n_claims`` counts claims that may err.
@@ -435,9 +437,9 @@ class Estimate:
         Returns
         -------
         pandas.DataFrame
-            Indexed by source and side, ``""`` being locations of no side. ``bias`` is a
-            multiplier of the toll as in `sources`, with ``bias_lower`` and ``bias_upper``;
-            ``n_claims`` counts claims that may err.
+            Indexed by source and side, ``""`` being locations of no side. ``share`` of the toll
+            and ``bias`` as in `sources`, with ``_lower`` and ``_upper``; ``n_claims`` counts
+            claims that may err.
 
         Raises
         ------
@@ -449,9 +451,10 @@ class Estimate:
                 "the claims have no sides; give Claims.from_table a column 'side', or "
                 "columns={'side': ...} for whatever a source's bias may depend on."
             )
-        bias = {"bias": np.exp(self._values("bias"))}
+        bias, common = self._values("bias"), self._values("common_bias")
+        drawn = {"share": np.exp(bias + common[:, None]), "bias": np.exp(bias)}
         n_claims = self.posterior.names.n_claims
-        return sources.sources_table(self.claims.voices, n_claims, bias, ci_prob)
+        return sources.sources_table(self.claims.voices, n_claims, drawn, ci_prob)
 
     def shortfalls(self, ci_prob: float = 0.9) -> "pd.DataFrame":
         """By how much bounds and lists of names miss the toll, with equal-tailed intervals.
@@ -746,6 +749,8 @@ class Estimate:
             _text.named(remark.of_several, remark.locations)
             for remark in remarks(claims, table, self.model.priors)
         ]
+        if claims.are_apart:
+            notes.append(f"{APART[0].upper()}{APART[1:]}.")
         table = table.assign(verified=claims.verified)
         return _text.result_text(head, table, self.theta.summary, notes, self.doubts)
 

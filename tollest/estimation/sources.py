@@ -65,14 +65,16 @@ def values(layout: ThetaLayout, flat: Floats, name: str) -> Floats:
 
 
 def natural(layout: ThetaLayout, flat: Floats, *, never: bool) -> dict[str, Floats]:
-    """Bias as a multiplier, scatter and repeat probability, each (n_draws, n_sources).
+    """Give shares of the toll, biases, scatters and repeat probabilities, (n_draws, n_sources).
 
     And the probability of a denial, where somebody claims 0. `layout` is that of sources. `never`
     says that no source repeats the figure.
     """
     logit, denial = (values(layout, flat, name) for name in ("logit_repeat", "logit_denial"))
+    bias, common = values(layout, flat, "bias"), values(layout, flat, "common_bias")
     habits = {
-        "bias": np.exp(values(layout, flat, "bias")),
+        "share": np.exp(bias + common[:, None]),
+        "bias": np.exp(bias),
         "scatter": np.exp(values(layout, flat, "log_scatter")),
         "repeat": np.zeros_like(logit) if never else 1.0 / (1.0 + np.exp(-logit)),
     }

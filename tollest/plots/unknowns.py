@@ -10,6 +10,7 @@ from scipy.special import expit, logit, ndtri
 from tollest import _text
 from tollest._arrays import Floats
 from tollest.estimation.masses import whole
+from tollest.estimation.remarks import of_common_bias
 from tollest.estimation.results import Estimate
 from tollest.model.layout import Entry, constant
 from tollest.plots import canvas, legend, phrases
@@ -25,15 +26,16 @@ if TYPE_CHECKING:
 
 _TIMES = "\u00d7 "
 _HABITS = {
-    "bias": "bias, as a factor",
+    "share": "what it counts of the toll",
     "scatter": "scatter",
     "repeat": "repeat probability",
 }
+_SHARE = "A share of 1 counts all of them, 0.8 misses one in five."
 _POINT = {"marker": "o", "facecolor": POSTERIOR, "edgecolor": "white", "size": 30, "width": 0.7}
 
 
 def sources(estimate: Estimate, *, ci_prob: float = 0.9, most: int = 40) -> "PlotCollection":
-    """Draw the bias, scatter and repeat probability of every source.
+    """Draw what every source counts of the toll, its scatter and its repeat probability.
 
     Parameters
     ----------
@@ -48,8 +50,8 @@ def sources(estimate: Estimate, *, ci_prob: float = 0.9, most: int = 40) -> "Plo
     Returns
     -------
     arviz_plots.PlotCollection
-        With the plots ``"bias"``, ``"scatter"`` and, where sources may repeat, ``"repeat"``; in
-        ``viz``: ``bias``, ``bias_interval`` and so on.
+        With the plots ``"share"``, ``"scatter"`` and, where sources may repeat, ``"repeat"``; in
+        ``viz``: ``share``, ``share_interval`` and so on.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def sources(estimate: Estimate, *, ci_prob: float = 0.9, most: int = 40) -> "Plo
     table = estimate.sources(ci_prob)
     if not len(table):
         raise ValueError("no claim may err, so nothing was learnt of any source.")
-    notes = ["In brackets: claims that may err. A bias of 1 is none."]
+    notes = [f"In brackets: claims that may err. {_SHARE}", of_common_bias(estimate.claims)]
     if len(table) > most:
         often = table["n_claims"].to_numpy().argsort(kind="stable")[::-1][:most]
         notes.insert(0, f"The {most:,} of {len(table):,} sources with the most claims.")
@@ -100,9 +102,9 @@ def _sources(table: "pd.DataFrame", habits: list[str]) -> "PlotCollection":
         canvas.draw(
             plots, name, name, visuals.scatter_xy, table[name].to_numpy(), y=y, zorder=4, **_POINT
         )
-        if name == "bias":
+        if name == "share":
             canvas.draw(
-                plots, name, "no_bias", visuals.vline, [1.0], color=INK, linestyle="--", width=0.9
+                plots, name, "all", visuals.vline, [1.0], color=INK, linestyle="--", width=0.9
             )
             bounds = np.append(bounds.ravel(), 1.0)
         _habit_axis(target, name, bounds)
@@ -115,7 +117,7 @@ def _sources(table: "pd.DataFrame", habits: list[str]) -> "PlotCollection":
 
 
 def _habit_axis(target: "Axes", name: str, values: Floats) -> None:
-    """Give biases and scatters a logarithmic axis, and repeat probabilities all of 0 to 1."""
+    """Give shares and scatters a logarithmic axis, and repeat probabilities all of 0 to 1."""
     if name == "repeat":
         target.set_xlim(-0.02, 1.02)
         target.set_xticks([0.0, 0.5, 1.0], ["0", "0.5", "1"])
@@ -126,11 +128,11 @@ def _habit_axis(target: "Axes", name: str, values: Floats) -> None:
     steps = nearer if high / low < 2 else steps
     ticks = steps[(steps >= low) & (steps <= high)]
     positions = np.log(ticks)
-    first = int(np.abs(positions).argmin()) if name == "bias" else 0
+    first = int(np.abs(positions).argmin()) if name == "share" else 0
     ticks = ticks[canvas.apart(positions, 0.24, float(np.log(high / low)), first)]
     target.set_xscale("log")
     target.set_xlim(low, high)
-    sign = _TIMES if name == "bias" else ""
+    sign = _TIMES if name == "share" else ""
     target.set_xticks(ticks, [f"{sign}{tick:g}" for tick in ticks])
     target.minorticks_off()
 
@@ -146,8 +148,8 @@ def _sources_in_words(table: "pd.DataFrame", habits: list[str], levels: str) -> 
         ]
         said.append(f"{phrases.short_label(name, 60)}, {', '.join(parts)}")
     return (
-        f"Medians and {levels}s of the habits of {_text.plural(len(table), 'source')}; bias is a "
-        f"factor of the toll. {phrases.listing(said, len(said))}."
+        f"Medians and {levels}s of the habits of {_text.plural(len(table), 'source')}; a share is "
+        f"a factor of the toll. {phrases.listing(said, len(said))}."
     )
 
 

@@ -92,7 +92,7 @@ def em_dat(
     ...     {"DisNo.": ["2001-0001-ARD", "2001-0001-BRO"], "Total Deaths": [14, None]}
     ... )
     >>> em_dat(disasters)
-    Claims: 1 claim by 1 source on 1 location; 1 more excluded (1 left out)
+    Claims: 1 claim by 1 source (EM-DAT) on 1 location; 1 more excluded (1 left out)
     """
     events = read_events(
         data, EM_DAT, location=location, group=group, date=date, source=source, columns=columns,

@@ -11,8 +11,9 @@ from tollest import _text
 from tollest._rounding import rounded
 from tollest.claims.days import in_words
 from tollest.claims.frames import said
-from tollest.claims.table import Claims
+from tollest.claims.table import APART, Claims
 from tollest.diagnostics.audits import audit
+from tollest.estimation.remarks import of_common_bias
 from tollest.estimation.results import Estimate
 from tollest.report import figures, rows, rules, sentences, tables
 from tollest.report.labels import label
@@ -75,6 +76,8 @@ def meaning_section(estimate: Estimate, ci_prob: float) -> Markup:
             else "Every location here has a claim."
         ),
     ]
+    if estimate.claims.are_apart:
+        lines.append(f"{APART[0].upper()}{APART[1:]}.")
     return element("ul", *(element("li", line) for line in lines))
 
 
@@ -116,7 +119,7 @@ def _coded(numbers: "pd.Series") -> str:
 
 
 def sources_section(estimate: Estimate, ci_prob: float) -> Markup:
-    """Tabulate bias, scatter and repeat probability of each source."""
+    """Tabulate what each source counts of the toll, its scatter and its repeat probability."""
     frame = estimate.sources(ci_prob)
     if not len(frame):
         return paragraphs("No claim that may err is in evidence.")
@@ -124,19 +127,20 @@ def sources_section(estimate: Estimate, ci_prob: float) -> Markup:
         [
             name(label(str(source))),
             f"{row['n_claims']:,.0f}",
-            *(_multiplier(row, column) for column in ("bias", "scatter", "repeat")),
+            *(_multiplier(row, column) for column in ("share", "scatter", "repeat")),
         ]
         for source, row in frame.head(MOST_ROWS).iterrows()
     ]
     caption = f"Habits of sources: medians with {_text.interval(ci_prob, 'eti')}s"
-    head = ["Source", "Claims", "Bias, times the toll", "Scatter", "Repeat probability"]
+    head = ["Source", "Claims", "Counts, times the toll", "Scatter", "Repeat probability"]
     return joined(
         html_table(caption, head, cells),
         more(len(frame), "estimate.sources()"),
         element(
             "div",
             paragraphs(
-                "Bias: 1.10 counts 10 % too many, apart from what all sources get wrong alike. "
+                "Counts: 1.10 counts 10 % too many, 0.80 misses 20 %. "
+                f"{of_common_bias(estimate.claims)} "
                 "Scatter: the size of the source's own error; 0.15 is about 15 %. Repeat "
                 "probability: that a count repeats the figure in circulation. Claims: those that "
                 "may err."
@@ -156,16 +160,16 @@ def _by_side(estimate: Estimate, ci_prob: float) -> Markup:
     cells = [
         [
             name(label(source)), name(label(side)) if side else "-",
-            f"{row['n_claims']:,.0f}", _multiplier(row, "bias"),
+            f"{row['n_claims']:,.0f}", _multiplier(row, "share"),
         ]
         for (source, side), (_, row) in zip(
             estimate.claims.voices, frame.head(MOST_ROWS).iterrows(), strict=False
         )
     ]  # fmt: skip
     interval = _text.interval(ci_prob, "eti")
-    caption = f"Biases by whose dead are counted: medians with {interval}s"
+    caption = f"What is counted, by whose dead they are: medians with {interval}s"
     return joined(
-        html_table(caption, ["Source", "Side", "Claims", "Bias, times the toll"], cells),
+        html_table(caption, ["Source", "Side", "Claims", "Counts, times the toll"], cells),
         more(len(frame), "estimate.sources_by_side()"),
     )
 
