@@ -162,6 +162,25 @@ def test_sources_come_with_intervals(villages):
     assert ((sources["repeat"] > 0) & (sources["repeat"] < 1)).all()
 
 
+def test_where_tolls_are_known_a_source_is_told_what_it_misses():
+    rng = np.random.default_rng(1)
+    truth = rng.integers(100, 900, 20)
+    registry = np.rint(0.8 * truth * np.exp(rng.normal(0.0, 0.05, 20))).astype(int)
+    other = np.rint(0.9 * truth * np.exp(rng.normal(0.0, 0.05, 20))).astype(int)
+    names = [f"county {i:02d}" for i in range(20)]
+    rows = [(n, "registry", "count", k) for n, k in zip(names, registry.tolist(), strict=True)]
+    rows += [(n, "press", "count", k) for n, k in zip(names, other.tolist(), strict=True)]
+    rows += [(n, "audit", "verified", k) for n, k in zip(names, truth.tolist(), strict=True)]
+
+    claims = claims_of(rows, "location source kind count")
+    sources = te.estimate(claims, rng=1, progress=False).sources()
+
+    row = sources.loc["registry"]
+    assert row["share_lower"] < 0.8 < row["share_upper"]
+    assert row["share"] == pytest.approx(0.8, abs=0.04)
+    assert row["share_upper"] / row["share_lower"] < row["bias_upper"] / row["bias_lower"]
+
+
 def test_a_reference_source_has_bias_one():
     priors = te.priors.Priors(sources={"press": te.priors.Source(bias=te.priors.Fixed(0.0))})
     claims = claims_of(ROWS)
