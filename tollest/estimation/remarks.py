@@ -1,6 +1,6 @@
 """What must be said beside some tolls: what their intervals take on trust, and from whom."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tollest.claims.table import KINDS, Claims
+from tollest.estimation.conflicts import Conflict
 from tollest.priors import Censored, Never, Priors
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tollest.estimation.results import Estimate
+
 DOMINATES = "The prior dominates"  # what begins the remark on intervals that are the prior's
 
+_MOST_TOLD = 5  # conflicts that are told one by one
 _DOMINATED = 0.5  # share of the prior above which an interval is called the prior's
 
 
@@ -37,24 +41,35 @@ class Remark:
     locations: tuple[str, ...]
 
 
-def remarks(claims: Claims, table: "pd.DataFrame", priors: Priors) -> tuple[Remark, ...]:
+def remarks(estimate: "Estimate", table: "pd.DataFrame") -> tuple[Remark, ...]:
     """Remarks on locations whose tolls need a second look; none where nothing is to be said.
 
     Parameters
     ----------
-    claims : Claims
-        The evidence.
+    estimate : Estimate
+        The posterior.
     table : pandas.DataFrame
         As `Estimate.table` gives it.
-    priors : Priors
-        They say what bounds and claims of 0 were taken for.
     """
+    claims = estimate.claims
     names = np.array(claims.locations, dtype=object)
-    return tuple(
-        Remark(of_one, of_several, tuple(names[marked].tolist()))
-        for of_one, of_several, marked in _marked(claims, table, priors)
-        if marked.any()
+    return (
+        *_of_conflicts(estimate.conflicts),
+        *(
+            Remark(of_one, of_several, tuple(names[marked].tolist()))
+            for of_one, of_several, marked in _marked(claims, table, estimate.model.priors)
+            if marked.any()
+        ),
     )
+
+
+def _of_conflicts(conflicts: Sequence[Conflict]) -> list[Remark]:
+    """Tell of claims that no usual error makes one number of, one by one while they are few."""
+    if len(conflicts) <= _MOST_TOLD:
+        return [Remark(str(c), f"{c} Location:", (c.location,)) for c in conflicts]
+    names = tuple(conflict.location for conflict in conflicts)
+    said = "Claims are further apart than errors of such sources; see estimate.conflicts"
+    return [Remark(f"{said}.", f"{said}:", names)]
 
 
 def of_common_bias(claims: Claims) -> str:

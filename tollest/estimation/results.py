@@ -20,9 +20,11 @@ from tollest.engines import AbstractEngine, NestedLaplace, ThetaDraws
 from tollest.engines.importance import round_size
 from tollest.engines.settling import settled_for_tolls
 from tollest.estimation import archive, certainties, sources
+from tollest.estimation.conflicts import Conflict, find_conflicts
 from tollest.estimation.draws import TollDraws
 from tollest.estimation.masses import (
     Masses,
+    TollMasses,
     several_quantiles,
     whole,
 )
@@ -506,6 +508,21 @@ class Estimate:
         return sources.values(self.posterior.layout, self.theta.flat, name)
 
     @cached_property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Locations whose claims no usual error makes one number of, with where their tolls lie.
+
+        Claims are in conflict where a gap between them is one that errors of their sources exceed
+        with a probability below 0.001, or below 0.02 where the posterior has two humps besides.
+        Errors are those learnt, of sources with five claims or more, else those of the prior.
+        Bounds, denials and claims of early ages are left out.
+        """
+
+        def masses_of(places: Integers) -> TollMasses:
+            return self.masses.rows(self.posterior.patterns[places])
+
+        return find_conflicts(self.posterior, self.theta.flat, masses_of)
+
+    @cached_property
     def is_open(self) -> Flags:
         """Whether nothing but the prior bounds a toll from above, shape (n_locations,)."""
         return certainties.is_open(self.claims, self.model.priors)
@@ -746,8 +763,7 @@ class Estimate:
         )
         table = self.table()
         notes = [
-            _text.named(remark.of_several, remark.locations)
-            for remark in remarks(claims, table, self.model.priors)
+            _text.named(remark.of_several, remark.locations) for remark in remarks(self, table)
         ]
         if claims.are_apart:
             notes.append(f"{APART[0].upper()}{APART[1:]}.")

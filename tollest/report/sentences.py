@@ -79,7 +79,7 @@ def _of_location(
     table = estimate.table(ci_prob, ci_kind)
     (row,) = rows.of_tolls(claims, table, [position])
     prefix = "" if location is None else f"{isolated(label(name))}: "
-    said = [r.of_one for r in remarks(claims, table, estimate.model.priors) if name in r.locations]
+    said = [r.of_one for r in remarks(estimate, table) if name in r.locations]
     if row.is_verified:
         estimated = f"{row.toll.point:,} {_people(row.toll.point, verb)}"
         return [f"{prefix}{estimated} ({_evidence(row)}).", *said]
@@ -102,9 +102,7 @@ def _of_total(estimate: Estimate, ci_prob: float, ci_kind: str, verb: str) -> li
         )
     n_prior = sum(
         len(remark.locations)
-        for remark in remarks(
-            estimate.claims, estimate.table(ci_prob, ci_kind), estimate.model.priors
-        )
+        for remark in remarks(estimate, estimate.table(ci_prob, ci_kind))
         if remark.of_several == DOMINATES
     )
     if n_prior:

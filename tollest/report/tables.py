@@ -283,7 +283,7 @@ def table(
     check_estimate(estimate)
     claims = estimate.claims
     tolls = estimate.table(ci_prob, ci_kind)
-    said = remarks(claims, tolls, estimate.model.priors)
+    said = remarks(estimate, tolls)
     of_location: dict[str, str] = dict.fromkeys(claims.locations, "")
     for letter, remark in zip(_letters(len(said)), said, strict=True):
         for name in remark.locations:
