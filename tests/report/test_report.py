@@ -182,7 +182,7 @@ def test_sides_and_covariates_are_on_the_page(tmp_path):
     te.report.page(estimate, tmp_path / "page.html")
 
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "Biases by whose dead are counted" in page
+    assert "What is counted, by whose dead they are" in page
     assert "Effects of covariates" in page
     assert "sum over k of e_k z_k" in page
     assert "claims.with_covariates('log(n)', places)" in html.unescape(page)

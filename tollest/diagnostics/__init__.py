@@ -11,6 +11,7 @@ Each function asks one question. Those that estimate anew say so.
 `posterior_predictive`      Do drawn claims agree, differ and round as the real ones do?
 `residual_correlation`      Which sources go together more than the model explains?
 `prior_data_conflict`       Which prior do the claims contradict?
+`unlisted`                  How many incidents are told of by nobody, and how many died in them?
 `power_scaling`             Which tolls move when priors are given more weight, or less?
 ==========================  ====================================================================
 """
@@ -26,6 +27,7 @@ from tollest.diagnostics.replication import (
     residual_correlation,
     statistics,
 )
+from tollest.diagnostics.unlisted import Unlisted, unlisted
 
 __all__ = [
     "Audit",
@@ -33,6 +35,7 @@ __all__ = [
     "Loo",
     "Sensitivity",
     "Statistic",
+    "Unlisted",
     "audit",
     "identification",
     "loo",
@@ -43,5 +46,6 @@ __all__ = [
     "residual_correlation",
     "sensitivity",
     "statistics",
+    "unlisted",
     "usual_alternatives",
 ]

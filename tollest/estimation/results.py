@@ -610,7 +610,15 @@ class Estimate:
             n_open=added(self.is_open),
             computed_by=self.theta.summary,
             doubts=self.doubts,
+            n_single=added(self._is_single),
         )
+
+    @property
+    def _is_single(self) -> Flags:
+        """Whether one source alone tells of a location, where several might."""
+        claims = self.claims
+        can_be = claims.n_sources > 1 and not claims.is_nested
+        return np.asarray((claims.claims_per_location == 1) & can_be, np.bool_)
 
     def imputations(self, m: int = 20) -> "pd.DataFrame":
         """Joint draws of all tolls as multiple imputations, for `pool`.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 ALL = "total"
+_FEW = 10  # locations told of, below which nothing is said of those that nobody tells of
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,8 @@ class Totals:
         How it was computed.
     doubts : tuple of str
         Why the computation should not be relied on.
+    n_single : ndarray of int, shape (n_totals,), or None
+        Locations that one source alone tells of, where there are several sources.
     """
 
     names: tuple[Hashable, ...]
@@ -52,6 +55,7 @@ class Totals:
     n_open: Integers
     computed_by: str
     doubts: tuple[str, ...]
+    n_single: Integers | None = None
 
     def _series(self, values: NDArray[np.generic]) -> "pd.Series":
         import pandas as pd
@@ -185,8 +189,22 @@ class Totals:
         if self.names != (ALL,):
             head = f"{_text.plural(len(self.names), 'total')} of {_text.plural(n, 'toll')}"
         open_names = [str(name) for name, o in zip(self.names, self.n_open, strict=True) if o]
-        note = _text.named("The prior alone bounds a toll from above in", open_names)
-        return _text.result_text(head, self.table(), self.computed_by, [note], self.doubts)
+        notes = [_text.named("The prior alone bounds a toll from above in", open_names)]
+        notes += [self.unlisted_note] if self.unlisted_note else []
+        return _text.result_text(head, self.table(), self.computed_by, notes, self.doubts)
+
+    @property
+    def unlisted_note(self) -> str:
+        """Say that others may be told of by nobody, where most are told of by one source."""
+        if self.n_single is None:
+            return ""
+        n_single, n = int(self.n_single.sum()), int((self.n_locations - self.n_silent).sum())
+        if n < _FEW or 2 * n_single < n:
+            return ""
+        return (
+            f"One source alone tells of {n_single:,} of these {n:,} locations: of others nobody "
+            "may tell, and they are in no total (te.diagnostics.unlisted)."
+        )
 
 
 def _is_missing(label: Any) -> bool:  # noqa: ANN401 - whatever stands in a user's column

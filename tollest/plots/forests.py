@@ -189,7 +189,7 @@ def _forest(
 
 def _gathered(claims: "pd.DataFrame", codes: dict[str, str]) -> "pd.DataFrame":
     """Claims that are drawn alike on one location as one, with the letters of their sources."""
-    by = ["location", "form", "kind", "lower", "upper"]
+    by = ["location", "form", "kind", "lower", "upper", "number"]
     letters = claims.assign(letters=claims["source"].map(codes)).groupby(by, sort=False)
     gathered = letters["letters"].agg(_joined).reset_index()
     return gathered.astype({"letters": object})

@@ -100,6 +100,8 @@ def _of_total(estimate: Estimate, ci_prob: float, ci_kind: str, verb: str) -> li
             f"At {_locations(n_open)} nothing bounds the toll from above, so the upper bound of "
             "the total is the prior's."
         )
+    if totals.unlisted_note:
+        said.append(totals.unlisted_note)
     n_prior = sum(
         len(remark.locations)
         for remark in remarks(estimate, estimate.table(ci_prob, ci_kind))
