@@ -28,10 +28,13 @@ KINDS = (
     "estimate",
     "documented",
     "verified",
+    "within",
 )
 """What a claim can be; `Claims.kind` holds positions in this tuple."""
 
-COUNT, RANGE, AT_LEAST, AT_MOST, ABOUT, VERBAL, ESTIMATE, DOCUMENTED, VERIFIED = range(len(KINDS))
+(
+    COUNT, RANGE, AT_LEAST, AT_MOST, ABOUT, VERBAL, ESTIMATE, DOCUMENTED, VERIFIED, WITHIN,
+) = range(len(KINDS))  # fmt: skip
 
 _NEEDS = {
     COUNT: "a count",
@@ -43,6 +46,7 @@ _NEEDS = {
     ESTIMATE: "a count, with lower and upper around it, sd or log_sd",
     DOCUMENTED: "a count, or lower without upper",
     VERIFIED: "a count",
+    WITHIN: "lower, upper or both",
 }
 
 
@@ -169,6 +173,7 @@ def _check_kinds(cells: Cells, stated: Stated, errors: StatedErrors) -> None:
             & (wide | (exact & (lower == upper)) | ((kind == AT_MOST) & (lower == 0)))
         )
         | (low_end & has_lower & ~has_upper)
+        | ((kind == WITHIN) & (has_lower | has_upper) & ~has_count)
         # As `Claims.to_frame` writes a lower bound of 0, which says nothing.
         | ((kind == RANGE) & (lower == 0) & ~has_upper & ~has_count)
         | ((kind == AT_MOST) & has_upper & ~has_lower)
@@ -301,6 +306,9 @@ def _agrees(cells: Cells, rows: Flags, readings: Readings, stated: Stated) -> Fl
     kind = stated.kind
     agree = (kind == BLANK) | (kind == readings.kind) | (readings.kind == COUNT)
     agree |= (kind == DOCUMENTED) & (readings.kind == AT_LEAST)
+    # What a publisher suppressed is of these bounds for certain.
+    bounds = (RANGE, AT_LEAST, AT_MOST, VERBAL)
+    agree |= (kind == WITHIN) & np.isin(readings.kind, bounds)
     # Whether a list of names is a floor for certain is for the analyst to say.
     certain = readings.kind == DOCUMENTED
     agree = np.where(certain, kind != BLANK, agree)

@@ -1,6 +1,7 @@
 """Which rows of a table are evidence, and why the others are not."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,9 +9,10 @@ from tollest._arrays import Flags, Integers
 from tollest.claims import hierarchy
 from tollest.claims.cells import BLANK
 from tollest.claims.days import NO_MOMENT, Moments, has_time, in_words, is_after
-from tollest.claims.intervals import COUNT, DOCUMENTED, VERIFIED
+from tollest.claims.intervals import COUNT, DOCUMENTED, KINDS, VERIFIED, WITHIN
 from tollest.claims.problems import ClaimsError, Problem, shown
 from tollest.claims.rows import Rows
+from tollest.wording import UNBOUNDED
 
 # Values of `Record.standing`; a superseded row has the number of the row that supersedes it,
 # 0 or more, instead.
@@ -231,7 +233,9 @@ def _standing(rows: Rows, known_by: np.datetime64) -> Integers:
     # Documented and verified counts say something else than a source's estimate of the toll:
     # neither supersedes the other.
     certainty = np.maximum(rows.kind[known] - DOCUMENTED + 1, 0)
-    key = (rows.location[known] * len(rows.names) + rows.source[known]) * 3 + certainty
+    n_certainties = len(KINDS) - DOCUMENTED + 1
+    key = rows.location[known] * len(rows.names) + rows.source[known]
+    key = key * n_certainties + certainty
     # Undated rows come first in their run, and are an error unless alone there.
     day = rows.date[known].astype(np.int64)
     order = _by_key_then_date(key, rows.date[known])
@@ -347,8 +351,17 @@ def _without_evidence(rows: Rows, bare: Flags) -> ClaimsError:
     return ClaimsError(problems, len(rows.location))
 
 
-def certain(rows: Rows, evidence: Flags) -> tuple[Integers, Integers]:
-    """Give the documented and the verified toll of each location of the table, -1 for no verified.
+class Certain(NamedTuple):
+    """What is certain of each location of a table, shape (n_locations,) each."""
+
+    documented: Integers  # 0 for none
+    verified: Integers  # -1 for none
+    least: Integers  # the least and the most deaths that certain intervals leave
+    most: Integers
+
+
+def certain(rows: Rows, evidence: Flags) -> Certain:
+    """Give what is certain of each location: documented and verified tolls, and intervals.
 
     Raises
     ------
@@ -371,6 +384,10 @@ def certain(rows: Rows, evidence: Flags) -> tuple[Integers, Integers]:
         problems.append(rows.problem(row, message))
     floors = np.flatnonzero(evidence & (rows.kind == DOCUMENTED))
     documented = np.zeros(n, dtype=np.int64)
+    inside = np.flatnonzero(evidence & (rows.kind == WITHIN))
+    least, most = np.zeros(n, dtype=np.int64), np.full(n, UNBOUNDED)
+    np.maximum.at(least, rows.location[inside], rows.lower[inside])
+    np.minimum.at(most, rows.location[inside], rows.upper[inside])
     np.maximum.at(documented, rows.location[floors], rows.lower[floors])
     known = verified[rows.location[floors]]
     high = floors[(known >= 0) & (rows.lower[floors] > known)]
@@ -387,7 +404,28 @@ def certain(rows: Rows, evidence: Flags) -> tuple[Integers, Integers]:
             count, most = text.format(rows.lower[row]), rows.cap[rows.location[row]]
             message = f"{count}, above the cap of {most}; correct one of them"
             problems.append(rows.problem(row, message))
+    for row in inside.tolist():
+        place = rows.location[row]
+        known, ends = verified[place], _ends(rows, row)
+        low, high = max(least[place], documented[place]), min(most[place], rows.cap[place])
+        if known >= 0 and not rows.lower[row] <= known <= rows.upper[row]:
+            message = f"the toll is within {ends}, but {known} by row {pinned[place]}"
+            problems.append(rows.problem(row, f"{message}; correct one of them"))
+        elif low > high:
+            message = (
+                f"the toll is within {ends}, but other rows that are certain leave {low} or more"
+                if rows.upper[row] < low
+                else f"the toll is within {ends}, but other rows that are certain, or the cap, "
+                f"leave {high} or fewer"
+            )
+            problems.append(rows.problem(row, f"{message}; correct one of them"))
     if problems:
         problems.sort(key=lambda problem: problem.row or 0)
         raise ClaimsError(problems, len(rows.location))
-    return documented, verified
+    return Certain(documented, verified, np.maximum(least, documented), most)
+
+
+def _ends(rows: Rows, row: int) -> str:
+    """Write the interval of a row."""
+    lower, upper = int(rows.lower[row]), int(rows.upper[row])
+    return f"{lower} or more" if upper == UNBOUNDED else f"{lower} to {upper}"

@@ -26,6 +26,7 @@ from tollest.claims.intervals import (
     ESTIMATE,
     KINDS,
     VERIFIED,
+    WITHIN,
     Kinds,
 )
 from tollest.claims.names import HALF, is_broken
@@ -86,7 +87,8 @@ class Claims:
         Standard deviations that an estimate states of its error on the log1p axis, where the truth
         is below its number and above it; 0 of all other claims.
     kind : ndarray of int8, shape (n_claims,)
-        Position in `KINDS`; never that of ``"documented"`` or ``"verified"``, which do not err.
+        Position in `KINDS`; never that of ``"documented"``, ``"verified"`` or ``"within"``, which
+        do not err.
     row : ndarray of int, shape (n_claims,)
         Position of the claim in the table it was read from, from 0.
     documented : ndarray of int, shape (n_locations,)
@@ -94,6 +96,9 @@ class Claims:
         there are none. A source that later documents fewer takes back what it documented before.
     verified : ndarray of int, shape (n_locations,)
         The known toll; -1 where it is not known.
+    least, most : ndarray of int, shape (n_locations,)
+        The least and the most deaths that certain claims leave, such as suppressed cells;
+        `UNBOUNDED` where there is no most.
     cap : ndarray of int, shape (n_locations,)
         The most who can have died; `UNBOUNDED` where nothing was said.
     parent : ndarray of int, shape (n_locations,)
@@ -148,6 +153,8 @@ class Claims:
     row: Integers
     documented: Integers
     verified: Integers
+    least: Integers
+    most: Integers
     cap: Integers
     parent: Integers
     complete: Flags
@@ -202,7 +209,8 @@ class Claims:
                 One of `KINDS`, or blank. Blank, a row with a count within its bounds is an
                 estimate, one with both bounds alone a range, any other row with a count a count,
                 and a row with one bound is at_least or at_most. ``"about"`` allows half the last
-                significant unit either way: 1400 is 1350 to 1450, 1383 itself alone.
+                significant unit either way: 1400 is 1350 to 1450, 1383 itself alone. ``"within"``
+                is certain, as a suppressed cell ("1-9", "<10") is: no toll is outside.
             ``interval_prob``; ``sd``, ``log_sd``
                 What an estimate, such as that of a survey, states of its own error: its count has
                 the interval from `lower` to `upper`, with this probability (`interval_prob`
@@ -754,6 +762,11 @@ class Claims:
         return f" ({names})" if len(names) <= _MOST_LETTERS else ""
 
     @property
+    def ceiling(self) -> Integers:
+        """The most deaths that certain claims and caps leave. Shape (n_locations,)."""
+        return np.minimum(self.most, self.cap)
+
+    @property
     def has_bounds(self) -> bool:
         """Whether some claim is a bound."""
         return bool(self.is_bound.any())
@@ -830,7 +843,11 @@ class Claims:
         kinds = self.record.rows.kind[self.record.in_evidence]
         without_error = [
             plural(int((kinds == kind).sum()), name)
-            for kind, name in ((DOCUMENTED, "documented floor"), (VERIFIED, "verified toll"))
+            for kind, name in (
+                (DOCUMENTED, "documented floor"),
+                (VERIFIED, "verified toll"),
+                (WITHIN, "certain interval"),
+            )
             if (kinds == kind).any()
         ]
         text = (
@@ -856,8 +873,8 @@ class Claims:
     def from_record(cls, record: Record) -> Self:
         """Lay out the rows in evidence by location."""
         rows, evidence, kept = record.rows, record.in_evidence, record.is_kept
-        documented, verified = certain(rows, evidence)
-        noisy = np.flatnonzero(evidence & ~np.isin(rows.kind, (DOCUMENTED, VERIFIED)))
+        known = certain(rows, evidence)
+        noisy = np.flatnonzero(evidence & (rows.kind < DOCUMENTED))
         key = rows.location[noisy] * len(rows.names) + rows.source[noisy]
         noisy = noisy[np.argsort(key, kind="stable")]
         sided, side_index = _compact(rows.side_index[kept] + 1, len(rows.sides) + 1)
@@ -871,7 +888,12 @@ class Claims:
         parent, complete = hierarchy.taken(rows.parent, kept), rows.complete[kept]
         if (parent >= 0).any():
             hierarchy.check_sums(
-                locations, parent, complete, rows.cap[kept], documented[kept], verified[kept]
+                locations,
+                parent,
+                complete,
+                np.minimum(rows.cap, known.most)[kept],
+                known.least[kept],
+                known.verified[kept],
             )
         return cls(
             locations=locations,
@@ -888,8 +910,10 @@ class Claims:
             sd_above=rows.sd_above[noisy],
             kind=rows.kind[noisy],
             row=noisy,
-            documented=documented[kept],
-            verified=verified[kept],
+            documented=known.documented[kept],
+            verified=known.verified[kept],
+            least=known.least[kept],
+            most=known.most[kept],
             cap=rows.cap[kept],
             parent=parent,
             complete=complete,
@@ -919,7 +943,7 @@ class Claims:
         by_claim = ("source_index", "lower", "upper", "sd_below", "sd_above", "kind", "row")
         by_location = (
             "group_index", "side_index", "covariates", "log_exposure", "documented", "verified",
-            "cap", "complete", "onset", "claims_per_location",
+            "least", "most", "cap", "complete", "onset", "claims_per_location",
         )  # fmt: skip
         return replace(
             self,

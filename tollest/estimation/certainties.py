@@ -35,7 +35,7 @@ def is_open(claims: Claims, priors: Priors) -> Flags:
     if not isinstance(priors.log_shortfall, Censored):
         bounding |= claims.is_bound
     bounded = np.bincount(location[bounding], minlength=claims.n_locations) > 0
-    bounded |= (claims.cap != UNBOUNDED) | (claims.verified >= 0)
+    bounded |= (claims.ceiling != UNBOUNDED) | (claims.verified >= 0)
     if not isinstance(priors.log_list_shortfall, Censored):
         bounded |= claims.documented > 0
     order, parts = upwards(claims.parent)

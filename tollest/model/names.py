@@ -66,10 +66,11 @@ class Names:
     @classmethod
     def of(cls, claims: Claims) -> "Names":
         """Names in claims that are all there are."""
-        numbers = [claims.lower, claims.upper[claims.upper != UNBOUNDED], claims.documented]
+        numbers = [claims.lower, claims.upper[claims.upper != UNBOUNDED], claims.least]
         capped = claims.cap[claims.cap != UNBOUNDED]
         verified = claims.verified[claims.verified >= 0]
-        breaks = np.concatenate([claims.documented, capped + 1, verified, verified + 1])
+        most = claims.most[claims.most != UNBOUNDED]
+        breaks = np.concatenate([claims.least, most + 1, capped + 1, verified, verified + 1])
         return cls(
             claims.sources,
             claims.covariate_names,

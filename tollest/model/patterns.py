@@ -109,8 +109,9 @@ class PatternLayout:
             claims, stated, claim_rank, example.size
         )
         verified, cap = claims.verified[representative], claims.cap[representative]
-        known, is_capped = verified >= 0, cap != UNBOUNDED
-        end = np.where(known, verified + 1, np.where(is_capped, cap, -1) + 1)
+        ceiling = claims.ceiling[representative]
+        known, is_capped, is_bounded = verified >= 0, cap != UNBOUNDED, ceiling != UNBOUNDED
+        end = np.where(known, verified + 1, np.where(is_bounded, ceiling, -1) + 1)
         return cls(
             pattern=pattern,
             multiplicity=np.bincount(pattern).astype(np.float64),
@@ -126,8 +127,8 @@ class PatternLayout:
             offsets=offsets,
             members=members,
             level=level_index[representative],
-            floor=np.where(known, verified, claims.documented[representative]),
-            end=np.where(known | is_capped, end, UNBOUNDED),
+            floor=np.where(known, verified, claims.least[representative]),
+            end=np.where(known | is_bounded, end, UNBOUNDED),
             cap_edge=np.where(is_capped, np.log1p(np.where(is_capped, cap, 0) + 0.5), np.inf),
             has_location_error=has_location_error(names, priors),
         )
@@ -408,6 +409,12 @@ def average(problem: Claimed, points: Iterable[Parameters], weights: Floats) -> 
     return out
 
 
+def _certain_intervals(claims: Claims) -> tuple[Integers, ...]:
+    """Least and most of each toll by certain intervals; nothing where there are none."""
+    has_any = (claims.most != UNBOUNDED).any() or (claims.least > claims.documented).any()
+    return (claims.least, claims.most) if has_any else ()
+
+
 def _grouped(
     claims: Claims, stated: _Stated, claim_rank: Integers, n_distinct: int
 ) -> tuple[Integers, Integers, Integers, Integers]:
@@ -426,6 +433,7 @@ def _grouped(
         claims.documented,
         claims.verified,
         claims.cap,
+        *_certain_intervals(claims),
     )
     chosen, offsets = take_runs(stated.offsets, representative)
     return pattern, representative, members[chosen], offsets

@@ -374,8 +374,8 @@ def _limits(layout: TreeLayout, claims: Claims) -> tuple[Integers, Integers]:
         if location >= 0 and claims.verified[location] >= 0:
             least[v] = most[v] = claims.verified[location]
         elif location >= 0:
-            least[v] = max(least[v], claims.documented[location])
-            most[v] = min(most[v], claims.cap[location])
+            least[v] = max(least[v], claims.least[location])
+            most[v] = min(most[v], claims.ceiling[location])
     # A part can be no more than its whole less what is certain of the other part.
     for v in reversed(range(layout.n_nodes)):
         a, b = int(layout.left[v]), int(layout.right[v])
@@ -469,7 +469,7 @@ def _masks(
     mask = np.full(layout.n_nodes, -1)
     masks: list[Floats] = []
     for location, v in layout.node.items():
-        floor, cap = int(claims.documented[location]), int(claims.cap[location])
+        floor, cap = int(claims.least[location]), int(claims.ceiling[location])
         verified = int(claims.verified[location])
         key = (verified, floor, cap)
         if verified < 0 and floor == 0 and cap == UNBOUNDED:

@@ -31,6 +31,7 @@ FORMS = {
     "estimate": "estimate, with 95 % of the error that it states",
     "at_least": "at least",
     "at_most": "at most",
+    "within": "within these bounds, for certain",
     "documented": "documented: a floor, for certain",
     "verified": "verified: the toll, for certain",
     "superseded": "superseded by the source itself",
@@ -88,7 +89,7 @@ def _form(kind: str, status: str, upper: int) -> str:
         return status
     if status != "used":
         return "declared"
-    if kind in ("documented", "verified", "at_most"):
+    if kind in ("documented", "verified", "at_most", "within"):
         return kind
     if upper == UNBOUNDED:
         return "at_least"
@@ -229,6 +230,7 @@ def key(forms: Sequence[str]) -> list[tuple[Sample, str]]:
     bars = {
         "range": (tick, tick),
         "words": (tick, tick),
+        "within": (tick, tick),
         "at_least": (tick, tick | {"marker": ">", "size": 16}),
         "at_most": (tick | {"marker": "<", "size": 16}, tick),
     }

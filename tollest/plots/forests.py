@@ -105,7 +105,9 @@ def forest(
         title = f"{_text.plural(len(names), 'toll')} with {levels}{'s' * (len(names) > 1)}"
         printed = [
             phrases.rounded_toll(row, int(cap))
-            for (_, row), cap in zip(table.iterrows(), estimate.claims.cap[places], strict=True)
+            for (_, row), cap in zip(
+                table.iterrows(), estimate.claims.ceiling[places], strict=True
+            )
         ]
         said = [*notes, phrases.rounding(printed), *estimate.doubts]
         alt = _forest_in_words(table, printed, claims, is_open, levels, said)

@@ -80,7 +80,7 @@ def claimed(kind: str, lower: int, upper: int, of_estimate: int) -> str:
         return f"{number(lower)} or more"
     if kind == "at_most":
         return f"{number(upper)} or fewer"
-    said = {"about": " (about)", "verbal": " (in words)"}.get(kind, "")
+    said = {"about": " (about)", "verbal": " (in words)", "within": " (for certain)"}.get(kind, "")
     if lower == upper:
         return number(lower) + said
     return f"{number(lower)} to {number(upper)}{said}"

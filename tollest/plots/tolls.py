@@ -74,7 +74,7 @@ def toll(
         notes.append(f"The first {len(claims)} of {n_all:,} claims are drawn.")
     with canvas.style():
         plots = _toll(estimate, location, row, claims)
-        printed = phrases.rounded_toll(row, int(estimate.claims.cap[place]))
+        printed = phrases.rounded_toll(row, int(estimate.claims.ceiling[place]))
         median = phrases.number(printed.point)
         notes.append(phrases.rounding([printed]))
         known = estimate.claims.verified[place] >= 0

@@ -47,7 +47,7 @@ def of_tolls(
     printed = (
         labels([claims.locations[i] for i in positions]),
         *(chosen[name].tolist() for name in columns),
-        claims.cap[positions].tolist(),
+        claims.ceiling[positions].tolist(),
         claims.verified[positions].tolist(),
     )
     return [

@@ -10,7 +10,7 @@ from tollest import noise
 from tollest._arrays import Floats, Integers
 from tollest._sums import bounds, shards
 from tollest._sums.tables import Claimed
-from tollest.claims.intervals import DOCUMENTED, VERIFIED
+from tollest.claims.intervals import DOCUMENTED, VERIFIED, WITHIN
 from tollest.claims.table import KINDS, UNBOUNDED, Claims
 from tollest.model.names import positions
 from tollest.model.posterior import Posterior
@@ -63,14 +63,14 @@ class Evidence:
     @cached_property
     def limits(self) -> Integers:
         """Least toll of each case, and the number after the most, shape (n_claims + 1, 2)."""
-        cap = self.claims.cap[self.place]
-        end = cap if cap == UNBOUNDED else cap + 1
-        kind, count = self.claims.record.rows.kind, self.claims.record.rows.lower
+        cap, rows = int(self.claims.cap[self.place]), self.claims.record.rows
         out = []
         for left_out in [-1, *self.rows.tolist()]:
             kept = self.certain[self.certain != left_out]
-            verified = count[kept[kind[kept] == VERIFIED]]
-            floor = int(count[kept].max(initial=0))
+            verified = rows.lower[kept[rows.kind[kept] == VERIFIED]]
+            most = rows.upper[kept[rows.kind[kept] == WITHIN]].min(initial=cap)
+            end = most if most == UNBOUNDED else most + 1
+            floor = int(rows.lower[kept].max(initial=0))
             out.append((verified[0], verified[0] + 1) if verified.size else (floor, end))
         return np.array(out, np.int64)
 

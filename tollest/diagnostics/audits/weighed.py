@@ -21,7 +21,7 @@ from tollest._sums.tables import (
     Parameters,
 )
 from tollest._sums.threads import threaded
-from tollest.claims.intervals import VERIFIED
+from tollest.claims.intervals import VERIFIED, WITHIN
 from tollest.claims.table import UNBOUNDED
 from tollest.diagnostics.audits.evidence import Evidence
 from tollest.engines import psis
@@ -178,8 +178,8 @@ class Weighed:
             toll = self.masses.rows(np.array([1 + j]))
             number = int(rows.lower[row])
             below = 1.0 - float(toll.at_least(number)[0])
-            verified = rows.kind[row] == VERIFIED
-            up_to = 1.0 - float(toll.at_least(number + 1)[0]) if verified else 1.0
+            most = int(rows.upper[row]) if rows.kind[row] in (VERIFIED, WITHIN) else UNBOUNDED
+            up_to = 1.0 - float(toll.at_least(most + 1)[0]) if most < UNBOUNDED else 1.0
         return float(np.clip(min(below + up_to, 2.0 - below - up_to), 0.0, 1.0))
 
     def _predicted(self, j: int) -> tuple[float, float]:
