@@ -78,7 +78,7 @@ def test_imports_point_one_way(path):
 def test_public_names_are_pinned():
     assert dir(te) == [
         "Claims", "ClaimsError", "DoubtfulEstimate", "Estimate", "FailedEstimate", "Model",
-        "Support", "ToDate",
+        "Rate", "Support", "ToDate",
         "as_of", "calibration", "datasets", "diagnostics", "distributed", "engines", "estimate",
         "noise", "periods", "plots", "pool", "priors", "readers", "report", "simulation",
         "wording",

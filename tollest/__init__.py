@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         simulation,
         wording,
     )
-    from tollest.claims import Claims, ClaimsError, ToDate, periods
+    from tollest.claims import Claims, ClaimsError, Rate, ToDate, periods
     from tollest.estimation import (
         DoubtfulEstimate,
         Estimate,
@@ -44,6 +44,7 @@ __all__ = [
     "Estimate",
     "FailedEstimate",
     "Model",
+    "Rate",
     "Support",
     "ToDate",
     "as_of",
@@ -72,6 +73,7 @@ _HOMES = {
     "Estimate": "estimation",
     "FailedEstimate": "estimation",
     "Model": "model",
+    "Rate": "claims",
     "Support": "support",
     "ToDate": "claims",
     "as_of": "estimation",

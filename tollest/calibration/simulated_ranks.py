@@ -212,7 +212,9 @@ class Calibration:
         return table.sort_values(["of", "ci_prob"]).set_index(["of", "ci_prob"])
 
     def uniformity(self, prob: float = 0.99, rng: int | None = 0) -> "pd.DataFrame":
-        """Whether the ranks of each quantity are uniform, as they are where all is right [1]_.
+        """Whether the ranks of each quantity are uniform, as they are where all is right.
+
+        Bands are simultaneous [1]_.
 
         Parameters
         ----------

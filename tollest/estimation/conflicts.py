@@ -19,7 +19,6 @@ from tollest.claims.table import UNBOUNDED, Claims
 from tollest.model.posterior import Posterior
 from tollest.noise import scale_of
 from tollest.priors import Never
-from tollest.simulation.worlds import draw_unknowns
 
 if TYPE_CHECKING:
     from tollest.estimation.masses import TollMasses
@@ -185,6 +184,8 @@ class _Habits:
 
     def _of(self, key: int | str) -> tuple[Floats, Floats]:
         """Draws of the bias and the scatter of a source."""
+        from tollest.simulation.worlds import draw_unknowns  # and with it pandas
+
         if key in self._drawn:
             return self._drawn[key]
         if isinstance(key, int):
