@@ -191,7 +191,9 @@ def _sum_before(
         if not is_final:
             fill_amounts(claimed.grid, excess * scale if exceeds else scale, exceeds, amounts)
         values = known.known[b]
-        if not exceeds:
+        if not exceeds and is_final:
+            values = known.passed[0, b]
+        elif not exceeds:
             values = known.apart
             for k in range(n):
                 values[k] = _after_excess(known, b, k)
@@ -261,11 +263,15 @@ def add_known_gradient(
         of_shortfall = of_excess = of_stay = 0.0
         for k in range(n):
             of_shortfall += weights[k] * known.slope[1, b, k]
-            of_stay += weights[k] * (_after_excess(known, b, k) - known.passed[1, b, k])
+        if not is_final:
+            for k in range(n):
+                of_stay += weights[k] * (_after_excess(known, b, k) - known.passed[1, b, k])
         sum_amounts_back(known.amounts[1, slot], a, n, stay, bool(np.bool_(False)), weights)
         for k in range(n):
             of_excess += weights[k] * known.slope[0, b, k]
-            of_stay += weights[k] * (known.known[b, k] - known.passed[0, b, k])
+        if not is_final:
+            for k in range(n):
+                of_stay += weights[k] * (known.known[b, k] - known.passed[0, b, k])
         sum_amounts_back(known.amounts[0, slot], a, n, stay, bool(np.bool_(True)), weights)
         of_both = (1.0 - stay) * (of_shortfall + of_excess)
         if is_final:

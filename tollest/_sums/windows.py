@@ -45,6 +45,8 @@ from tollest._sums.tables import (
 
 # Natural-log units below a pattern's peak at which its window of support ends.
 DEPTH = 30.0
+# The same for the error of a location alone, whose tail has 1e-8 of its mass beyond.
+ERROR_DEPTH = 18.0
 # Every STRIDE-th point of the support is looked at to find the windows.
 STRIDE = 8
 # Of these, so many are looked at beyond the centres, and so many more while there is mass.
@@ -141,7 +143,7 @@ def reach_of_error(parameters: Parameters) -> float:
     error = math.exp(parameters.shared[LOG_LOCATION_ERROR])
     # While the prior falls more slowly than the error it may make up for a part of that.
     slower = 1.0 - error * math.exp(-parameters.shared[LOG_TAU])
-    return DEPTH * error / max(slower, 0.1)
+    return ERROR_DEPTH * error / max(slower, 0.1)
 
 
 @njit(cache=True, error_model="numpy")
