@@ -15,7 +15,7 @@ from tests.conftest import claims_of
 from tollest import noise, priors
 from tollest._progress import Reporter
 from tollest._sums import mass
-from tollest.simulation.worlds import draw_unknowns
+from tollest.model.prior_draws import draw_unknowns
 
 EPSILON = np.finfo(float).eps
 # Derivative by values at -2, -1, 1 and 2 steps: the error is of the fourth order in the step.

@@ -59,8 +59,8 @@ SD = "sd is {}; it is positive (for a known value use Fixed)."
             "none.",
         ),
         (
-            lambda: Pooled(Fixed(0), Fixed(0.0)),
-            "sd is 0.0; a population's sd is positive.",
+            lambda: Pooled(Fixed(0), Fixed(-1.0)),
+            "sd is -1.0; a population's sd is positive, or 0.",
         ),
         (lambda: Priors(tau=Fixed(0.0)), "tau is fixed at 0.0; a scale is positive."),
         (lambda: Priors(group_sd=Fixed(-1)), "group_sd is fixed at -1; a scale is positive."),
@@ -102,7 +102,8 @@ def test_what_is_no_prior_is_refused_with_its_value(make, message):
         ),
         (
             lambda: Pooled(0.0, HalfNormal(1)),
-            "mean of Pooled is 0.0; it is Normal or Fixed; for a known value use Fixed(0.0).",
+            "mean of Pooled is 0.0; it is Normal or HalfNormal or Fixed; for a known value use "
+            "Fixed(0.0).",
         ),
         (
             lambda: Pooled(Fixed(0), Normal(0, 1)),

@@ -771,7 +771,7 @@ def test_a_count_that_is_no_number_of_people_is_refused(count, says):
         (("count", 25, 10, 20, None), "count is 25, above an upper of 20; correct one of them"),
         (("atleast", 5, None, None, None),
          "kind is 'atleast'; a kind is count, range, at_least, at_most, about, verbal, estimate, "
-         "documented or verified"),
+         "documented, verified or within"),
         (("range", 5, None, None, None),
          "kind is 'range', which needs lower and upper; give that, or leave the kind blank"),
         (("count", None, 5, 9, None),

@@ -4,6 +4,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from tollest.model.posterior import Model
+from tollest.model.prior_draws import draw_unknowns
 from tollest.noise import Logistic, Normal
 from tollest.priors import Priors
 from tollest.simulation.worlds import (
@@ -12,7 +13,6 @@ from tollest.simulation.worlds import (
     draw_figures,
     draw_known,
     draw_truth,
-    draw_unknowns,
     simulate,
     truth_of,
 )

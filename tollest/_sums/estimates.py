@@ -28,7 +28,7 @@ from tollest._sums.compiled import kernel
 from tollest._sums.mass import Interval, Law, mass_cell
 
 
-class Stated(NamedTuple):
+class OwnError(NamedTuple):
     """Scales of the error that an estimate states: where the centre is below it, and above."""
 
     below: float
@@ -37,7 +37,7 @@ class Stated(NamedTuple):
 
 @kernel()
 def estimate_mass(
-    law: Law, interval: Interval, stated: Stated, x: float
+    law: Law, interval: Interval, stated: OwnError, x: float
 ) -> tuple[float, float, float]:
     """Log mass of an estimate at a log toll; its derivatives by the centre and by log scatter."""
     centre, variance = x + law.centre, law.scale * law.scale
@@ -55,7 +55,7 @@ def estimate_mass(
 
 @kernel()
 def fill_estimate(
-    law: Law, interval: Interval, stated: Stated, x: Floats, a: int, n: int, log_factor: float,
+    law: Law, interval: Interval, stated: OwnError, x: Floats, a: int, n: int, log_factor: float,
     table: Floats, s: int,
 ) -> None:  # fmt: skip
     """Masses of an estimate over `n` points from `a`, times a factor, and its derivatives."""

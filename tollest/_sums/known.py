@@ -243,6 +243,16 @@ def known_joint(
 
 
 @kernel()
+def _by_stay(known: Known, b: int, n: int, i: int, weights: Floats) -> float:
+    """Give the derivative by the probability that nothing exceeds (0), or falls short (1)."""
+    out = 0.0
+    for k in range(n):
+        staying = known.known[b, k] if i == 0 else _after_excess(known, b, k)
+        out += weights[k] * (staying - known.passed[i, b, k])
+    return out
+
+
+@kernel()
 def add_known_gradient(
     p: int, a: int, n: int, claimed: Claimed, parameters: Parameters, tables: Tables,
     known: Known, gradient: Gradient,
@@ -264,14 +274,12 @@ def add_known_gradient(
         for k in range(n):
             of_shortfall += weights[k] * known.slope[1, b, k]
         if not is_final:
-            for k in range(n):
-                of_stay += weights[k] * (_after_excess(known, b, k) - known.passed[1, b, k])
+            of_stay += _by_stay(known, b, n, 1, weights)
         sum_amounts_back(known.amounts[1, slot], a, n, stay, bool(np.bool_(False)), weights)
         for k in range(n):
             of_excess += weights[k] * known.slope[0, b, k]
         if not is_final:
-            for k in range(n):
-                of_stay += weights[k] * (known.known[b, k] - known.passed[0, b, k])
+            of_stay += _by_stay(known, b, n, 0, weights)
         sum_amounts_back(known.amounts[0, slot], a, n, stay, bool(np.bool_(True)), weights)
         of_both = (1.0 - stay) * (of_shortfall + of_excess)
         if is_final:

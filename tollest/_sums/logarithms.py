@@ -18,7 +18,7 @@ from tollest._sums.bounds import (
     list_log_mass,
 )
 from tollest._sums.compiled import kernel
-from tollest._sums.estimates import Stated, estimate_mass
+from tollest._sums.estimates import OwnError, estimate_mass
 from tollest._sums.joint import LEAST, products
 from tollest._sums.mass import Grid, Interval, Law, mass_cell
 from tollest._sums.tables import (
@@ -190,7 +190,7 @@ def _of_claim(
         law, interval = (
             Law(claimed.family, claimed.df, centre, scatter), Interval(lower, upper, width)
         )  # fmt: skip
-        stated = Stated(claimed.claim_below[j], claimed.claim_above[j])
+        stated = OwnError(claimed.claim_below[j], claimed.claim_above[j])
         return float(estimate_mass(law, interval, stated, x)[0])
     centre += x
     below, above, wide = (lower - centre) / scatter, (upper - centre) / scatter, width / scatter

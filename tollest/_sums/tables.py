@@ -32,7 +32,7 @@ from tollest._sums.bounds import (
     sum_bound,
 )
 from tollest._sums.compiled import kernel
-from tollest._sums.estimates import Stated, fill_estimate
+from tollest._sums.estimates import OwnError, fill_estimate
 from tollest._sums.mass import (
     LOGISTIC,
     STEEP,
@@ -458,7 +458,7 @@ def _fill_claims(
         law = Law(family, df, common_bias + bias[i], scatter[i])
         interval = Interval(lower[j], upper[j], width[j])
         if form[j] == ESTIMATED:
-            stated = Stated(claimed.claim_below[j], claimed.claim_above[j])
+            stated = OwnError(claimed.claim_below[j], claimed.claim_above[j])
             fill_estimate(law, interval, stated, x, a[j], n, math.log(factor), table, s)
             continue
         _fill(law, interval, x, power, i, a[j], n, factor, derivatives, table, s, terms[j])

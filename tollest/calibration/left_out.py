@@ -343,6 +343,8 @@ class _Speaker:
                 mean = thetas[:, names.index(f"{name}_mean")]
             elif isinstance(pooled.mean, Fixed):
                 mean = np.full(n_draws, pooled.mean.value)
+            elif isinstance(pooled.mean, HalfNormal):
+                mean = np.log(np.abs(pooled.mean.sd * rng.standard_normal(n_draws)))
             else:
                 mean = pooled.mean.mean + pooled.mean.sd * rng.standard_normal(n_draws)
             sd = _spread(names, thetas, f"log_{name}_sd", pooled.sd, rng)

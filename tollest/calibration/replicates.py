@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from tollest.engines import AbstractEngine
 from tollest.estimation.results import DoubtfulEstimate, estimate
 from tollest.model.posterior import Model
+from tollest.model.prior_draws import draw_unknowns
 from tollest.noise import Family
 from tollest.simulation.faults import Fault
 from tollest.simulation.worlds import (
     Forms,
     Simulation,
     covariate_names,
-    draw_unknowns,
     side_names,
     simulate,
     source_names,

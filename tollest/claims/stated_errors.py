@@ -139,8 +139,8 @@ def standard_deviations(
     number itself. An interval is taken for that of a normal error on each side.
     """
     prob = np.where(np.isnan(errors.prob), interval_prob, errors.prob)
-    probs, which = np.unique(prob, return_inverse=True)
-    z = np.array([_normal_quantile(0.5 + 0.5 * float(p)) for p in probs])[which]
+    probs, position = np.unique(prob, return_inverse=True)
+    z = np.array([_normal_quantile(0.5 + 0.5 * float(p)) for p in probs])[position]
     of_interval = (lower != BLANK) & (upper != BLANK) & (upper != UNBOUNDED)
     wide = np.where(np.isnan(errors.sd), 0.0, errors.sd)
     start = np.maximum(np.where(of_interval, lower, count - wide), 0.0)

@@ -189,7 +189,7 @@ def unlisted(estimate: Estimate, *, rng: int | np.random.Generator | None = None
     """
     claims = estimate.claims
     told = _told(claims)
-    if claims.is_nested:
+    if (claims.parent >= 0).any():
         raise ValueError("locations are parts of others; ask it of incidents alone.")
     if told.shape[1] < 2:
         raise ValueError("one source tells of all incidents; two are needed, to compare.")
@@ -201,10 +201,10 @@ def unlisted(estimate: Estimate, *, rng: int | np.random.Generator | None = None
     spoken = np.flatnonzero(claims.claims_per_location > 0)
     flat = estimate.theta.flat
     thetas = flat[np.linspace(0, len(flat), _DRAWS, endpoint=False).astype(np.int64)]
-    return of_tolls(told, estimate.toll_draws(thetas)[:, spoken], np.random.default_rng(rng))
+    return from_draws(told, estimate.toll_draws(thetas)[:, spoken], np.random.default_rng(rng))
 
 
-def of_tolls(told: Flags, draws: Integers, rng: np.random.Generator) -> Unlisted:
+def from_draws(told: Flags, draws: Integers, rng: np.random.Generator) -> Unlisted:
     """Estimate it from who tells of what, (n_listed, n_sources), and draws of their tolls."""
     incidents, deaths, listed, dependence, bands = [], [], [], [], BANDS
     for tolls in draws:

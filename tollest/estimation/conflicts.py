@@ -17,6 +17,7 @@ from tollest._arrays import Flags, Floats, Integers
 from tollest.claims.intervals import AT_LEAST, AT_MOST
 from tollest.claims.table import UNBOUNDED, Claims
 from tollest.model.posterior import Posterior
+from tollest.model.prior_draws import draw_unknowns
 from tollest.noise import scale_of
 from tollest.priors import Never
 
@@ -184,8 +185,6 @@ class _Habits:
 
     def _of(self, key: int | str) -> tuple[Floats, Floats]:
         """Draws of the bias and the scatter of a source."""
-        from tollest.simulation.worlds import draw_unknowns  # and with it pandas
-
         if key in self._drawn:
             return self._drawn[key]
         if isinstance(key, int):
