@@ -10,7 +10,7 @@ from scipy.special import expit
 import tollest as te
 from tests.conftest import claims_of, guessed
 from tollest.diagnostics import unlisted as public
-from tollest.diagnostics.unlisted import _fit, _probabilities, _told, from_draws
+from tollest.diagnostics.unlisted import _fit, _probabilities, _told, unlisted_of
 
 N = 600
 
@@ -28,7 +28,7 @@ def world(seed, copied=0.0):
 
 
 def answer(told, tolls, seed, n_draws=2):
-    return from_draws(told, np.repeat(tolls[None], n_draws, axis=0), np.random.default_rng(seed))
+    return unlisted_of(told, np.repeat(tolls[None], n_draws, axis=0), np.random.default_rng(seed))
 
 
 def check_coverage(n_worlds, least):

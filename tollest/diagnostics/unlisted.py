@@ -201,10 +201,10 @@ def unlisted(estimate: Estimate, *, rng: int | np.random.Generator | None = None
     spoken = np.flatnonzero(claims.claims_per_location > 0)
     flat = estimate.theta.flat
     thetas = flat[np.linspace(0, len(flat), _DRAWS, endpoint=False).astype(np.int64)]
-    return from_draws(told, estimate.toll_draws(thetas)[:, spoken], np.random.default_rng(rng))
+    return unlisted_of(told, estimate.toll_draws(thetas)[:, spoken], np.random.default_rng(rng))
 
 
-def from_draws(told: Flags, draws: Integers, rng: np.random.Generator) -> Unlisted:
+def unlisted_of(told: Flags, draws: Integers, rng: np.random.Generator) -> Unlisted:
     """Estimate it from who tells of what, (n_listed, n_sources), and draws of their tolls."""
     incidents, deaths, listed, dependence, bands = [], [], [], [], BANDS
     for tolls in draws:
