@@ -372,3 +372,13 @@ def test_doubts_and_long_tables_show():
 
     assert "... and 5 more; see table()." in text
     assert "DOUBTFUL: R-hat" in text
+
+
+def test_where_all_sources_are_alike_there_is_no_spread_to_learn():
+    priors = te.priors.Priors(bias=te.priors.Pooled(te.priors.Fixed(0.0), te.priors.Fixed(0.0)))
+    rows = [("Arden", "press", 9), ("Arden", "clinic", 14)]
+    estimate = guessed(claims_of(rows, "location source count"), te.Model(priors=priors))
+
+    found = te.diagnostics.identification(estimate)
+
+    assert "No source's bias is drawn from a population." in repr(found)

@@ -336,7 +336,8 @@ def _spread_score(posterior: Posterior, used: Floats) -> Floats | None:
     pooled = [
         names.index(f"bias[{source}]")
         for source in posterior.claims.sources
-        if priors.sources.get(source, Source()).bias is None
+        # Where all sources are alike none has an entry of its own.
+        if priors.sources.get(source, Source()).bias is None and f"bias[{source}]" in names
     ]
     if not pooled:
         return None
