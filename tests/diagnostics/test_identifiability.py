@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tollest as te
-from tests.conftest import claims_of
+from tests.conftest import claims_of, guessed
 from tollest._sums import marginal
 from tollest.diagnostics import covariances
 from tollest.engines import NUTS
