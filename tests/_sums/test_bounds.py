@@ -15,7 +15,7 @@ from tests._sums.written_out import (
     edges,
     grid_of,
     known_given,
-    own,
+    masses_of,
     written_out,
 )
 from tests.conftest import claims_of
@@ -59,7 +59,7 @@ def rows_of(number, family, *, exceeds, centre, scale, shortfall, a=0):
 def test_masses_of_bounds_are_sums_over_numbers(number, family, exceeds, scale, shortfall):
     table = rows_of(number, family, exceeds=exceeds, centre=0.03, scale=scale, shortfall=shortfall)
 
-    of_counts = own(number, GRID.x + 0.03, scale, FAMILIES[family])
+    of_counts = masses_of(number, GRID.x + 0.03, scale, FAMILIES[family])
     expected = known_given(shortfall, N, exceeds=exceeds) @ of_counts
     seen = expected > 1e-100
     assert seen.any()

@@ -3,6 +3,7 @@
 Nothing is shared with the sums of the package but the masses of counts.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -48,6 +49,7 @@ def a_theta(posterior, rng, **changes):
         "mu": 2.5, "log_tau": 0.0, "log_figure_scatter": -1.5, "log_early_shortfall": 0.4,
         "log_early_excess": -1.6, "log_halving": 0.4, "log_scatter": -1.5, "log_shortfall": -0.7,
         "log_list_shortfall": -0.5, "log_location_error": -1.5, "logit_denial": -1.0,
+        "logit_near_copy": -0.5, "log_copy_scatter": -4.0,
     } | changes  # fmt: skip
     for j, name in enumerate(posterior.theta_names):
         theta[j] += centres.get(name.partition("[")[0], 0.0)
@@ -103,24 +105,63 @@ def listed(number, value, n):
 
 
 def said(claims, rows, value, n, family):
-    """Probability of some claims at each number known, their figure summed out."""
+    """Probability of some claims at each number known, their figure summed out.
+
+    Over all that each count can be: its source's own, or the figure, or a number near it.
+    """
     chosen, x = FAMILIES[family], np.log1p(n) + value["common_bias"]
-    numbers = sorted({int(claims.lower[c]) for c in rows if claims.kind[c] == 0})
+    counts = [c for c in rows if KINDS[claims.kind[c]] == "count"]
+    numbers = sorted({int(claims.lower[c]) for c in counts})
     scatter = math.exp(value["log_figure_scatter"])
-    free = [own(number, x, scatter, chosen) for number in numbers]
+    own = {c: of_claim(claims, c, value, n, chosen) for c in rows}
     out = np.zeros(n.size)
-    for figure, share in [
-        *zip(numbers, free, strict=True), (None, 1.0 - sum(free, np.zeros(n.size)))
-    ]:  # fmt: skip
-        product = np.maximum(share, 0.0)
+    for ways in itertools.product(("own", "same", "near"), repeat=len(counts)):
+        product = np.ones(n.size)
         for c in rows:
-            product = product * of_claim(claims, c, figure, value, n, chosen)
-        out += product
+            product = product * own[c][ways[counts.index(c)] == "own" if c in counts else 0]
+        copying = [c for c, way in zip(counts, ways, strict=True) if way != "own"]
+        if not copying:
+            out += product
+            continue
+        # One of those who copy states the figure: it is one of the numbers.
+        for v in numbers:
+            free = masses_of(v, x, scatter, chosen)
+            out += product * free * copied(claims, counts, ways, v, value)
     return out
 
 
-def of_claim(claims, c, figure, value, n, family):
-    """Probability of one claim at each number known, where the figure is given."""
+def copied(claims, counts, ways, v, value):
+    """Probability of the numbers of those who copy figure `v`, each in its way."""
+    share = expit(value.get("logit_near_copy", -np.inf))
+    scale = math.exp(value.get("log_copy_scatter", 0.0))
+    near = {}
+    for c in counts:
+        number = int(claims.lower[c])
+        near[c] = noise.mass(number, number, math.log1p(v), scale).item()
+    of_v = noise.mass(v, v, math.log1p(v), scale).item()
+    of_all = 1.0
+    states_it = False
+    for c, way in zip(counts, ways, strict=True):
+        is_v = int(claims.lower[c]) == v
+        states_it |= way != "own" and is_v
+        if way == "same":
+            of_all *= (1.0 - share) * is_v
+        elif way == "near":
+            of_all *= share * near[c]
+    # Nobody would have stated it: then all do.
+    reverted = 1.0
+    for c, way in zip(counts, ways, strict=True):
+        if way != "own":
+            reverted *= int(claims.lower[c]) == v
+            reverted *= share * (1.0 - of_v) if way == "near" else 0.0
+    return of_all * states_it + reverted
+
+
+def of_claim(claims, c, value, n, family):
+    """Probability of one claim at each number known: where it copies (0), or does not (1).
+
+    Where it copies, that of what it copies is left out; a denial copies nothing.
+    """
     source = claims.sources[claims.source_index[c]]
     centre = np.log1p(n) + value["common_bias"] + value[f"bias[{source}]"]
     scale = math.exp(value[f"log_scatter[{source}]"])
@@ -129,15 +170,15 @@ def of_claim(claims, c, figure, value, n, family):
     if kind == "estimate":
         stated = [noise.scale_of(family, sd[c]) for sd in (claims.sd_below, claims.sd_above)]
         of_number = two_piece(int(claims.lower[c]), centre, scale, stated, family)
-        return (1.0 - denial) * of_number
+        return ((1.0 - denial) * of_number,)
     if kind != "count":
         exceeds = kind == "at_most"
         number = int(claims.upper[c] if exceeds else claims.lower[c])
         matrix = known_given(math.exp(value["log_shortfall"]), n, exceeds=exceeds)
-        return (1.0 - denial) * (matrix @ own(number, centre, scale, family))
+        return ((1.0 - denial) * (matrix @ masses_of(number, centre, scale, family)),)
     number, repeat = int(claims.lower[c]), expit(value[f"logit_repeat[{source}]"])
-    stated = repeat * (number == figure) + (1.0 - repeat) * own(number, centre, scale, family)
-    return denial * (number == 0) + (1.0 - denial) * stated
+    counted = (1.0 - denial) * (1.0 - repeat) * masses_of(number, centre, scale, family)
+    return (1.0 - denial) * repeat, denial * (number == 0) + counted
 
 
 def two_piece(number, centres, scale, stated, family):
@@ -151,6 +192,6 @@ def two_piece(number, centres, scale, stated, family):
     return np.array(out)
 
 
-def own(number, centres, scale, family):
+def masses_of(number, centres, scale, family):
     """Masses of a count at all centres."""
     return np.array([noise.mass(number, number, m, scale, family).item() for m in centres])

@@ -8,7 +8,14 @@ the same number,
         \Big(1 - \sum_g p_g(n)\Big) \prod_g F_g(n)
         + \sum_g p_g(n) R_g(n) \prod_{h \ne g} F_h(n) \Big\},
     \quad F_g = \prod_{c \in g} f_c, \quad
-    R_g = \prod_{c \in g} \Big(f_c + \frac{\omega_c}{1 - \omega_c}\Big).
+    o_c = \frac{\omega_c}{1 - \omega_c},
+
+where ``R_g = f_c + o_c`` of one claim, and of two, with the probability :math:`u_g` that a number
+is repeated with a change,
+
+.. math:: R_g = f_c f_d + f_c o_d + f_d o_c + o_c o_d \{u_g^2 + (1 - u_g)^2\}.
+
+For more claims, and numbers near each other, `tollest._sums.near` has the sum.
 
 ``f`` and ``p`` are read from the rows of `tollest._sums.tables`. Loops run along the support,
 where compilers turn them into vector instructions; one exponential is never taken.
@@ -26,7 +33,7 @@ from typing import NamedTuple
 from tollest._arrays import Floats
 from tollest._sums.compiled import kernel
 from tollest._sums.mass import FAST, SUMS
-from tollest._sums.tables import FIRST, NONE, ODDS, REST, UNIT, WAY, Claimed, Run, Tables
+from tollest._sums.tables import CHANGED, FIRST, NONE, ODDS, REST, UNIT, WAY, Claimed, Run, Tables
 
 # A sum of products below this may have lost terms to underflow, or have masses in it that stop
 # at 1e-137.
@@ -37,9 +44,7 @@ class FigureRow(NamedTuple):
     """Where the table holds a figure and the claims that state it."""
 
     claims: int  # column from which on row 0 holds F: the product of the claims' masses
-    row: (
-        int  # R is this row of the same columns, and `odds` more: row 0 of one claim, 1 of several
-    )
+    row: int  # R is this row of the same columns, and `odds` more: row 0 of one claim, 1 of two
     odds: float
     figure: int  # column from which on row 0 holds p: the probability that the figure is this
 
@@ -54,22 +59,28 @@ def _certain_claim(table: Floats, out: int, n: int, s: int, t: int) -> None:
 
 @kernel(fastmath=FAST, forceinline=True)
 def _two_claims(
-    table: Floats, out: int, n: int, s: int, odds: float, t: int, other_odds: float
+    table: Floats, out: int, n: int, s: int, odds: float, t: int, other_odds: float, alike: float
 ) -> None:
-    """Products of two claims of the same figure."""
+    """Products of two claims of the same figure, which two copies agree on as often as `alike`."""
     masses, repeats = table[0, out : out + n], table[1, out : out + n]
     mass, other = table[0, s : s + n], table[0, t : t + n]
     for k in range(n):
         masses[k] = mass[k] * other[k]
-        repeats[k] = (mass[k] + odds) * (other[k] + other_odds)
+        repeats[k] = mass[k] * (other[k] + other_odds) + odds * (other[k] + other_odds * alike)
 
 
 @kernel(fastmath=FAST, forceinline=True)
-def _times(table: Floats, row: int, out: int, n: int, s: int, odds: float) -> None:
+def times(table: Floats, row: int, out: int, n: int, s: int, odds: float) -> None:
     """Multiply a product in `row` by one more claim."""
     product, mass = table[row, out : out + n], table[0, s : s + n]
     for k in range(n):
         product[k] *= mass[k] + odds
+
+
+@kernel(forceinline=True)
+def alike(changed: float) -> float:
+    """Probability that of two who repeat a figure both change it, or neither does."""
+    return changed * changed + (1.0 - changed) * (1.0 - changed)
 
 
 # Sums over no figure to four are written out: each shares products in a way of its own. One loop
@@ -325,6 +336,7 @@ def highest(table: Floats, work: int, n: int) -> float:
 def products(run: Run, a: int, n: int, claimed: Claimed, tables: Tables) -> tuple[float, float]:
     """Joint of a run of claims over `n` points of support from `a`: its sum, and its log unit.
 
+    No more than two claims state the same number, and none is near another.
     On leaving, the work space holds the joint, the product of all claims' masses, and each
     figure's part of the joint, but for its claims; and spare columns hold the products of claims
     that state the same number.
@@ -348,14 +360,20 @@ def products(run: Run, a: int, n: int, claimed: Claimed, tables: Tables) -> tupl
                 _certain_claim(table, spare, n, start, s)
                 start, slot = spare, spare + width
             else:
-                _times(table, 0, start, n, s, 0.0)
+                times(table, 0, start, n, s, 0.0)
             continue
         t = tables.figure_base[v] + a
         figure = FigureRow(s, 0, claim_terms[j, ODDS], t)
         if m < end and claim_figure[members[m]] == v:
-            m, log_unit = _several_claims(m, end, a, n, slot, figure, claimed, tables, log_unit)
+            i = members[m]
+            log_unit += claim_terms[i, UNIT]
+            _two_claims(
+                table, slot, n, s, claim_terms[j, ODDS], claim_base[i] + a, claim_terms[i, ODDS],
+                alike(tables.figure_near[v, CHANGED]),
+            )  # fmt: skip
             figure = FigureRow(slot, 1, 0.0, t)
             slot += width
+            m += 1
         n_figures += 1
         first, second, third, fourth = second, third, fourth, figure
     work = tables.work
@@ -372,30 +390,6 @@ def products(run: Run, a: int, n: int, claimed: Claimed, tables: Tables) -> tupl
     else:
         total = _many_figures(run, a, n, start, claimed, tables)
     return total, log_unit
-
-
-@kernel(forceinline=True)
-def _several_claims(
-    m: int, end: int, a: int, n: int, slot: int, first: FigureRow, claimed: Claimed,
-    tables: Tables, log_unit: float,
-) -> tuple[int, float]:  # fmt: skip
-    """Multiply claims that state the same number; the member after them, and the log unit.
-
-    The first is known; the second is member `m`.
-    """
-    members, claim_figure = claimed.members, claimed.claim_figure
-    table, claim_base, claim_terms = tables.table, tables.claim_base, tables.claim_terms
-    i, v = members[m], claim_figure[members[m]]
-    log_unit += claim_terms[i, UNIT]
-    _two_claims(table, slot, n, first.claims, first.odds, claim_base[i] + a, claim_terms[i, ODDS])
-    m += 1
-    while m < end and claim_figure[members[m]] == v:
-        i = members[m]
-        log_unit += claim_terms[i, UNIT]
-        _times(table, 0, slot, n, claim_base[i] + a, 0.0)
-        _times(table, 1, slot, n, claim_base[i] + a, claim_terms[i, ODDS])
-        m += 1
-    return m, log_unit
 
 
 @kernel()

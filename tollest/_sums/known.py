@@ -209,14 +209,15 @@ def known_joint(
 
     The work space is left as by `tollest._sums.joint.products` or `logarithms` of the run of
     what says something of the toll itself, multiplied by what claims of what is known say of each
-    toll. This run; the sum of the joint, and the log of its unit; and whether logs were summed.
+    toll. This run; the sum of the joint, and the log of its unit; and whether the
+    work space holds the parts of `near`.
     """
     table, work = tables.table, tables.work
     excess = math.exp(parameters.shared[LOG_EARLY_EXCESS])
     unit, n_stages = 0.0, _stages(claimed, parameters, p, known)
     for b in range(n_stages):
         run = Run(known.start[b], known.stop[b], -1)
-        _, log_unit, _ = summed(claimed, parameters, run, a, n, tables)
+        _, log_unit, _ = summed(claimed, parameters, claimed.grid, run, a, n, tables)
         peak = highest(table, work, n)
         largest = 0.0
         for k in range(n):
@@ -229,7 +230,7 @@ def known_joint(
         unit += log_unit + math.log(peak) + math.log(largest)
         _sum_before(claimed, known, b, n_stages, a, n, excess)
     main = Run(claimed.offsets[p], known.start[n_stages - 1], claimed.level[p])
-    _, log_unit, in_logs = summed(claimed, parameters, main, a, n, tables)
+    _, log_unit, in_parts = summed(claimed, parameters, claimed.grid, main, a, n, tables)
     total = 0.0
     for k in range(n):
         # Known numbers are below the floor of the toll, too, or above its cap.
@@ -239,7 +240,7 @@ def known_joint(
         for row in range(work, table.shape[1], tables.width):
             table[0, row + k] *= of_known
         total += table[0, work + k]
-    return main, total, unit + log_unit, in_logs
+    return main, total, unit + log_unit, in_parts
 
 
 @kernel()
@@ -290,7 +291,7 @@ def add_known_gradient(
             of_age = known.of_stage[b]
             by_halving += of_both * of_age[_SCALE_BY] + of_stay * of_age[_STAY_BY]
         run = Run(known.start[b], known.stop[b], -1)
-        _, _, in_logs = summed(claimed, parameters, run, a, n, tables)
+        _, _, in_parts = summed(claimed, parameters, claimed.grid, run, a, n, tables)
         peak = highest(table, work, n)
         for k in range(n):
             weight = weights[k] / known.of_stage[b, _UNIT]
@@ -298,7 +299,7 @@ def add_known_gradient(
             for row in range(work, table.shape[1], tables.width):
                 table[0, row + k] *= weight * _before(known, b, k) / peak
         add_gradient(
-            run, a, n, claimed, tables, in_logs,
+            run, a, n, claimed, tables, in_parts,
             Gradient(gradient.times, 1.0, gradient.flat, gradient.out),
         )  # fmt: skip
     shared = gradient.flat.shared
@@ -316,11 +317,11 @@ def pattern_joint(
     """Joint of a pattern over `n` points of the support from `a`, whatever its claims are of.
 
     The run of its claims of the toll itself, whose joint is in the work space; the sum of that,
-    the log of its unit, and whether it is in logs.
+    the log of its unit, and whether the work space holds the parts of `near`.
     """
     if known is not None:  # noqa: SIM102 - a condition of its own, or this is always compiled
         if is_of_known(claimed, p):
             return known_joint(p, a, n, claimed, parameters, tables, known)
     run = all_of(claimed, p)
-    total, log_unit, in_logs = summed(claimed, parameters, run, a, n, tables)
-    return run, total, log_unit, in_logs
+    total, log_unit, in_parts = summed(claimed, parameters, claimed.grid, run, a, n, tables)
+    return run, total, log_unit, in_parts

@@ -21,7 +21,9 @@ from tollest._sums.compiled import kernel
 from tollest._sums.estimates import OwnError, estimate_mass
 from tollest._sums.joint import LEAST, products
 from tollest._sums.mass import Grid, Interval, Law, mass_cell
+from tollest._sums.near import copied_products, has_copies, is_near, log_copy
 from tollest._sums.tables import (
+    CHANGED,
     COMMON_BIAS,
     FIRST,
     LOG_FIGURE_SCATTER,
@@ -29,6 +31,7 @@ from tollest._sums.tables import (
     LOG_SHORTFALL,
     LOG_TAU,
     NONE,
+    PARTS,
     REST,
     UNIT,
     Claimed,
@@ -37,6 +40,9 @@ from tollest._sums.tables import (
     Tables,
     softplus,
 )
+
+# Least share that some claim states the figure as it is, which a log is taken of.
+_LEAST_SHARE = 1e-300
 
 
 class _Scales(NamedTuple):
@@ -54,9 +60,9 @@ def logarithms(
     claimed: Claimed, parameters: Parameters, grid: Grid, run: Run, a: int, n: int,
     tables: Tables,
 ) -> float:  # fmt: skip
-    """Do as `products`, in logs and cell by cell: the joint sums to one, the log of its unit.
+    """Do as `copied_products`, in logs and cell by cell.
 
-    On leaving, the work space holds each figure's part of the joint with its claims.
+    The joint sums to one; the log of its unit is given.
     """
     table, work, width = tables.table, tables.work, tables.width
     shared = parameters.shared
@@ -66,19 +72,19 @@ def logarithms(
     )  # fmt: skip
     logs = table[0, work + REST * width : work + (REST + 1) * width]
     first, none = work + FIRST * width, work + NONE * width
-    peak, n_figures = -np.inf, 0
+    peak, n_columns = -np.inf, 0
     for k in range(n):
-        log_joint, n_figures, masses = _cell(
-            claimed, parameters, grid, run, a + k, scales, tables, logs
+        log_joint = _cell(claimed, parameters, grid, run, a + k, scales, tables, logs)
+        largest, masses, n_columns = _add_figures(
+            claimed, parameters, run, grid.x[a + k], scales, tables, logs, k
         )
-        largest = 0.0
-        for g in range(n_figures):
-            largest = max(largest, logs[g])
         total = max(1.0 - masses, 0.0) * math.exp(-largest)
-        for g in range(n_figures):
-            total += math.exp(logs[g] - largest)
-        for g in range(n_figures):
-            table[0, first + g * width + k] = math.exp(logs[g] - largest) / total
+        for c in range(n_columns):
+            at = first + c * width + k
+            table[0, at] = math.exp(table[0, at] - largest)
+            total += table[0, at] if c % PARTS != 1 else 0.0
+        for c in range(n_columns):
+            table[0, first + c * width + k] /= total
         table[0, none + k] = math.exp(-largest) / total
         table[0, work + k] = log_joint + largest + math.log(total)
         peak = max(peak, table[0, work + k])
@@ -89,23 +95,29 @@ def logarithms(
     for k in range(n):
         table[0, work + k] /= total
         table[0, none + k] *= table[0, work + k]
-        for g in range(n_figures):
-            table[0, first + g * width + k] *= table[0, work + k]
+        for c in range(n_columns):
+            table[0, first + c * width + k] *= table[0, work + k]
     return peak + math.log(total) + _log_not(claimed, parameters, run)
 
 
 @kernel()
 def summed(
-    claimed: Claimed, parameters: Parameters, run: Run, a: int, n: int, tables: Tables
-) -> tuple[float, float, bool]:
+    claimed: Claimed, parameters: Parameters, grid: Grid, run: Run, a: int, n: int,
+    tables: Tables,
+) -> tuple[float, float, bool]:  # fmt: skip
     """Joint of a run of claims, by products or, where these underflow, in logs.
 
-    Its sum as it stands in the work space, the log of its unit, and whether it is in logs.
+    Its sum as it stands in the work space, the log of its unit, and whether that holds the parts
+    of figures that `tollest._sums.near` leaves.
     """
-    total, log_unit = products(run, a, n, claimed, tables)
+    in_parts = has_copies(run, claimed, tables)
+    if in_parts:
+        total, log_unit = copied_products(run, a, n, claimed, tables)
+    else:
+        total, log_unit = products(run, a, n, claimed, tables)
     if LEAST < total < np.inf:
-        return total, log_unit, False
-    return 1.0, logarithms(claimed, parameters, claimed.grid, run, a, n, tables), True
+        return total, log_unit, in_parts
+    return 1.0, logarithms(claimed, parameters, grid, run, a, n, tables), True
 
 
 @kernel(forceinline=True)
@@ -125,41 +137,88 @@ def _log_not(claimed: Claimed, parameters: Parameters, run: Run) -> float:
 def _cell(
     claimed: Claimed, parameters: Parameters, grid: Grid, run: Run, point: int, scales: _Scales,
     tables: Tables, logs: Floats,
-) -> tuple[float, int, float]:  # fmt: skip
-    """Log of the product of the prior and all claims at one point; and of its figures.
+) -> float:  # fmt: skip
+    """Log of the product of the prior and all claims at one point.
 
-    These are the number of figures and the sum of their probabilities. `logs` is overwritten with
-    the log of each figure's ``p R / F`` of `tollest._sums.joint`.
+    `logs` is overwritten with the log mass of each claim.
     """
-    tau, figure_scatter, common_bias = scales.tau, scales.figure_scatter, scales.common_bias
-    x, log_joint = grid.x[point], 0.0
+    tau, x, log_joint = scales.tau, grid.x[point], 0.0
     if run.level >= 0:
         mu = parameters.mu[run.level]
         log_joint = mass_cell(
             claimed.toll_family, claimed.toll_df, (grid.bin_lower[point] - mu) / tau,
             (grid.bin_upper[point] - mu) / tau, grid.bin_width[point] / tau,
         )[0]  # fmt: skip
-    n_figures, current, masses = 0, -1, 0.0
     for m in range(run.start, run.stop):
         j = claimed.members[m]
-        log_mass = _of_claim(claimed, parameters, scales, j, x, point, tables)
-        log_joint += log_mass
-        v, voice = claimed.claim_figure[j], claimed.claim_voice[j]
+        logs[m - run.start] = _of_claim(claimed, parameters, scales, j, x, point, tables)
+        log_joint += logs[m - run.start]
+    return log_joint
+
+
+@kernel()
+def _add_figures(
+    claimed: Claimed, parameters: Parameters, run: Run, x: float, scales: _Scales, tables: Tables,
+    logs: Floats, k: int,
+) -> tuple[float, float, int]:  # fmt: skip
+    """Fill the columns of all figures at cell `k` with logs, in units of all claims' masses.
+
+    The largest of them and of 0; the sum of the figures' probabilities; and how many columns.
+    """
+    members, claim_figure = claimed.members, claimed.claim_figure
+    table, width = tables.table, tables.width
+    at, centre, scatter = (
+        tables.work + FIRST * width + k, x + scales.common_bias, scales.figure_scatter
+    )  # fmt: skip
+    largest, masses, n_columns, m = 0.0, 0.0, 0, run.start
+    while m < run.stop:
+        v, start = claim_figure[members[m]], m
+        m += 1
         if v < 0:
             continue
-        if v != current:
-            centre = x + common_bias
-            logs[n_figures] = mass_cell(
-                claimed.family, claimed.df,
-                (claimed.figure_lower[v] - centre) / figure_scatter,
-                (claimed.figure_upper[v] - centre) / figure_scatter,
-                claimed.figure_width[v] / figure_scatter,
-            )[0]  # fmt: skip
-            masses += math.exp(logs[n_figures])
-            n_figures += 1
-            current = v
-        logs[n_figures - 1] += softplus(parameters.logit_repeat[voice] - log_mass)
-    return log_joint, n_figures, masses
+        while m < run.stop and claim_figure[members[m]] == v:
+            m += 1
+        log_free = mass_cell(
+            claimed.family, claimed.df, (claimed.figure_lower[v] - centre) / scatter,
+            (claimed.figure_upper[v] - centre) / scatter, claimed.figure_width[v] / scatter,
+        )[0]  # fmt: skip
+        masses += math.exp(log_free)
+        changed = tables.figure_near[v, CHANGED]
+        log_changed = math.log(changed) if changed > 0.0 else LEAST_LOG
+        log_same = math.log1p(-changed)
+        exact = reverted = 0.0
+        for i in range(start, m):
+            log_odds = parameters.logit_repeat[claimed.claim_voice[members[i]]]
+            log_odds -= logs[i - run.start]
+            exact += softplus(log_odds + log_same)
+            reverted += softplus(log_odds + log_changed)
+        others = log_free + _log_copies(claimed, parameters, run, v, tables, logs)
+        table[0, at] = others + exact + math.log(max(-math.expm1(-exact), _LEAST_SHARE))
+        table[0, at + width] = others + exact
+        table[0, at + 2 * width] = log_free + reverted
+        largest = max(largest, others + exact, log_free + reverted)
+        at += PARTS * width
+        n_columns += PARTS
+    return largest, masses, n_columns
+
+
+@kernel()
+def _log_copies(
+    claimed: Claimed, parameters: Parameters, run: Run, v: int, tables: Tables, logs: Floats
+) -> float:
+    """Log of how much likelier the claims of other figures are where they may be copies of `v`."""
+    members, out, current, log_odds = claimed.members, 0.0, -1, -np.inf
+    for m in range(run.start, run.stop):
+        j = members[m]
+        w = claimed.claim_figure[j]
+        if w < 0 or w == v or not is_near(tables, w, v):
+            continue
+        if w != current:
+            log_odds = math.log(tables.near_share) + log_copy(claimed, tables, w, v)[0]
+            current = w
+        logit = parameters.logit_repeat[claimed.claim_voice[j]]
+        out += softplus(logit + log_odds - logs[m - run.start])
+    return out
 
 
 @kernel(forceinline=True)

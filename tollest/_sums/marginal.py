@@ -109,7 +109,7 @@ def _sum(
     value = 0.0
     for p in range(low.size):
         a, n, times = low[p], high[p] - low[p], claimed.multiplicity[p]
-        run, total, log_unit, in_logs = pattern_joint(p, a, n, claimed, parameters, tables, known)
+        run, total, log_unit, in_parts = pattern_joint(p, a, n, claimed, parameters, tables, known)
         log_unit += math.log(total)
         weight = 1.0 if each else times
         if claimed.cap_edge[p] < np.inf:
@@ -121,7 +121,7 @@ def _sum(
         value += times * log_unit
         if gradient:
             toward = Gradient(weight, weight / total, flat, out)
-            add_gradient(run, a, n, claimed, tables, in_logs, toward)
+            add_gradient(run, a, n, claimed, tables, in_parts, toward)
             if known is not None:  # noqa: SIM102 - as in `pattern_joint`
                 if is_of_known(claimed, p):
                     add_known_gradient(p, a, n, claimed, parameters, tables, known, toward)

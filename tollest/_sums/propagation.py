@@ -210,13 +210,13 @@ def _add_gradients(
     flat = flat_layout(parameters)
     for p in range(begin.size):
         a, n = begin[p], end[p] - begin[p]
-        run, _, _, in_logs = pattern_joint(p, a, n, claimed, parameters, tables, known)
+        run, _, _, in_parts = pattern_joint(p, a, n, claimed, parameters, tables, known)
         peak = highest(table, work, n)
         for row in range(work, table.shape[1], tables.width):
             for k in range(n):
                 table[0, row + k] *= weights[p, a + k] / peak
         toward = Gradient(forest.n_nodes[p], 1.0, flat, sums)
-        add_gradient(run, a, n, claimed, tables, in_logs, toward)
+        add_gradient(run, a, n, claimed, tables, in_parts, toward)
         if known is not None:  # noqa: SIM102 - as in `pattern_joint`
             if is_of_known(claimed, p):
                 for k in range(n):

@@ -4,24 +4,35 @@ By Fisher's identity it is the posterior mean of the complete-data gradient: eac
 derivatives by its centre and by its log scale, weighed by the joint along the window and added up.
 """
 
+import math
 from typing import NamedTuple
+
+from numba import njit
 
 from tollest._arrays import Floats
 from tollest._sums.bounds import DENIED, ESTIMATED, LISTED, PLAIN, is_bound
 from tollest._sums.compiled import kernel
+from tollest._sums.joint import alike
 from tollest._sums.mass import LOGISTIC, SUMS
+from tollest._sums.near import is_near, log_copy
 from tollest._sums.tables import (
+    CHANGED,
+    CHANGED_BY,
     COMMON_BIAS,
     EDGE,
     FIRST,
     LESS,
+    LOG_COPY_SCATTER,
     LOG_FIGURE_SCATTER,
     LOG_LIST_SHORTFALL,
     LOG_SHORTFALL,
     LOG_TAU,
+    LOGIT_NEAR_COPY,
     MORE,
     NONE,
     ODDS,
+    PARTS,
+    WAY,
     Claimed,
     Flat,
     Run,
@@ -56,7 +67,7 @@ class _Stated(NamedTuple):
 
     start: int  # its members, side by side
     stop: int
-    term: int  # column of its part of the joint
+    term: int  # column of its part of the joint, or of the first of its parts
     both: int  # column of the product of its claims, or -1 if it is one
 
 
@@ -124,22 +135,23 @@ def _lone_slopes(
 @kernel(fastmath=SUMS, forceinline=True)
 def _pair_slopes(
     table: Floats, joint: int, none: int, term: int, n: int, x: int, s1: int, s2: int,
-    odds1: float, odds2: float, t: int,
-) -> tuple[Slopes, Slopes, Slopes]:  # fmt: skip
-    """Add up for each of two claims that share a figure, and for the figure."""
+    odds1: float, odds2: float, t: int, agree: float,
+) -> tuple[Slopes, Slopes, Slopes, float]:  # fmt: skip
+    """Add up for each of two claims that share a figure, for the figure, and by `agree`."""
     value, product = table[0, joint : joint + n], table[0, none : none + n]
     part, xs = table[0, term : term + n], table[0, x : x + n]
     mass1, slope1 = table[0, s1 : s1 + n], table[1, s1 : s1 + n]
     mass2, slope2 = table[0, s2 : s2 + n], table[1, s2 : s2 + n]
     free, slope = table[0, t : t + n], table[1, t : t + n]
     one1 = moment1 = inside1 = repeats1 = one2 = moment2 = inside2 = repeats2 = 0.0
-    one = moment = inside = total = 0.0
+    one = moment = inside = total = both = 0.0
     for k in range(n):
-        first, second = mass1[k] + odds1, part[k] * (mass2[k] + odds2)
-        repeat1, repeat2 = second * odds1, part[k] * first * odds2
+        either = part[k] * mass1[k] * (mass2[k] + odds2)
+        repeat1 = part[k] * odds1 * (mass2[k] + agree * odds2)
+        repeat2 = part[k] * odds2 * (mass1[k] + agree * odds1)
         stated1, stated2 = value[k] - repeat1, value[k] - repeat2
         by_centre1, by_centre2 = stated1 * slope1[k], stated2 * slope2[k]
-        weight = first * second - free[k] * product[k]
+        weight = either + repeat1 - free[k] * product[k]
         by_figure = weight * slope[k]
         one1 += by_centre1
         moment1 += by_centre1 * xs[k]
@@ -153,23 +165,26 @@ def _pair_slopes(
         moment += by_figure * xs[k]
         inside += weight * free[k]
         total += weight
+        both += part[k]
     return (
         Slopes(one1, moment1, inside1, repeats1),
         Slopes(one2, moment2, inside2, repeats2),
         Slopes(one, moment, inside, total),
+        both * odds1 * odds2,
     )
 
 
-@kernel(fastmath=SUMS, forceinline=True)
+@kernel(fastmath=SUMS)
 def _figure_slopes(
-    table: Floats, none: int, term: int, n: int, x: int, both: int, t: int
-) -> Slopes:  # fmt: skip
-    """Add up for a figure of more claims; their product with the odds is from `both` on."""
-    product, part, xs = table[0, none : none + n], table[0, term : term + n], table[0, x : x + n]
-    together, free, slope = table[1, both : both + n], table[0, t : t + n], table[1, t : t + n]
+    table: Floats, none: int, term: int, width: int, n: int, x: int, t: int
+) -> Slopes:
+    """Add up for a figure, from its parts of the joint."""
+    product, xs = table[0, none : none + n], table[0, x : x + n]
+    stated, reverted = table[0, term : term + n], table[0, term + 2 * width :]
+    free, slope = table[0, t : t + n], table[1, t : t + n]
     one = moment = inside = total = 0.0
     for k in range(n):
-        weight = part[k] * together[k] - free[k] * product[k]
+        weight = stated[k] + reverted[k] - free[k] * product[k]
         by_centre = weight * slope[k]
         one += by_centre
         moment += by_centre * xs[k]
@@ -178,22 +193,50 @@ def _figure_slopes(
     return Slopes(one, moment, inside, total)
 
 
-@kernel(fastmath=SUMS, forceinline=True)
-def _claim_slopes(
-    table: Floats, joint: int, term: int, n: int, x: int, both: int, s: int, odds: float
-) -> Slopes:
-    """Add up for a claim that shares its figure with several."""
-    value, part, xs = table[0, joint : joint + n], table[0, term : term + n], table[0, x : x + n]
-    together, mass, slope = table[1, both : both + n], table[0, s : s + n], table[1, s : s + n]
+@kernel(fastmath=SUMS)
+def _begin_repeats(
+    table: Floats, way: int, term: int, width: int, n: int, s: int, odds: float, changed: float
+) -> float:
+    """Fill `way` with the part of the joint in which a claim repeats the figure that it states.
+
+    The derivative of the joint's sum by the probability that it is changed.
+    """
+    out, mass = table[0, way : way + n], table[0, s : s + n]
+    exact, reverted = table[0, term + width :], table[0, term + 2 * width :]
+    total = 0.0
+    for k in range(n):
+        as_it_is = exact[k] * (odds / (mass[k] + odds * (1.0 - changed)))
+        by_chance = reverted[k] * (odds / (mass[k] + odds * changed))
+        out[k] = (1.0 - changed) * as_it_is + changed * by_chance
+        total += by_chance - as_it_is
+    return total
+
+
+@kernel(fastmath=SUMS)
+def _add_copies(table: Floats, way: int, term: int, n: int, s: int, odds: float) -> float:
+    """Add to `way` the part in which a claim is a changed copy of another figure; its sum."""
+    out, mass, stated = table[0, way : way + n], table[0, s : s + n], table[0, term : term + n]
+    total = 0.0
+    for k in range(n):
+        copied = stated[k] * (odds / (mass[k] + odds))
+        out[k] += copied
+        total += copied
+    return total
+
+
+@kernel(fastmath=SUMS)
+def _claim_slopes(table: Floats, joint: int, way: int, n: int, x: int, s: int) -> Slopes:
+    """Add up for a claim, with its repeats in `way`."""
+    value, repeat, xs = table[0, joint : joint + n], table[0, way : way + n], table[0, x : x + n]
+    mass, slope = table[0, s : s + n], table[1, s : s + n]
     one = moment = inside = repeats = 0.0
     for k in range(n):
-        repeat = part[k] * together[k] * (odds / (mass[k] + odds))
-        stated = value[k] - repeat
+        stated = value[k] - repeat[k]
         by_centre = stated * slope[k]
         one += by_centre
         moment += by_centre * xs[k]
         inside += stated * mass[k]
-        repeats += repeat
+        repeats += repeat[k]
     return Slopes(one, moment, inside, repeats)
 
 
@@ -220,7 +263,8 @@ def _left_of_claim(
 ) -> float:
     """Weigh a row of a claim's derivatives.
 
-    `term` is -1 where it cannot repeat a figure, and `both` where no other claim states that.
+    `term` is -1 where it cannot repeat a figure, and `both` where no other claim states that. Of
+    claims whose repeats are in a column `term` is that, and `odds` are 1.
     """
     total = 0.0
     for k in range(n):
@@ -235,97 +279,157 @@ def _left_of_claim(
 
 @kernel(fastmath=SUMS)
 def _left_of_figure(
-    table: Floats, none: int, term: int, n: int, s: int, row: int, odds: float, t: int
+    table: Floats, none: int, term: int, n: int, s: int, odds: float, t: int
 ) -> float:
-    """Weigh what is left of a figure's derivative."""
+    """Weigh what is left of the derivative of a figure that one claim states."""
     total = 0.0
     for k in range(n):
-        weight = table[0, term + k] * (table[row, s + k] + odds)
+        weight = table[0, term + k] * (table[0, s + k] + odds)
         total += (weight - table[0, t + k] * table[0, none + k]) * table[2, t + k]
     return total
 
 
-@kernel()
-def _as_products(run: Run, a: int, n: int, claimed: Claimed, tables: Tables) -> None:
-    """Put what `logarithms` leaves as `add_gradient` expects it: figures without their claims."""
-    members, claim_figure = claimed.members, claimed.claim_figure
-    table, claim_base, claim_terms = tables.table, tables.claim_base, tables.claim_terms
-    width, slot = tables.width, tables.spare
-    term, m, end = tables.work + FIRST * width, run.start, run.stop
-    if m < end and claim_figure[members[m]] < 0:
-        slot += width
-    while m < end:
-        j = members[m]
-        v, odds, s = claim_figure[j], claim_terms[j, ODDS], claim_base[j] + a
-        m += 1
-        if v < 0:
-            continue
-        alone = True
-        while m < end and claim_figure[members[m]] == v:
-            alone = False
-            m += 1
-        if alone:
-            for k in range(n):
-                table[0, term + k] /= table[0, s + k] + odds
-        else:
-            # Of many claims even the product with the odds may be too small to divide by.
-            for k in range(n):
-                table[1, slot + k] = 1.0
-            slot += width
-        term += width
+@kernel(fastmath=SUMS)
+def _left_of_parts(
+    table: Floats, none: int, term: int, width: int, n: int, t: int
+) -> float:  # fmt: skip
+    """Do so of any figure, from its parts of the joint."""
+    total = 0.0
+    for k in range(n):
+        weight = table[0, term + k] + table[0, term + 2 * width + k]
+        total += (weight - table[0, t + k] * table[0, none + k]) * table[2, t + k]
+    return total
 
 
 @kernel(forceinline=True)
 def add_gradient(
-    run: Run, a: int, n: int, claimed: Claimed, tables: Tables, in_logs: bool, gradient: Gradient
+    run: Run, a: int, n: int, claimed: Claimed, tables: Tables, in_parts: bool, gradient: Gradient
 ) -> None:
     """Add the posterior mean of the complete-data gradient of a run of claims.
 
-    `in_logs` says that `tollest._sums.logarithms` left the work space.
+    `in_parts` says that the work space holds what `tollest._sums.near` leaves in it.
     """
-    if in_logs:
-        _as_products(run, a, n, claimed, tables)
     members, claim_figure = claimed.members, claimed.claim_figure
-    table, work, width, level = tables.table, tables.work, tables.width, run.level
+    table, work, level = tables.table, tables.work, run.level
     flat, scale, out = gradient.flat, gradient.scale, gradient.out
     prior = tables.prior_base[level] if level >= 0 else tables.ones
     total, by_mu, by_log_tau = _prior_slopes(table, work, n, prior + a)
     if level >= 0:
         out[level] += scale * by_mu
         out[flat.shared + LOG_TAU] += scale * by_log_tau
-    term, slot, m, end = work + (FIRST - 1) * width, tables.spare, run.start, run.stop
-    if m < end and claim_figure[members[m]] < 0:
-        slot += width
+    m, by_common = run.start, 0.0
+    while m < run.stop and claim_figure[members[m]] < 0:
+        by_common += _add_certain(members[m], m, a, n, total, claimed, tables, gradient)
+        m += 1
+    if in_parts:
+        by_common += _add_parts(Run(m, run.stop, -1), a, n, total, claimed, tables, gradient)
+    else:
+        slot = tables.spare + (tables.width if m > run.start else 0)
+        by_common += _add_figures(
+            Run(m, run.stop, -1), a, n, total, slot, claimed, tables, gradient
+        )
+    out[flat.shared + COMMON_BIAS] += scale * by_common
+
+
+@kernel(forceinline=True)
+def _add_figures(
+    run: Run, a: int, n: int, total: float, slot: int, claimed: Claimed, tables: Tables,
+    gradient: Gradient,
+) -> float:  # fmt: skip
+    """Add the derivatives of figures of one claim or two; that by their centres is given."""
+    members, claim_figure = claimed.members, claimed.claim_figure
+    flat, width = gradient.flat, tables.width
+    term, m = tables.work + FIRST * width, run.start
     by_common = by_figure = 0.0
-    while m < end:
+    while m < run.stop:
         start, v = m, claim_figure[members[m]]
         m += 1
-        if v < 0:
-            by_common += _add_certain(
-                members[start], start, a, n, total, claimed, tables, gradient
-            )
-            continue
-        while m < end and claim_figure[members[m]] == v:
+        while m < run.stop and claim_figure[members[m]] == v:
             m += 1
-        term += width
         stated = _Stated(start, m, term, slot if m - start > 1 else -1)
         slot += width if m - start > 1 else 0
-        figure, first, second = _slopes_of(stated, a, n, claimed, tables, in_logs)
+        term += width
+        figure, first, second = _slopes_of(stated, a, n, claimed, tables, gradient)
         by_common += figure.centre
         by_figure += _by_figure(stated, a, n, claimed, tables, figure)
-        is_done = m - start == 1 or (m - start == 2 and not in_logs)
         for i in range(start, m):
             j = members[i]
             slopes = first if i == start else second
-            if not is_done:
-                s, odds = tables.claim_base[j] + a, tables.claim_terms[j, ODDS]
-                slopes = _claim_slopes(table, work, term, n, a, stated.both, s, odds)
             left = _add_left(j, stated, a, n, claimed, tables, gradient)
             _add_claim(j, slopes, left, total, claimed, tables, gradient)
             _add_repeat(j, slopes, claimed, tables, gradient)
             by_common += slopes.centre
-    out[flat.shared + LOG_FIGURE_SCATTER] += scale * by_figure
-    out[flat.shared + COMMON_BIAS] += scale * by_common
+    gradient.out[flat.shared + LOG_FIGURE_SCATTER] += gradient.scale * by_figure
+    return by_common
+
+
+@njit(cache=True, error_model="numpy")
+def _add_parts(
+    run: Run, a: int, n: int, total: float, claimed: Claimed, tables: Tables, gradient: Gradient
+) -> float:
+    """Do so of any figures, of which `tollest._sums.near` has left the parts."""
+    members, claim_figure = claimed.members, claimed.claim_figure
+    table, work, width, flat = tables.table, tables.work, tables.width, gradient.flat
+    none, way = work + NONE * width, work + WAY * width
+    term, m = work + FIRST * width, run.start
+    by_common = by_figure = by_logit = by_scatter = 0.0
+    while m < run.stop:
+        start, v = m, claim_figure[members[m]]
+        while m < run.stop and claim_figure[members[m]] == v:
+            m += 1
+        t = tables.figure_base[v] + a
+        figure = _figure_slopes(table, none, term, width, n, a, t)
+        by_common += figure.centre
+        by_figure += _by_scatter(v, claimed, tables, figure)
+        if claimed.family != LOGISTIC:
+            by_figure += _left_of_parts(table, none, term, width, n, t)
+        near = tables.figure_near[v]
+        for i in range(start, m):
+            j = members[i]
+            s, odds = tables.claim_base[j] + a, tables.claim_terms[j, ODDS]
+            by_changed = _begin_repeats(table, way, term, width, n, s, odds, near[CHANGED])
+            by_logit += by_changed * near[CHANGED]
+            by_scatter += by_changed * near[CHANGED_BY]
+            copied, copied_by = _add_all_copies(run, j, v, a, n, claimed, tables)
+            by_logit += copied
+            by_scatter += copied_by
+            slopes = _claim_slopes(table, work, way, n, a, s)
+            repeats = _Stated(start, m, way, -1)
+            left = _add_left_of(j, repeats, 1.0, a, n, claimed, tables, gradient)
+            _add_claim(j, slopes, left, total, claimed, tables, gradient)
+            _add_repeat(j, slopes, claimed, tables, gradient)
+            by_common += slopes.centre
+        term += PARTS * width
+    shared, scale = flat.shared, gradient.scale
+    gradient.out[shared + LOG_FIGURE_SCATTER] += scale * by_figure
+    gradient.out[shared + LOGIT_NEAR_COPY] += scale * (1.0 - tables.near_share) * by_logit
+    gradient.out[shared + LOG_COPY_SCATTER] += scale * by_scatter
+    return by_common
+
+
+@kernel()
+def _add_all_copies(
+    run: Run, j: int, v: int, a: int, n: int, claimed: Claimed, tables: Tables
+) -> tuple[float, float]:
+    """Add what says that claim `j`, of figure `v`, is a changed copy of each other figure.
+
+    The sum of that, and its derivative by the log of the scale of the change.
+    """
+    members, claim_figure, width = claimed.members, claimed.claim_figure, tables.width
+    way, s = tables.work + WAY * width, tables.claim_base[j] + a
+    term, m, total, by_scatter = tables.work + FIRST * width, run.start, 0.0, 0.0
+    while m < run.stop:
+        w = claim_figure[members[m]]
+        while m < run.stop and claim_figure[members[m]] == w:
+            m += 1
+        if w != v and is_near(tables, v, w):
+            log_mass, by_log_scale = log_copy(claimed, tables, v, w)
+            odds = tables.claim_terms[j, ODDS] * tables.near_share * math.exp(log_mass)
+            copied = _add_copies(tables.table, way, term, n, s, odds) if odds > 0.0 else 0.0
+            total += copied
+            by_scatter += copied * by_log_scale
+        term += PARTS * width
+    return total, by_scatter
 
 
 @kernel(forceinline=True)
@@ -355,10 +459,10 @@ def _add_certain(
 
 @kernel(forceinline=True)
 def _slopes_of(
-    stated: _Stated, a: int, n: int, claimed: Claimed, tables: Tables, in_logs: bool
+    stated: _Stated, a: int, n: int, claimed: Claimed, tables: Tables, gradient: Gradient
 ) -> tuple[Slopes, Slopes, Slopes]:
-    """Slopes of a figure; and of its claims, where these are one or two."""
-    start, stop, term, both = stated
+    """Slopes of a figure, and of its one claim or two."""
+    start, stop, term, _ = stated
     members, table, work = claimed.members, tables.table, tables.work
     claim_base, claim_terms = tables.claim_base, tables.claim_terms
     j, none = members[start], work + NONE * tables.width
@@ -367,32 +471,43 @@ def _slopes_of(
     if stop - start == 1:
         one, figure = _lone_slopes(table, work, none, term, n, a, s, odds, t)
         return figure, one, one
-    if stop - start == 2 and not in_logs:
-        i = members[start + 1]
-        one, two, figure = _pair_slopes(
-            table, work, none, term, n, a, s, claim_base[i] + a, odds, claim_terms[i, ODDS], t
-        )
-        return figure, one, two
-    figure = _figure_slopes(table, none, term, n, a, both, t)
-    return figure, figure, figure
+    i = members[start + 1]
+    near = tables.figure_near[claimed.claim_figure[j]]
+    changed = near[CHANGED]
+    one, two, figure, by_agree = _pair_slopes(
+        table, work, none, term, n, a, s, claim_base[i] + a, odds, claim_terms[i, ODDS], t,
+        alike(changed),
+    )  # fmt: skip
+    by_changed = gradient.scale * by_agree * (4.0 * changed - 2.0)
+    shared = gradient.flat.shared
+    gradient.out[shared + LOGIT_NEAR_COPY] += by_changed * changed * (1.0 - tables.near_share)
+    gradient.out[shared + LOG_COPY_SCATTER] += by_changed * near[CHANGED_BY]
+    return figure, one, two
+
+
+@kernel(forceinline=True)
+def _by_scatter(v: int, claimed: Claimed, tables: Tables, figure: Slopes) -> float:
+    """Give the derivative by the log figure scatter, but for what is left of it."""
+    terms = tables.figure_terms
+    out: float = terms[v, EDGE] * figure.centre - figure.moment
+    out += terms[v, MORE] * figure.mass - terms[v, LESS] * figure.weight
+    return out
 
 
 @kernel(forceinline=True)
 def _by_figure(
     stated: _Stated, a: int, n: int, claimed: Claimed, tables: Tables, figure: Slopes
 ) -> float:
-    """Give the derivative by the log figure scatter."""
+    """Give the derivative by the log figure scatter of a figure of one claim or two."""
     j = claimed.members[stated.start]
-    v, terms = claimed.claim_figure[j], tables.figure_terms
-    out: float = terms[v, EDGE] * figure.centre - figure.moment
-    out += terms[v, MORE] * figure.mass - terms[v, LESS] * figure.weight
+    v = claimed.claim_figure[j]
+    out = _by_scatter(v, claimed, tables, figure)
     if claimed.family == LOGISTIC:
         return out
-    s, row, odds = stated.both, 1, 0.0
-    if s < 0:
-        s, row, odds = tables.claim_base[j] + a, 0, tables.claim_terms[j, ODDS]
+    # Of errors that are not logistic no two claims state the same here.
+    s, odds = tables.claim_base[j] + a, tables.claim_terms[j, ODDS]
     none, t = tables.work + NONE * tables.width, tables.figure_base[v] + a
-    return out + _left_of_figure(tables.table, none, stated.term, n, s, row, odds, t)
+    return out + _left_of_figure(tables.table, none, stated.term, n, s, odds, t)
 
 
 @kernel(forceinline=True)
@@ -418,11 +533,22 @@ def _add_left(
 
     That by the log of what a list lacks, or by the odds of a denial, is added.
     """
-    form, family = claimed.claim_form[j], claimed.family
-    if form == PLAIN and family == LOGISTIC:
+    if claimed.claim_form[j] == PLAIN and claimed.family == LOGISTIC:
+        return 0.0
+    odds = tables.claim_terms[j, ODDS]
+    return float(_add_left_of(j, stated, odds, a, n, claimed, tables, gradient))
+
+
+@kernel()
+def _add_left_of(
+    j: int, stated: _Stated, odds: float, a: int, n: int, claimed: Claimed, tables: Tables,
+    gradient: Gradient,
+) -> float:  # fmt: skip
+    form = claimed.claim_form[j]
+    if form == PLAIN and claimed.family == LOGISTIC:
         return 0.0
     table, work, term, both = tables.table, tables.work, stated.term, stated.both
-    s, odds = tables.claim_base[j] + a, tables.claim_terms[j, ODDS]
+    s = tables.claim_base[j] + a
     if form in (LISTED, DENIED):
         voice, flat, out = claimed.claim_voice[j], gradient.flat, gradient.out
         share = gradient.scale * _left_of_claim(table, 3, work, term, n, both, s, odds)
@@ -433,7 +559,7 @@ def _add_left(
             # A denial repeats nothing.
             if claimed.claim_figure[j] >= 0:
                 out[flat.logit_repeat + voice] += share * tables.omega[voice]
-    return _left_of_claim(table, 2, work, term, n, both, s, odds)
+    return float(_left_of_claim(table, 2, work, term, n, both, s, odds))
 
 
 @kernel(forceinline=True)

@@ -127,14 +127,16 @@ class Parameters(NamedTuple):
     log_scatter: Floats  # (n_voices,)
     logit_repeat: Floats  # (n_voices,)
     logit_denial: Floats  # (n_voices,), or (0,) where nobody claims 0
-    shared: Floats  # (9,) in the order of the next lines
+    shared: Floats  # (11,) in the order of the next lines
 
 
 # Entries of `Parameters.shared`.
 LOG_TAU, LOG_FIGURE_SCATTER, COMMON_BIAS = 0, 1, 2
 LOG_SHORTFALL, LOG_LIST_SHORTFALL = 3, 4
 LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING = 5, 6, 7
-LOG_LOCATION_ERROR, N_SHARED = 8, 9
+LOG_LOCATION_ERROR, LOGIT_NEAR_COPY, LOG_COPY_SCATTER, N_SHARED = 8, 9, 10, 11
+# Log odds of what never happens.
+NEVER = -800.0
 
 
 class Flat(NamedTuple):
@@ -199,6 +201,10 @@ class Tables(NamedTuple):
     # (n_claims, 5): of `by_log_scale`; scaled odds of repeating; log of (1 - omega) times the
     # scale that masses are in
     claim_terms: Floats
+    # (n_figures, 3) of `CHANGED` and the next
+    figure_near: Floats
+    near_share: float  # of those who repeat a figure, who state a number near it
+    near_scatter: float  # scale of that number around it
     omega: Floats  # (n_voices,) probability of repeating
     delta: Floats  # (n_voices,) or (0,) probability of a denial
     ones: int  # column from which on row 0 holds 1 at all points, or -1 where nothing needs it
@@ -214,11 +220,16 @@ _MOST_LOGIT, _LARGEST = 700.0, 1e300
 
 # What patterns work in, each `width` columns of the first row: the joint; the product of all
 # claims' masses; the probability that no claimed number is the figure; a product on the way; then
-# each figure's part of the joint, but for what its claims say where it does the rounds.
+# each figure's part of the joint, but for what its claims say where it does the rounds: or the
+# `PARTS` columns of `tollest._sums.near`.
 NONE, REST, WAY, FIRST = 1, 2, 3, 4
+PARTS = 3
 
 # Columns of `claim_terms`, and the first three of `figure_terms`.
 EDGE, LESS, MORE, ODDS, UNIT = 0, 1, 2, 3, 4
+# Columns of `figure_near`: the probability that who repeats the figure states another number; its
+# derivative by the log of the scale; and the figure itself, on the log1p axis.
+CHANGED, CHANGED_BY, FIGURE_X = 0, 1, 2
 
 
 @njit(cache=True, error_model="numpy")
@@ -263,6 +274,8 @@ def _stretches(
     most = widest = 0
     for p in range(level.size):
         a, b, g = low[p], high[p], level[p]
+        # Logs of each claim are kept side by side, too.
+        widest = max(widest, offsets[p + 1] - offsets[p])
         if g >= 0:
             prior_low[g], prior_high[g] = min(prior_low[g], a), max(prior_high[g], b)
         n_stated, current = 0, -1
@@ -394,6 +407,22 @@ def _fill_figures(
                 derivatives, table, start[v], terms[v],
             )  # fmt: skip
     return terms
+
+
+@njit(cache=True, error_model="numpy")
+def _changed(claimed: Claimed, share: float, scatter: float) -> Floats:
+    """Of each figure, how it is changed by those who repeat it; `CHANGED` and the next."""
+    lower, upper, width = claimed.figure_lower, claimed.figure_upper, claimed.figure_width
+    out = np.empty((upper.size, 3))
+    for v in range(upper.size):
+        x = math.log(math.exp(upper[v]) - 0.5)
+        log_same, _, by_log_scatter = mass_cell(
+            LOGISTIC, 0.0, (lower[v] - x) / scatter, (upper[v] - x) / scatter, width[v] / scatter
+        )
+        out[v, CHANGED] = max(-share * math.expm1(log_same), 0.0)
+        out[v, CHANGED_BY] = -share * math.exp(log_same) * by_log_scatter
+        out[v, FIGURE_X] = x
+    return out
 
 
 @kernel(forceinline=True)
@@ -531,7 +560,7 @@ def tabulate(
     width = max(most, widest)
     work = spare + (most + 1) * width
     n_rows = N_ROWS if (claimed.claim_form != PLAIN).any() else 3
-    table = np.empty((n_rows, work + (FIRST + most) * width))
+    table = np.empty((n_rows, work + (FIRST + PARTS * most) * width))
     table[0, : grid.x.size] = grid.x
     if ones >= 0:
         table[0, ones : ones + grid.x.size] = 1.0
@@ -543,8 +572,11 @@ def tabulate(
     claim_terms = _fill_claims(
         claimed, parameters, grid, derivatives, claim_low, claim_high, claim, table
     )
+    share = 1.0 / (1.0 + math.exp(-parameters.shared[LOGIT_NEAR_COPY]))
+    scatter = math.exp(parameters.shared[LOG_COPY_SCATTER])
     return Tables(
         table, prior - prior_low, figure - figure_low, figure_terms, claim - claim_low,
-        claim_terms, 1.0 / (1.0 + np.exp(-parameters.logit_repeat)),
+        claim_terms, _changed(claimed, share, scatter), share, scatter,
+        1.0 / (1.0 + np.exp(-parameters.logit_repeat)),
         1.0 / (1.0 + np.exp(-parameters.logit_denial)), ones, spare, work, width,
     )  # fmt: skip

@@ -22,16 +22,20 @@ from numba import njit
 from tollest._arrays import Floats, Integers
 from tollest._sums.bounds import DENIED, ESTIMATED, FALLS_SHORT, GOES_BEYOND, LISTED
 from tollest._sums.compiled import kernel
-from tollest._sums.joint import LEAST, highest, products
-from tollest._sums.logarithms import logarithms
+from tollest._sums.joint import highest
+from tollest._sums.logarithms import summed
 from tollest._sums.mass import LOGISTIC, Grid
+from tollest._sums.near import NEAR_REACH
 from tollest._sums.tables import (
     COMMON_BIAS,
+    LOG_COPY_SCATTER,
     LOG_FIGURE_SCATTER,
     LOG_LIST_SHORTFALL,
     LOG_LOCATION_ERROR,
     LOG_SHORTFALL,
     LOG_TAU,
+    LOGIT_NEAR_COPY,
+    NEVER,
     Claimed,
     Parameters,
     Tables,
@@ -162,6 +166,14 @@ def _reach_known(claimed: Claimed, parameters: Parameters, low: Integers, high: 
 
 
 @kernel()
+def _reach_of_copies(parameters: Parameters) -> float:
+    """Distance within which a number may be a changed copy of another; 0 where none can."""
+    if parameters.shared[LOGIT_NEAR_COPY] <= NEVER:
+        return 0.0
+    return NEAR_REACH * math.exp(parameters.shared[LOG_COPY_SCATTER])
+
+
+@kernel()
 def _bound(
     claimed: Claimed, parameters: Parameters, edges: Floats, lookup: Integers, low: Integers,
     high: Integers,
@@ -173,7 +185,8 @@ def _bound(
     x, offsets, members, claim_figure = (
         claimed.grid.x, claimed.offsets, claimed.members, claimed.claim_figure
     )  # fmt: skip
-    level, mus = claimed.level, parameters.mu
+    level, mus, figure_upper = claimed.level, parameters.mu, claimed.figure_upper
+    copies_reach = _reach_of_copies(parameters)
     figure_rate = math.exp(-parameters.shared[LOG_FIGURE_SCATTER])
     slope = math.exp(-parameters.shared[LOG_TAU])
     per_entry = (lookup.size - 1) / (x[x.size - 1] - x[0])
@@ -188,7 +201,7 @@ def _bound(
             low[p], high[p] = first, last
             continue
         inner, outer, rising, falling = np.inf, -np.inf, 0.0, 0.0
-        # Of a figure's claims none falls where they repeat it, but it does.
+        # Of a figure's claims, and of those near it, none falls where they repeat it, but it does.
         slowest_left = slowest_right = figure_rate
         current, left, right = -1, 0.0, 0.0
         for m in range(offsets[p], offsets[p + 1]):
@@ -199,8 +212,10 @@ def _bound(
             on_right = edges[_ABOVE, j] if edges[_UPPER, j] < np.inf else 0.0
             rising, falling = rising + on_left, falling + on_right
             if v >= 0:
-                left = on_left + (left if v == current else 0.0)
-                right = on_right + (right if v == current else 0.0)
+                is_copy = current >= 0 and (figure_upper[v] - figure_upper[current] < copies_reach)
+                is_copy |= v == current
+                left = on_left + (left if is_copy else 0.0)
+                right = on_right + (right if is_copy else 0.0)
                 slowest_left = min(slowest_left, figure_rate - left)
                 slowest_right = min(slowest_right, figure_rate - right)
                 current = v
@@ -272,10 +287,7 @@ def _search(
             # Whole vector registers, as far as there are columns.
             n = min(_LANES * ((stop - start + _LANES - 1) // _LANES), end - begin)
             start = min(start, end - n)
-            total, _ = products(run, start, n, claimed, tables)
-            if not LEAST < total < np.inf:
-                start, n = begin, end - begin
-                logarithms(claimed, parameters, grid, run, start, n, tables)
+            summed(claimed, parameters, grid, run, start, n, tables)
             least, stop = depth * highest(table, work, n), start + n
             is_open_left = start > begin and table[0, work] >= least
             is_open_right = stop < end and table[0, work + n - 1] >= least

@@ -23,6 +23,7 @@ from tollest.estimation import sources
 from tollest.estimation.masses import whole
 from tollest.estimation.results import DoubtfulEstimate, Estimate, estimate
 from tollest.model.circulation import (
+    Copies,
     Figure,
     Speakers,
     log_mass,
@@ -392,8 +393,9 @@ class _Speaker:
         )  # fmt: skip
         family = self.estimate.model.noise
         figure = Figure(
-            family, x, np.exp(shared[:, LOG_FIGURE_SCATTER]), claims.lower[members], speakers
-        )
+            family, x, np.exp(shared[:, LOG_FIGURE_SCATTER]), claims.lower[members], speakers,
+            Copies.of(shared),
+        )  # fmt: skip
         return _Claim(
             figure,
             centre=x + self.on_sides[:, 1 + claims.side_index[place]],

@@ -786,6 +786,12 @@ class Claims:
         """Whether somebody has verified a toll."""
         return bool((self.verified >= 0).any())
 
+    @cached_property
+    def has_several_counts(self) -> bool:
+        """Whether some location has two counts or more, one of which may be a copy."""
+        before = np.concatenate([[0], np.cumsum(self.kind == KINDS.index("count"))])
+        return bool((np.diff(before[self.offsets]) > 1).any())
+
     @property
     def has_ages(self) -> bool:
         """Whether some claim is of a known age."""

@@ -76,6 +76,7 @@ def usual_alternatives(model: Model | None = None) -> dict[str, Model]:
         "Student t errors, df 4": replace(model, noise=noise.StudentT(4.0)),
         "no figure": with_priors(logit_repeat=Never()),
         "a figure": with_priors(logit_repeat=Priors().logit_repeat) if never else model,
+        "no changed copies": with_priors(logit_near_copy=Never()),
         "bounds as limits": with_priors(log_shortfall=Censored()),
         "lists as floors": with_priors(log_list_shortfall=Censored()),
         "no denials": with_priors(logit_denial=Never()),

@@ -47,9 +47,10 @@ _LOGS = {
     "log_early_excess": "early_excess",
     "log_halving": "halving",
     "log_location_error": "location_error",
+    "log_copy_scatter": "copy_scatter",
     "log_logit_denial_sd": "logit_denial_sd",
 }
-_LOGITS = {"logit_repeat": "repeat", "logit_denial": "denial"}
+_LOGITS = {"logit_repeat": "repeat", "logit_near_copy": "near_copy", "logit_denial": "denial"}
 _OF_SOURCES = ("bias", "log_scatter", "logit_repeat", "logit_denial")
 EFFECTS = ("mu_group", "effect", "level", *_OF_SOURCES, "bias_on_side")
 _POPULATIONS = {
@@ -60,6 +61,7 @@ _POPULATIONS = {
 _SINGLE = (
     "mu", "log_tau", "log_figure_scatter", "common_bias", "log_shortfall", "log_list_shortfall",
     "log_early_shortfall", "log_early_excess", "log_halving", "log_location_error",
+    "logit_near_copy", "log_copy_scatter",
 )  # fmt: skip
 
 
@@ -98,6 +100,9 @@ def to_pymc(posterior: Posterior, model: "pymc.Model | None" = None) -> "pymc.Mo
             Where somebody claims 0: the habit of denying, with ``denial`` as a probability.
         ``log_figure_scatter, figure_scatter, common_bias``
             Habits of the figure in circulation, and what all get wrong alike.
+        ``logit_near_copy, near_copy, log_copy_scatter, copy_scatter``
+            Where some location has several counts: the habit of repeating the figure with a
+            change, and the scale of that.
         ``log_shortfall, shortfall, log_list_shortfall, list_shortfall``
             Where there are bounds, or lists of names: the scales by which they miss the toll.
         ``log_early_shortfall, log_early_excess, log_halving``

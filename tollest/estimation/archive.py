@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-_FORMAT = "tollest estimate 6"
+_FORMAT = "tollest estimate 7"
 _KINDS_OF_FILE = {".nc": "netCDF", ".parquet": "Parquet", ".csv": "CSV", ".html": "HTML"}
 _MOMENTS = ("date", "onset")
 _OF_CLAIMS = ("claim_location", "claim_source", "claim_kind", "claim_row")
@@ -59,6 +59,8 @@ _NATURAL = {
     "log_early_excess": ("early_excess", np.exp),
     "log_halving": ("halving", np.exp),
     "log_location_error": ("location_error", np.exp),
+    "logit_near_copy": ("near_copy", lambda x: 1.0 / (1.0 + np.exp(-x))),
+    "log_copy_scatter": ("copy_scatter", np.exp),
     "logit_denial_mean": ("logit_denial_mean", None),
     "log_logit_denial_sd": ("logit_denial_sd", np.exp),
     "logit_denial": ("denial", lambda x: 1.0 / (1.0 + np.exp(-x))),

@@ -24,15 +24,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tollest._arrays import Floats, Integers
+from tollest._arrays import Flags, Floats, Integers
 from tollest._sums.bounds import DENIED, LISTED, PLAIN
+from tollest._sums.near import NEAR_REACH
 from tollest._sums.tables import (
     COMMON_BIAS,
+    LOG_COPY_SCATTER,
     LOG_FIGURE_SCATTER,
     LOG_LIST_SHORTFALL,
     LOG_LOCATION_ERROR,
     LOG_SHORTFALL,
     LOG_TAU,
+    LOGIT_NEAR_COPY,
+    NEVER,
     Claimed,
     Parameters,
 )
@@ -204,6 +208,11 @@ class Draws:
         agrees = np.append(same, False) | np.append(False, same)
         of_odds = np.append(self._apart(logit), 0.0)[voice]
         apart[agrees] = np.maximum(apart, of_odds)[agrees]
+        if draws.shared[:, LOGIT_NEAR_COPY].max() > NEVER:
+            share = 1.0 / (1.0 + np.exp(-draws.shared[:, [LOGIT_NEAR_COPY]]))
+            of_copies = max(float(self._apart(share)[0]), float(of_shared[LOG_COPY_SCATTER]))
+            copied = agrees | self._are_near(states, first)
+            apart[copied] = np.maximum(apart, of_copies)[copied]
         figure = max(
             float(of_shared[COMMON_BIAS]) / self._scale(LOG_FIGURE_SCATTER),
             float(of_shared[LOG_FIGURE_SCATTER]),
@@ -216,6 +225,14 @@ class Draws:
         of_figure /= self._scale(LOG_FIGURE_SCATTER)
         alike[states >= 0] = np.maximum(alike, of_figure)[states >= 0]
         return apart, alike
+
+    def _are_near(self, states: Integers, first: Flags) -> Flags:
+        """Whether each member may be a changed copy of another of its pattern."""
+        upper = np.append(self.problem.figure_upper, 0.0)[states]
+        reach = NEAR_REACH * self._scale(LOG_COPY_SCATTER)
+        is_near = (states[1:] >= 0) & (states[:-1] >= 0) & ~first[1:-1]
+        is_near &= np.diff(upper) < reach
+        return np.append(is_near, False) | np.append(False, is_near)
 
     def _scale(self, i: int) -> float:
         """Typical scale whose log is the parameter `i` of those that all share."""

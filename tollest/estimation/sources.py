@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tollest._arrays import Floats, Integers
 from tollest._sums.tables import (
     COMMON_BIAS,
+    LOG_COPY_SCATTER,
     LOG_EARLY_EXCESS,
     LOG_EARLY_SHORTFALL,
     LOG_FIGURE_SCATTER,
@@ -16,6 +17,7 @@ from tollest._sums.tables import (
     LOG_LOCATION_ERROR,
     LOG_SHORTFALL,
     LOG_TAU,
+    LOGIT_NEAR_COPY,
 )
 from tollest.estimation.masses import check_interval
 from tollest.model.layout import ThetaLayout
@@ -33,6 +35,8 @@ _SHARED = {
     "log_early_excess": LOG_EARLY_EXCESS,
     "log_halving": LOG_HALVING,
     "log_location_error": LOG_LOCATION_ERROR,
+    "logit_near_copy": LOGIT_NEAR_COPY,
+    "log_copy_scatter": LOG_COPY_SCATTER,
 }
 
 
@@ -49,11 +53,12 @@ def values(layout: ThetaLayout, flat: Floats, name: str) -> Floats:
         ``"mu"``, ``"bias"``, ``"log_scatter"``, ``"logit_repeat"`` or ``"logit_denial"``;
         ``"log_tau"``, ``"log_figure_scatter"``, ``"common_bias"``, ``"log_shortfall"``,
         ``"log_list_shortfall"``, ``"log_early_shortfall"``, ``"log_early_excess"``,
-        ``"log_halving"`` or ``"log_location_error"``.
+        ``"log_halving"``, ``"log_location_error"``, ``"logit_near_copy"`` or
+        ``"log_copy_scatter"``.
 
     Returns
     -------
-    ndarray of float, shape (n_draws, size), or (n_draws,) for the last nine
+    ndarray of float, shape (n_draws, size), or (n_draws,) for those shared by all
     """
     if name in _SHARED:
         i = _SHARED[name]

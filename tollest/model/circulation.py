@@ -1,14 +1,15 @@
 r"""The figure in circulation at a location, and what a source would claim, given a toll.
 
-With the toll `n` and the unknowns of the sources given, the number ``v`` that does the rounds
-has, for each number ``v_g`` that was claimed, the probability
+With the toll `n` and the unknowns of the sources given, the claims are as likely as
 
-.. math:: P(v = v_g) = \frac{p_g e^{A_g}}{1 + \sum_h p_h (e^{A_h} - 1)},
+.. math:: 1 + \sum_g p_g \Big[\Big(\prod_{c \in g} \Big(1 + \frac{o_c t_g}{f_c}\Big) - 1\Big)
+    \prod_{c \notin g} \Big(1 + \frac{o_c \kappa q_c(v_g)}{f_c}\Big)
+    + \prod_{c \in g} \Big(1 + \frac{o_c u_g}{f_c}\Big) - 1\Big]
 
-where ``p_g`` is the mass of the number at the toll and ``A_g`` the sum over the claims ``c`` that
-state it of ``log1p(odds_c / f_c)``: ``f_c`` is the mass of the claim as the source's own and
-``odds_c`` the odds that the source repeats. All other numbers share what is left as they would
-without claims.
+in units of everybody's counting for himself, where ``p_g`` is the mass of the number at the toll,
+``f_c`` that of a claim as the source's own, ``o_c`` the odds that the source repeats, and the rest
+as in `tollest._sums.near`. The first term is of a figure that nobody repeats, which is any
+number; the others are of one that somebody does.
 """
 
 from collections.abc import Sequence
@@ -18,8 +19,8 @@ from functools import cached_property
 import numpy as np
 
 from tollest._arrays import Floats, Integers
-from tollest._sums.tables import Parameters
-from tollest.noise import Family, scale_of
+from tollest._sums.tables import LOG_COPY_SCATTER, LOGIT_NEAR_COPY, Parameters
+from tollest.noise import Family, Logistic, scale_of
 
 
 def log_mass_up_to(family: Family, k: Integers | int, m: Floats, s: Floats) -> Floats:
@@ -87,6 +88,41 @@ class Speakers:
 
 
 @dataclass(frozen=True, eq=False)
+class Copies:
+    """How those who repeat a figure change it.
+
+    Attributes
+    ----------
+    share, scatter : ndarray of float, shape (n_draws,)
+        Probability that one states another number, and the scale of that around the figure.
+    """
+
+    share: Floats
+    scatter: Floats
+
+    @classmethod
+    def of(cls, shared: Floats) -> "Copies":
+        """Take it from what all locations share, shape (n_draws, n_shared)."""
+        share = 1.0 / (1.0 + np.exp(-shared[:, LOGIT_NEAR_COPY]))
+        return cls(np.asarray(share, np.float64), np.exp(shared[:, LOG_COPY_SCATTER]))
+
+    def of_number(self, k: Integers | int, figure: int) -> Floats:
+        """Probability that a copy of `figure` is `k`; of shape (n_draws,) or (n_draws, n)."""
+        k = np.asarray(k)
+        share, scatter = self.share, self.scatter
+        if k.ndim:
+            share, scatter = share[:, None], scatter[:, None]
+        near = np.exp(log_mass(Logistic(), k, np.full_like(scatter, np.log1p(figure)), scatter))
+        return np.asarray(share * near + (1.0 - share) * (k == figure), np.float64)
+
+    def up_to(self, k: int, figure: int) -> Floats:
+        """Probability that a copy of `figure` is at most `k`, shape (n_draws,)."""
+        centre = np.full_like(self.scatter, np.log1p(figure))
+        near = np.exp(log_mass_up_to(Logistic(), k, centre, self.scatter))
+        return np.asarray(self.share * near + (1.0 - self.share) * (figure <= k), np.float64)
+
+
+@dataclass(frozen=True, eq=False)
 class Figure:
     """The figure at one location, given draws of its toll and of the sources' unknowns.
 
@@ -100,6 +136,8 @@ class Figure:
         Counts claimed at the location.
     speakers : Speakers
         Of these claims.
+    copies : Copies
+        How those who repeat it change it.
     """
 
     family: Family
@@ -107,6 +145,7 @@ class Figure:
     scatter: Floats
     counts: Integers
     speakers: Speakers
+    copies: "Copies"
 
     @cached_property
     def values(self) -> Integers:
@@ -137,45 +176,54 @@ class Figure:
         return np.asarray(self.log_own.sum(axis=1) + self._terms[2], np.float64)
 
     @cached_property
-    def _terms(self) -> tuple[Floats, Floats, Floats]:
-        """Probability of each value, and of what is left over that of what was left before.
+    def _raised(self) -> tuple[Floats, Floats, Floats]:
+        """Logs of each value's probability times what its claims gain, shape (n_draws, n_values).
 
-        And the log of what all of them are multiplied by, where sources may repeat.
+        Where it is stated as it is; where all who repeat it would have changed it; and what the
+        first is less where nobody repeats it.
         """
-        gain = np.logaddexp(0.0, self.speakers.logit_repeat - self.log_own)
-        raised = self._log_free.copy()
+        log_odds = self.speakers.logit_repeat - self.log_own
+        exact = np.zeros_like(self._log_free)
+        reverted, others = exact.copy(), exact.copy()
         for g, value in enumerate(self.values):
-            raised[:, g] += gain[:, self.counts == value].sum(axis=1)
-        # In units of the largest term, since gains may be of hundreds.
-        peak = np.maximum(raised.max(axis=1, initial=0.0), 0.0)
-        terms = np.exp(raised - peak[:, None])
-        rest = np.exp(-peak) * np.maximum(1.0 - np.exp(self._log_free).sum(axis=1), 0.0)
-        total = rest + terms.sum(axis=1)
-        return terms / total[:, None], np.exp(-peak) / total, peak + np.log(total)
+            copies = self.copies.of_number(self.counts, int(value))
+            mine = self.counts == value
+            with np.errstate(divide="ignore"):
+                gains = np.logaddexp(0.0, log_odds + np.log(copies))
+                changed = np.log(np.maximum(1.0 - copies, 0.0))
+            exact[:, g] = gains[:, mine].sum(axis=1)
+            others[:, g] = gains[:, ~mine].sum(axis=1)
+            reverted[:, g] = np.logaddexp(0.0, log_odds + changed)[:, mine].sum(axis=1)
+        return self._log_free + others + exact, self._log_free + reverted, exact
 
-    @property
-    def probabilities(self) -> Floats:
-        """Probability that the figure is each of `values`, shape (n_draws, n_values)."""
-        return self._terms[0]
+    @cached_property
+    def _terms(self) -> tuple[Floats, Floats, Floats]:
+        """Probability that somebody repeats each value, and that nobody repeats any.
+
+        And the log of what all claims together gain.
+        """
+        stated, reverted, exact = self._raised
+        # In units of the largest term, since gains may be of hundreds.
+        peak = np.maximum(np.maximum(stated, reverted).max(axis=1, initial=0.0), 0.0)
+        gain = reverted - self._log_free
+        terms = np.exp(stated - peak[:, None]) * -np.expm1(-exact)
+        terms += np.exp(reverted - peak[:, None]) * -np.expm1(-gain)
+        nobody = np.exp(-peak)
+        total = nobody + terms.sum(axis=1)
+        return terms / total[:, None], nobody / total, peak + np.log(total)
 
     def probability(self, k: int) -> Floats:
-        """Probability that the figure is `k`, shape (n_draws,)."""
-        found = np.flatnonzero(self.values == k)
-        if found.size:
-            return self._terms[0][:, found[0]]
-        free = np.exp(log_mass(self.family, k, self.centre, self.scatter))
-        return np.asarray(self._terms[1] * free, np.float64)
+        """Probability that who repeats the figure states `k`, shape (n_draws,)."""
+        somebody, nobody, _ = self._terms
+        out = nobody * np.exp(log_mass(self.family, k, self.centre, self.scatter))
+        for g, value in enumerate(self.values):
+            out += somebody[:, g] * self.copies.of_number(k, int(value))
+        return np.asarray(out, np.float64)
 
     def probability_up_to(self, k: int) -> Floats:
-        """Probability that the figure is at most `k`, shape (n_draws,)."""
-        claimed = self.values <= k
-        free = np.exp(log_mass_up_to(self.family, k, self.centre, self.scatter))
-        others = np.maximum(free - np.exp(self._log_free[:, claimed]).sum(axis=1), 0.0)
-        up_to = self._terms[0][:, claimed].sum(axis=1) + self._terms[1] * others
-        return np.asarray(np.minimum(up_to, 1.0), np.float64)
-
-    def repeats(self) -> Floats:
-        """Probability that each claim repeats the figure, shape (n_draws, n_claims)."""
-        equal = self._terms[0][:, np.searchsorted(self.values, self.counts)]
-        odds = self.speakers.logit_repeat - self.log_own
-        return np.asarray(equal * np.exp(-np.logaddexp(0.0, -odds)), np.float64)
+        """Probability that who repeats the figure states at most `k`, shape (n_draws,)."""
+        somebody, nobody, _ = self._terms
+        out = nobody * np.exp(log_mass_up_to(self.family, k, self.centre, self.scatter))
+        for g, value in enumerate(self.values):
+            out += somebody[:, g] * self.copies.up_to(k, int(value))
+        return np.asarray(np.minimum(out, 1.0), np.float64)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tollest._arrays import Flags, Floats, Integers
-from tollest._sums.tables import Parameters
+from tollest._sums.tables import NEVER, Parameters
 from tollest.model.names import Names, label_of
 from tollest.priors import Censored, Fixed, HalfNormal, Never, Normal, Pooled, Priors, Source
 
@@ -123,6 +123,12 @@ class LaidOut(NamedTuple):
 def has_location_error(names: Names, priors: Priors) -> bool:
     """Whether all claims on a location share an error: where somebody has verified a toll."""
     return names.has_verified and not isinstance(priors.log_location_error, Never)
+
+
+def has_near_copies(names: Names, priors: Priors) -> bool:
+    """Whether repeated figures may be changed: where some location has counts of several."""
+    never = isinstance(priors.logit_near_copy, Never) or isinstance(priors.logit_repeat, Never)
+    return names.has_several_counts and not never
 
 
 def laid_out(priors: Priors, names: Names) -> LaidOut:
@@ -255,9 +261,10 @@ class _Builder:
         )
 
     def shortfalls(self) -> list[Term]:
-        """Add scales by which what is claimed is another number than the toll, where it is."""
+        """Add how what is claimed is another number than the toll, or than the figure."""
         priors, names = self.priors, self.names
         is_early = names.has_ages and not isinstance(priors.log_early_shortfall, Never)
+        are_copied = has_near_copies(names, priors)
         out: list[Term] = []
         for name, prior, is_used in (
             ("log_shortfall", priors.log_shortfall, names.has_bounds),
@@ -266,9 +273,11 @@ class _Builder:
             ("log_early_excess", priors.log_early_excess, is_early),
             ("log_halving", priors.log_halving, is_early),
             ("log_location_error", priors.log_location_error, names.has_verified),
+            ("logit_near_copy", priors.logit_near_copy, are_copied),
+            ("log_copy_scatter", priors.log_copy_scatter, are_copied),
         ):
             if isinstance(prior, Censored | Never) or not is_used:
-                out.append(Value(0.0))
+                out.append(Value(NEVER if name == "logit_near_copy" else 0.0))
             else:
                 out.append(self.add(name, None, prior))
         return out

@@ -38,9 +38,9 @@ class Names:
         Largest number that a claim mentions.
     breaks : tuple of int
         Numbers at which a bin of the support must begin; sorted.
-    has_bounds, has_lists, has_zeros, has_ages, has_verified : bool
+    has_bounds, has_lists, has_zeros, has_ages, has_verified, has_several_counts : bool
         Whether somebody claims a bound, names deaths in a list, counts none, speaks at a known
-        age, or has verified a toll.
+        age, or has verified a toll; and whether some location has counts of several.
     """
 
     sources: tuple[str, ...]
@@ -62,6 +62,7 @@ class Names:
     has_zeros: bool
     has_ages: bool
     has_verified: bool
+    has_several_counts: bool
 
     @classmethod
     def of(cls, claims: Claims) -> "Names":
@@ -91,6 +92,7 @@ class Names:
             claims.has_zeros,
             claims.has_ages,
             claims.has_verified,
+            claims.has_several_counts,
         )
 
     @classmethod
@@ -120,6 +122,7 @@ class Names:
             any(names.has_zeros for names in several),
             any(names.has_ages for names in several),
             any(names.has_verified for names in several),
+            any(names.has_several_counts for names in several),
         )
 
     @property

@@ -58,6 +58,7 @@ def draw_unknowns(
     for name in (
         "log_shortfall", "log_list_shortfall", "log_early_shortfall", "log_early_excess",
         "log_halving", "log_location_error",
+        "logit_near_copy", "log_copy_scatter",
     ):  # fmt: skip
         prior = getattr(priors, name)
         if not isinstance(prior, Censored | Never):

@@ -165,6 +165,8 @@ _UNKNOWNS: dict[str, tuple[str, str]] = {
     "logit_repeat_mean": ("typical repeat probability", "probability"),
     "log_logit_repeat_sd": ("spread of repeat log odds", ""),
     "log_figure_scatter": ("scatter of figures", "exp"),
+    "logit_near_copy": ("share of copies that are changed", "probability"),
+    "log_copy_scatter": ("scatter of changed copies", "exp"),
     "log_shortfall": ("shortfall of bounds", "exp"),
     "log_list_shortfall": ("shortfall of lists of names", "exp"),
     "log_early_shortfall": ("shortfall at the onset", "exp"),

@@ -37,6 +37,12 @@ def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
                 "with probability omega_s the figure, y = v; else the source's own claim",
             ),
         ]
+        if claims.has_several_counts and not isinstance(model.priors.logit_near_copy, Never):
+            said = (
+                "of those who repeat v each states, with probability kappa_v, a count of mass m = "
+                "x(v), s = rho, F standard logistic; where by that none would state v, all do"
+            )
+            lines.append(("A changed copy", said))
     if claims.is_nested:
         lines.append(
             (
@@ -129,6 +135,7 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
         meaning = "log odds that a source's count repeats the figure"
         rows += _pooled("logit omega_s", meaning, "logit omega", priors.logit_repeat)
         rows.append(("log s0", "log of the figure's scatter", _prior(priors.log_figure_scatter)))
+        rows += _of_copies(priors, claims)
     rows += _of_what_is_known(priors, claims)
     if claims.has_zeros and not isinstance(priors.logit_denial, Never):
         meaning = "log odds that a source says 0 whatever the toll"
@@ -141,6 +148,18 @@ def unknowns(model: Model, claims: Claims) -> list[tuple[str, str, str]]:
         )
     )
     return rows
+
+
+def _of_copies(priors: Priors, claims: Claims) -> list[tuple[str, str, str]]:
+    """How those who repeat a figure change it."""
+    if isinstance(priors.logit_near_copy, Never) or not claims.has_several_counts:
+        return []
+    meaning = "log odds that who repeats the figure states a number near it"
+    scale = "log of the scale of that change"
+    return [
+        ("logit kappa_v", meaning, _prior(priors.logit_near_copy)),
+        ("log rho", scale, _prior(priors.log_copy_scatter)),
+    ]
 
 
 def _of_what_is_known(priors: Priors, claims: Claims) -> list[tuple[str, str, str]]:

@@ -26,6 +26,7 @@ _ESTIMATE, _LOG_SDS = 3, (0.05, 0.5)
 # What a truth holds as scales, and theta as their logs.
 _SCALES = (
     "shortfall", "list_shortfall", "early_shortfall", "early_excess", "halving", "location_error",
+    "copy_scatter",
 )  # fmt: skip
 
 
@@ -62,6 +63,10 @@ class Truth:
     location_error : float
         Scale of the error that all claims on a location share; only in worlds in which some tolls
         are verified (`Forms`).
+    near_copy, copy_scatter : float
+        Probability that who repeats the figure states a number near it, and the scale of that
+        change on the log1p axis. One of those who repeat states the figure as it is: where none
+        would, all do.
     """
 
     mu: float
@@ -80,6 +85,8 @@ class Truth:
     early_excess: float = 0.2
     halving: float = 1.6
     location_error: float = 0.1
+    near_copy: float = 0.0
+    copy_scatter: float = 0.005
 
     def __post_init__(self) -> None:
         """Refuse what no distribution has."""
@@ -116,6 +123,8 @@ class Truth:
             if values.shape != self.bias.shape or not ((values >= 0) & (values <= 1)).all():
                 raise ValueError("denial is a probability of each source, in 0 to 1.")
             object.__setattr__(self, "denial", values)
+        if not 0.0 <= self.near_copy <= 1.0:
+            raise ValueError("near_copy is a probability, in 0 to 1.")
         for name in _SCALES:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0.")
@@ -289,6 +298,7 @@ def truth_of(
         on_side=np.array(on_side) if sides else None,
         effect=np.array([unknowns[f"effect[{name}]"] for name in covariates]),
         denial=expit(denial),
+        near_copy=float(expit(unknowns.get("logit_near_copy", -np.inf))),
         **{
             name: float(np.exp(unknowns[f"log_{name}"]))
             for name in _SCALES
@@ -415,7 +425,7 @@ def simulate(
         drawn = draw_figures(days, noise, truth.figure_scatter, centre, location, age)
         of_claims = np.where(np.isfinite(age), drawn, of_claims)
     log_sd = _draw_log_sds(rng.spawn(1)[0], kind)
-    count = _draw_counts(rng, stream, noise, truth, centre, of_claims, spoken, log_sd, faults)
+    count = _draw_counts(rng, stream, noise, truth, centre, of_claims, spoken, age, log_sd, faults)
     sources = source_names(n_sources)
     table = pd.DataFrame(
         {
@@ -441,9 +451,7 @@ def simulate(
         caps = np.full(len(table), cap, np.int64)
         table["cap"] = pd.arrays.IntegerArray(caps, side < 0)
     if forms.listed or forms.verified:
-        certain = [_listed(stream, forms, truth, tolls, table)] if forms.listed else []
-        certain.append(_verified(rng.spawn(1)[0], forms, tolls, table))
-        table = pd.concat([table, *certain], ignore_index=True)
+        table = _with_certain(rng, stream, forms, truth, tolls, table)
         location = np.searchsorted(_names("L", tolls.size, 6), table["location"].to_numpy())
     if parts:
         table["parent"] = np.append(_names("L", tolls.size, 6), "")[parent[location]]
@@ -611,24 +619,60 @@ def draw_figures(
 
     `x` is the centre of each claim's figure on the log1p axis, of shape (n_claims,).
     """
+    figure = _figure_of(location, age)
+    errors = noise.rvs(rng, int(figure.max(initial=-1)) + 1)
+    return counts_at(x + scatter * errors[figure])
+
+
+def _figure_of(location: NDArray[np.int64], age: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Give the number of the figure that each claim may repeat, one for each location and age."""
     order = np.lexsort((age, location))
     is_first = np.ones(order.size, dtype=bool)
     is_first[1:] = (np.diff(location[order]) != 0) | (age[order][1:] != age[order][:-1])
     figure = np.empty(order.size, np.int64)
     figure[order] = np.cumsum(is_first) - 1
-    errors = noise.rvs(rng, int(is_first.sum()))
-    return counts_at(x + scatter * errors[figure])
+    return figure
+
+
+def draw_copies(
+    rng: np.random.Generator, figures: NDArray[np.int64], repeats: NDArray[np.bool_],
+    location: NDArray[np.int64], age: NDArray[np.float64], share: float, scatter: float,
+) -> NDArray[np.int64]:  # fmt: skip
+    """Draw what those who repeat a figure state: it, or a number near it.
+
+    Parameters
+    ----------
+    rng : Generator
+        Where to draw from.
+    figures, repeats, location, age : ndarray, shape (n_claims,)
+        The figure that each claim may repeat, whether it does, and its location and age.
+    share, scatter : float
+        Probability of a change, and its scale on the log1p axis.
+
+    Returns
+    -------
+    ndarray of int, shape (n_claims,)
+        Where none of those who repeat a figure would state it as it is, all do.
+    """
+    is_changed = rng.random(figures.size) < share
+    errors = Logistic().rvs(rng, figures.size)
+    near = counts_at(np.log1p(figures) + scatter * errors)
+    copies = np.where(is_changed, near, figures)
+    figure = _figure_of(location, age)
+    is_stated = np.zeros(figures.size, dtype=bool)
+    is_stated[figure[repeats & (copies == figures)]] = True
+    return np.where(is_stated[figure], copies, figures)
 
 
 def _draw_counts(
     rng: np.random.Generator, stream: np.random.Generator, noise: Family, truth: Truth,
     x: NDArray[np.float64], figures: NDArray[np.int64], spoken: _Spoken,
-    log_sd: NDArray[np.float64], faults: Sequence[Fault],
+    age: NDArray[np.float64], log_sd: NDArray[np.float64], faults: Sequence[Fault],
 ) -> NDArray[np.int64]:  # fmt: skip
     """Draw what claims say, figures or own counts, and apply the faults.
 
-    `x`, `figures` and `log_sd` are of each claim: the log of what it is of, what it may repeat,
-    and the standard error that it states.
+    `x`, `figures`, `age` and `log_sd` are of each claim: the log of what it is of, what it may
+    repeat, its age, and the standard error that it states.
     """
     location, source, side, kind = spoken
     scale = np.hypot(truth.scatter[source], scale_of(noise, log_sd))
@@ -642,14 +686,31 @@ def _draw_counts(
     own_counts = counts_at(np.where(kind == 0, x, of_bound) + own_bias + error)
     repeats = rng.random(len(source)) < truth.repeat[source]
     repeats &= kind == 0
-    counts = np.where(repeats, figures, own_counts)
+    denies = np.zeros(len(source), dtype=bool)
     if truth.denial is not None:
         denies = (stream.random(len(source)) < truth.denial[source]) & (kind == 0)
-        counts = np.where(denies, 0, counts)
+    copies = draw_copies(
+        stream.spawn(1)[0], figures, repeats & ~denies, location, age, truth.near_copy,
+        truth.copy_scatter,
+    )  # fmt: skip
+    counts = np.where(denies, 0, np.where(repeats, copies, own_counts))
     said = Said(location, source, counts, repeats, truth.bias.size)
     for fault in faults:
         said = replace(said, count=fault.apply(said, rng).clip(0, _MOST))
     return said.count
+
+
+def _with_certain(
+    rng: np.random.Generator, stream: np.random.Generator, forms: Forms, truth: Truth,
+    tolls: NDArray[np.int64], table: pd.DataFrame,
+) -> pd.DataFrame:  # fmt: skip
+    """Add lists of names and verified tolls to the table of claims."""
+    certain = [_listed(stream, forms, truth, tolls, table)] if forms.listed else []
+    certain.append(_verified(rng.spawn(1)[0], forms, tolls, table))
+    if forms.estimated:
+        # What is certain states no error.
+        certain = [rows.assign(log_sd=np.nan) for rows in certain]
+    return pd.concat([table, *certain], ignore_index=True)
 
 
 def _listed(

@@ -26,7 +26,13 @@ from tollest.claims.table import UNBOUNDED
 from tollest.diagnostics.audits.evidence import Evidence
 from tollest.engines import psis
 from tollest.estimation.masses import TollMasses
-from tollest.model.circulation import Figure, Speakers, logit_denials, own_mass_up_to
+from tollest.model.circulation import (
+    Copies,
+    Figure,
+    Speakers,
+    logit_denials,
+    own_mass_up_to,
+)
 from tollest.simulation.worlds import counts_at
 
 _TOLLS = 4  # equally likely ones, for each draw, that predictions are averaged over
@@ -206,10 +212,11 @@ class Weighed:
             "logit_denial": np.repeat(logit_denials(points, voices), _TOLLS, axis=0),
         }
         biases = drawn("bias", voices)
+        copies = Copies.of(drawn("shared", np.arange(N_SHARED)))
 
         def figure_at(known: Floats) -> Figure:
             speakers = Speakers(known[:, None] + biases, **effects)
-            return Figure(family, known, figure_scatter, counts, speakers)
+            return Figure(family, known, figure_scatter, counts, speakers, copies)
 
         figures = [figure_at(x + common_bias)]
         moves = self._moves(np.exp(drawn("shared", np.arange(N_SHARED))), float(evidence.age[j]))
