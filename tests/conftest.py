@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # sums to all digits.
 LIMITS = Priors(
     log_shortfall=Censored(), log_list_shortfall=Censored(), logit_denial=Never(),
-    log_location_error=Never(),
+    log_location_error=Never(), logit_near_copy=Never(),
 )  # fmt: skip
 INTEGERS = ("lower", "upper", "count", "cap")
 # Each kind of estimate by a process of its own, so that two processors compile.

@@ -70,6 +70,10 @@ def textbook(claims, *, centred=False, dense=100, width=0.02, cdf_at=None):
         logit_repeat = effects("logit_repeat", repeat_mean, repeat_sd, centred)
         log_figure_scatter = pm.Normal("log_figure_scatter", np.log(0.15), 0.5)
         common_bias = pm.Normal("common_bias", 0.0, 0.1)
+        near = None
+        if max(np.add.reduceat(claims.kind == COUNT, claims.offsets[:-1]), default=0) > 1:
+            near = pm.Normal("logit_near_copy", -1.4, 1.0)
+            near = (near, pt.exp(pm.Normal("log_copy_scatter", np.log(0.005), 0.7)))
         parts = (mu, tau, bias, log_scatter, logit_repeat, log_figure_scatter, common_bias)
         if np.isin(claims.kind, (AT_LEAST, AT_MOST)).any():
             parts += (pt.exp(pm.Normal("log_shortfall", np.log(0.5), 0.7)),)
@@ -96,7 +100,7 @@ def textbook(claims, *, centred=False, dense=100, width=0.02, cdf_at=None):
             parts += (None,)
         is_known = (claims.verified >= 0).any()
         error = pt.exp(pm.Normal("log_location_error", np.log(0.1), 0.7)) if is_known else None
-        parts += (error,)
+        parts += (error, near)
         first, last, joint = log_joint(claims, parts, dense, width)
         marginal = pt.logsumexp(joint, axis=1)
         pm.Potential("log_likelihood", pt.sum(marginal))
@@ -199,7 +203,7 @@ def log_said(claims, parts, tolls, where, n_blocks):
     _, _, bias, log_scatter, logit_repeat, log_figure_scatter, common_bias = parts[:7]
     first, plain = tolls
     x = plain + common_bias
-    shortfall, _, logit_denial = parts[7:10]
+    (shortfall, _, logit_denial), near = parts[7:10], parts[12]
     low, high = claims.lower, claims.upper
     joint = pt.zeros((n_blocks, x.shape[0]))
 
@@ -235,15 +239,53 @@ def log_said(claims, parts, tolls, where, n_blocks):
     named, which = np.unique(np.column_stack([where, low])[is_count], axis=0, return_inverse=True)
     interval = tuple(part[:, None] for part in edges(named[:, 1], named[:, 1]))
     figure = log_mass(interval, x, pt.exp(log_figure_scatter))
-    boost = figure[which.ravel()].inc(pt.softplus(odds - own)[is_count])
+    gain = odds - own
+    if near is None:
+        stated = figure[which.ravel()].inc(pt.softplus(gain)[is_count])
+        terms = [stated]
+    else:
+        terms = log_copied(near, gain, figure, np.flatnonzero(is_count), which.ravel(), named)
     # Whatever else does the rounds leaves the sources to themselves.
     any_named = pt.zeros_like(joint)[named[:, 0]].inc(pt.exp(figure))
     other = pt.log1p(-pt.minimum(any_named, 1.0 - 1e-15))
     # Each location's figures side by side, as many slots as the most have.
     slot = np.arange(len(named)) - np.searchsorted(named[:, 0], named[:, 0])
-    slots = pt.full((n_blocks, slot.max() + 1, x.shape[0]), -np.inf, dtype="float64")
-    slots = slots[named[:, 0], slot].set(boost)
+    n_slots = slot.max() + 1
+    slots = pt.full((n_blocks, len(terms) * n_slots, x.shape[0]), -np.inf, dtype="float64")
+    for k, term in enumerate(terms):
+        slots = slots[named[:, 0], slot + k * n_slots].set(term)
     return joint + pt.logsumexp(pt.concatenate([other[:, None], slots], axis=1), 1)
+
+
+def log_copied(near, gain, figure, rows, which, named):
+    """Log of each figure with all claims of its block: where it is stated, and where it is not.
+
+    `gain` is the log of the odds of repeating over a claim's own mass; `rows` are the counts,
+    `which` the figure of each, and `named` block and number of each figure.
+    """
+    logit, scatter = near
+    log_share, number = pt.log(pt.sigmoid(logit)), named[:, 1]
+    same = log_mass(edges(number, number), np.log1p(number), scatter)
+    log_changed = log_share + pt.log1mexp(pt.minimum(same, -1e-12))
+    log_unchanged = pt.log1mexp(pt.minimum(log_changed, -1e-12))
+
+    def added(claims, figures, log_copy):
+        gains = pt.softplus(gain[claims] + log_copy[:, None])
+        return pt.zeros_like(figure)[figures].inc(gains)
+
+    exact = added(rows, which, log_unchanged[which])
+    reverted = added(rows, which, log_changed[which])
+    # Claims that state another figure of their block.
+    c, g = np.nonzero((named[which, 0][:, None] == named[:, 0]) & (which[:, None] != np.arange(
+        len(named)
+    )))  # fmt: skip
+    others = pt.zeros_like(figure)
+    if c.size:
+        of_claim = number[which[c]]
+        log_near = log_share + log_mass(edges(of_claim, of_claim), np.log1p(number[g]), scatter)
+        others = added(rows[c], g, log_near)
+    stated = figure + others + pt.log(pt.expm1(pt.maximum(exact, 1e-300)))
+    return [stated, figure + reverted]
 
 
 def share_up_to(first, last, numbers):

@@ -136,7 +136,7 @@ LOG_SHORTFALL, LOG_LIST_SHORTFALL = 3, 4
 LOG_EARLY_SHORTFALL, LOG_EARLY_EXCESS, LOG_HALVING = 5, 6, 7
 LOG_LOCATION_ERROR, LOGIT_NEAR_COPY, LOG_COPY_SCATTER, N_SHARED = 8, 9, 10, 11
 # Log odds of what never happens.
-NEVER = -800.0
+NEVER = -500.0
 
 
 class Flat(NamedTuple):
@@ -572,7 +572,8 @@ def tabulate(
     claim_terms = _fill_claims(
         claimed, parameters, grid, derivatives, claim_low, claim_high, claim, table
     )
-    share = 1.0 / (1.0 + math.exp(-parameters.shared[LOGIT_NEAR_COPY]))
+    logit = parameters.shared[LOGIT_NEAR_COPY]
+    share = 1.0 / (1.0 + math.exp(-logit)) if logit > NEVER else 0.0
     scatter = math.exp(parameters.shared[LOG_COPY_SCATTER])
     return Tables(
         table, prior - prior_low, figure - figure_low, figure_terms, claim - claim_low,

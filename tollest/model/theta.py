@@ -10,7 +10,7 @@ import math
 from numba import njit
 
 from tollest._arrays import Floats, Integers
-from tollest._sums.tables import Parameters
+from tollest._sums.tables import LOG_COPY_SCATTER, LOGIT_NEAR_COPY, Parameters
 from tollest.model.layout import ThetaLayout
 
 
@@ -114,7 +114,9 @@ def is_inside(layout: ThetaLayout, theta: Floats, parameters: Parameters) -> boo
             return False
     return (
         _largest(parameters.log_scatter) <= 30.0
-        and _largest(parameters.shared) <= 30.0
+        and _largest(parameters.shared[:LOGIT_NEAR_COPY]) <= 30.0
+        and _largest(parameters.shared[LOG_COPY_SCATTER:]) <= 30.0
+        and abs(parameters.shared[LOGIT_NEAR_COPY]) <= 500.0
         and _largest(parameters.logit_repeat) <= 500.0
         and _largest(parameters.logit_denial) <= 500.0
     )
