@@ -211,7 +211,7 @@ def _log_copies(
     for m in range(run.start, run.stop):
         j = members[m]
         w = claimed.claim_figure[j]
-        if w < 0 or w == v or not is_near(tables, w, v):
+        if w < 0 or w == v or not is_near(claimed, tables, w, v):
             continue
         if w != current:
             log_odds = math.log(tables.near_share) + log_copy(claimed, tables, w, v)[0]

@@ -20,7 +20,8 @@ Where no other number is near, and at most two claims state the same, `tollest._
 the same sum in fewer passes.
 """
 
-import numpy as np
+import math
+
 from numba import njit
 
 from tollest._arrays import Floats
@@ -43,15 +44,16 @@ from tollest._sums.tables import (
     Tables,
 )
 
-# Scales of the change beyond which a number is no copy of another: its mass is below 1e-26.
-NEAR_REACH = 60.0
+# Scales of the change beyond which a number is no copy of another: its mass is below 1e-13.
+NEAR_REACH = 30.0
 
 
 @kernel(forceinline=True)
-def is_near(tables: Tables, v: int, w: int) -> bool:
-    """Whether figures are so near each other that one may be a changed copy of the other."""
-    apart = abs(tables.figure_near[v, FIGURE_X] - tables.figure_near[w, FIGURE_X])
-    return bool(tables.near_share > 0.0 and apart < NEAR_REACH * tables.near_scatter)
+def is_near(claimed: Claimed, tables: Tables, v: int, w: int) -> bool:
+    """Whether figure `v` is so near figure `w` that it may be a changed copy of that."""
+    x = tables.figure_near[w, FIGURE_X]
+    beyond = max(claimed.figure_lower[v] - x, x - claimed.figure_upper[v])
+    return bool(tables.near_share > 0.0 and beyond < NEAR_REACH * tables.near_scatter)
 
 
 @njit(cache=True, error_model="numpy")
@@ -67,7 +69,10 @@ def log_copy(claimed: Claimed, tables: Tables, v: int, w: int) -> tuple[float, f
 
 @kernel()
 def has_copies(run: Run, claimed: Claimed, tables: Tables) -> bool:
-    """Whether claims of a run need the sum of this module."""
+    """Whether claims of a run need the sum of this module.
+
+    A number is nearer to be a copy of the next larger one than the other way round.
+    """
     members, claim_figure = claimed.members, claimed.claim_figure
     before, m = -1, run.start
     while m < run.stop:
@@ -78,7 +83,7 @@ def has_copies(run: Run, claimed: Claimed, tables: Tables) -> bool:
             continue
         while m < run.stop and claim_figure[members[m]] == v:
             m += 1
-        if m - start > 2 or (before >= 0 and is_near(tables, before, v)):
+        if m - start > 2 or (before >= 0 and is_near(claimed, tables, before, v)):
             return True
         if m - start == 2 and (
             claimed.family != LOGISTIC
@@ -107,28 +112,41 @@ def _begin_figure(table: Floats, column: int, n: int) -> None:
 
 
 @kernel(fastmath=FAST)
-def _end_figure(table: Floats, slot: int, none: int, rest: int, n: int, t: int) -> None:
+def _end_figure(table: Floats, s: int, none: int, rest: int, n: int, t: int) -> None:
     """Multiply the product of all claims by a figure's; take its probability from the rest."""
     product, left = table[0, none : none + n], table[0, rest : rest + n]
-    mass, figure = table[0, slot : slot + n], table[0, t : t + n]
+    mass, figure = table[0, s : s + n], table[0, t : t + n]
     for k in range(n):
         product[k] *= mass[k]
         left[k] -= figure[k]
+
+
+@kernel(fastmath=FAST)
+def _times_both(
+    table: Floats, term: int, reverted: int, n: int, s: int, odds: float
+) -> None:  # fmt: skip
+    """Multiply by one more claim, which may be a changed copy in the first product."""
+    one, other = table[0, term : term + n], table[0, reverted : reverted + n]
+    mass = table[0, s : s + n]
+    for k in range(n):
+        one[k] *= mass[k] + odds
+        other[k] *= mass[k]
 
 
 @kernel(fastmath=SUMS)
 def _add_parts(
     table: Floats, work: int, term: int, width: int, slot: int, n: int, t: int
 ) -> float:
-    """Complete a figure's parts of the joint, and add them to it.
+    """Complete the parts of the joint of a figure of several claims, and add them to it.
 
     `term` holds what all other claims say where they may be changed copies, and the last of its
     columns what they say otherwise.
     """
     joint, figure = table[0, work : work + n], table[0, t : t + n]
-    stated = table[0, term : term + n]
-    all_exact = table[0, term + width : term + width + n]
-    reverted = table[0, term + 2 * width : term + 2 * width + n]
+    stated, exact, reverted = (
+        table[0, term : term + n], table[0, term + width : term + width + n],
+        table[0, term + 2 * width : term + 2 * width + n],
+    )  # fmt: skip
     mass, unchanged, changed = (
         table[0, slot : slot + n], table[2, slot : slot + n], table[1, slot : slot + n]
     )  # fmt: skip
@@ -136,8 +154,32 @@ def _add_parts(
     for k in range(n):
         others = figure[k] * stated[k]
         stated[k] = others * (unchanged[k] - mass[k])
-        all_exact[k] = others * unchanged[k]
+        exact[k] = others * unchanged[k]
         reverted[k] *= figure[k] * changed[k]
+        value = stated[k] + reverted[k]
+        joint[k] += value
+        total += value
+    return total
+
+
+@kernel(fastmath=SUMS)
+def _add_lone_parts(
+    table: Floats, work: int, term: int, width: int, s: int, n: int, t: int, odds: float,
+    changed: float,
+) -> float:  # fmt: skip
+    """Do so of a figure of one claim."""
+    joint, figure, mass = table[0, work : work + n], table[0, t : t + n], table[0, s : s + n]
+    stated, exact, reverted = (
+        table[0, term : term + n], table[0, term + width : term + width + n],
+        table[0, term + 2 * width : term + 2 * width + n],
+    )  # fmt: skip
+    as_it_is, by_chance = odds * (1.0 - changed), odds * changed
+    total = 0.0
+    for k in range(n):
+        others = figure[k] * stated[k]
+        stated[k] = others * as_it_is
+        exact[k] = others * (mass[k] + as_it_is)
+        reverted[k] *= figure[k] * (mass[k] + by_chance)
         value = stated[k] + reverted[k]
         joint[k] += value
         total += value
@@ -185,30 +227,55 @@ def copied_products(
         table[0, k] = 1.0
     first = m
     while m < run.stop:
-        v = claim_figure[members[m]]
+        v, t = claim_figure[members[m]], tables.figure_base[claim_figure[members[m]]] + a
+        stop = _end_of(m, run.stop, claimed)
         changed = tables.figure_near[v, CHANGED]
-        _begin_figure(table, slot, n)
-        while m < run.stop and claim_figure[members[m]] == v:
-            j = members[m]
+        if stop - m > 1:
+            _begin_figure(table, slot, n)
+        for i in range(m, stop):
+            j = members[i]
             s, odds = claim_base[j] + a, claim_terms[j, ODDS]
             log_unit += claim_terms[j, UNIT]
-            times(table, 0, slot, n, s, 0.0)
-            times(table, 1, slot, n, s, odds * changed)
-            times(table, 2, slot, n, s, odds * (1.0 - changed))
-            m += 1
-        _end_figure(table, slot, none, rest, n, tables.figure_base[v] + a)
+            if stop - m > 1:
+                times(table, 0, slot, n, s, 0.0)
+                times(table, 1, slot, n, s, odds * changed)
+                times(table, 2, slot, n, s, odds * (1.0 - changed))
+        _end_figure(table, _masses(m, stop, slot, a, claimed, tables), none, rest, n, t)
         slot += width
+        m = stop
     total = _none_repeats(table, work, none, rest, n)
     m, slot, term = first, spare, work + FIRST * width
     while m < run.stop:
-        v = claim_figure[members[m]]
-        while m < run.stop and claim_figure[members[m]] == v:
-            m += 1
+        j = members[m]
+        v, t = claim_figure[j], tables.figure_base[claim_figure[j]] + a
+        stop = _end_of(m, run.stop, claimed)
         _others(first, run.stop, v, a, n, term, claimed, tables)
-        total += _add_parts(table, work, term, width, slot, n, tables.figure_base[v] + a)
+        if stop - m > 1:
+            total += _add_parts(table, work, term, width, slot, n, t)
+        else:
+            total += _add_lone_parts(
+                table, work, term, width, claim_base[j] + a, n, t, claim_terms[j, ODDS],
+                tables.figure_near[v, CHANGED],
+            )  # fmt: skip
         slot += width
         term += PARTS * width
+        m = stop
     return total, log_unit
+
+
+@kernel(forceinline=True)
+def _end_of(m: int, stop: int, claimed: Claimed) -> int:
+    """Give the member after those that state the figure of member `m`."""
+    v = claimed.claim_figure[claimed.members[m]]
+    while m < stop and claimed.claim_figure[claimed.members[m]] == v:
+        m += 1
+    return m
+
+
+@kernel(forceinline=True)
+def _masses(m: int, stop: int, slot: int, a: int, claimed: Claimed, tables: Tables) -> int:
+    """Column of the product of a figure's claims: that of its one claim, or a slot."""
+    return int(slot if stop - m > 1 else tables.claim_base[claimed.members[m]] + a)
 
 
 @kernel()
@@ -218,22 +285,23 @@ def _others(
     """Multiply what the claims of all other figures say: as changed copies of `v`, and not."""
     members, claim_figure = claimed.members, claimed.claim_figure
     table, width = tables.table, tables.width
-    way, reverted = tables.work + WAY * width, term + 2 * width
-    _start(table, term, n, way)
-    _start(table, reverted, n, way)
+    reverted = term + 2 * width
+    _start(table, term, n, tables.work + WAY * width)
+    _start(table, reverted, n, tables.work + WAY * width)
     m, slot = first, tables.spare
     while m < stop:
-        w, start = claim_figure[members[m]], m
-        while m < stop and claim_figure[members[m]] == w:
-            m += 1
-        if w != v:
-            times(table, 0, reverted, n, slot, 0.0)
-            copies = np.exp(log_copy(claimed, tables, w, v)[0]) if is_near(tables, w, v) else 0.0
-            if copies > 0.0:
-                for i in range(start, m):
-                    j = members[i]
-                    odds = tables.claim_terms[j, ODDS] * tables.near_share * copies
-                    times(table, 0, term, n, tables.claim_base[j] + a, odds)
-            else:
-                times(table, 0, term, n, slot, 0.0)
+        w, end = claim_figure[members[m]], _end_of(m, stop, claimed)
+        copies = 0.0
+        if w != v and is_near(claimed, tables, w, v):
+            copies = tables.near_share * math.exp(log_copy(claimed, tables, w, v)[0])
+        if w == v:
+            pass
+        elif copies > 0.0:
+            for i in range(m, end):
+                j = members[i]
+                odds = tables.claim_terms[j, ODDS] * copies
+                _times_both(table, term, reverted, n, tables.claim_base[j] + a, odds)
+        else:
+            _times_both(table, term, reverted, n, _masses(m, end, slot, a, claimed, tables), 0.0)
         slot += width
+        m = end

@@ -422,7 +422,7 @@ def _add_all_copies(
         w = claim_figure[members[m]]
         while m < run.stop and claim_figure[members[m]] == w:
             m += 1
-        if w != v and is_near(tables, v, w):
+        if w != v and is_near(claimed, tables, v, w):
             log_mass, by_log_scale = log_copy(claimed, tables, v, w)
             odds = tables.claim_terms[j, ODDS] * tables.near_share * math.exp(log_mass)
             copied = _add_copies(tables.table, way, term, n, s, odds) if odds > 0.0 else 0.0

@@ -65,21 +65,25 @@ _NEVER = -DEPTH
 _FINER = 4
 
 # Rows of what is known of each claim: where it, or the figure it repeats, has its lowest and its
-# highest centre; the edges of where it has its own; and its rates of falling below and above.
-_INNER, _OUTER, _LOWER, _UPPER, _BELOW, _ABOVE = 0, 1, 2, 3, 4, 5
+# highest centre; the edges of where it has its own; its rates of falling below and above; and the
+# number that it states, if it may be a copy.
+_INNER, _OUTER, _LOWER, _UPPER, _BELOW, _ABOVE, _NUMBER = 0, 1, 2, 3, 4, 5, 6
 
 
 @njit(cache=True, error_model="numpy")
 def _edges(claimed: Claimed, parameters: Parameters) -> Floats:
-    """Tell what is known of each distinct claim, shape (6, n_claims)."""
+    """Tell what is known of each distinct claim, shape (7, n_claims)."""
     lower, upper, voice = claimed.claim_lower, claimed.claim_upper, claimed.claim_voice
     logit_denial = parameters.logit_denial
     common_bias, biases, scatter = (
         parameters.shared[COMMON_BIAS], parameters.bias, np.exp(parameters.log_scatter)
     )  # fmt: skip
     form, shortfall = claimed.claim_form, math.exp(parameters.shared[LOG_SHORTFALL])
-    out = np.empty((6, lower.size))
+    out = np.empty((7, lower.size))
     for j in range(lower.size):
+        out[_NUMBER, j] = (
+            math.log(math.exp(upper[j]) - 0.5) if claimed.claim_figure[j] >= 0 else 0.0
+        )
         if form[j] == LISTED:
             # Nothing but the floor bounds the toll from below.
             out[_INNER, j] = out[_OUTER, j] = out[_UPPER, j] = upper[j]
@@ -185,7 +189,7 @@ def _bound(
     x, offsets, members, claim_figure = (
         claimed.grid.x, claimed.offsets, claimed.members, claimed.claim_figure
     )  # fmt: skip
-    level, mus, figure_upper = claimed.level, parameters.mu, claimed.figure_upper
+    level, mus, upper = claimed.level, parameters.mu, claimed.claim_upper
     copies_reach = _reach_of_copies(parameters)
     figure_rate = math.exp(-parameters.shared[LOG_FIGURE_SCATTER])
     slope = math.exp(-parameters.shared[LOG_TAU])
@@ -203,7 +207,7 @@ def _bound(
         inner, outer, rising, falling = np.inf, -np.inf, 0.0, 0.0
         # Of a figure's claims, and of those near it, none falls where they repeat it, but it does.
         slowest_left = slowest_right = figure_rate
-        current, left, right = -1, 0.0, 0.0
+        current, before, left, right = -1, 0, 0.0, 0.0
         for m in range(offsets[p], offsets[p + 1]):
             j = members[m]
             v = claim_figure[j]
@@ -212,13 +216,14 @@ def _bound(
             on_right = edges[_ABOVE, j] if edges[_UPPER, j] < np.inf else 0.0
             rising, falling = rising + on_left, falling + on_right
             if v >= 0:
-                is_copy = current >= 0 and (figure_upper[v] - figure_upper[current] < copies_reach)
-                is_copy |= v == current
+                # A number is nearer to be a copy of the next larger one than the other way round.
+                apart = edges[_NUMBER, j] - upper[before]
+                is_copy = v == current or (current >= 0 and apart < copies_reach)
                 left = on_left + (left if is_copy else 0.0)
                 right = on_right + (right if is_copy else 0.0)
                 slowest_left = min(slowest_left, figure_rate - left)
                 slowest_right = min(slowest_right, figure_rate - right)
-                current = v
+                current, before = v, j
         if inner > outer:
             inner = outer = mu
         inner, outer = min(inner, x[last - 1]), max(outer, x[first])

@@ -229,10 +229,11 @@ class Draws:
     def _are_near(self, states: Integers, first: Flags) -> Flags:
         """Whether each member may be a changed copy of another of its pattern."""
         upper = np.append(self.problem.figure_upper, 0.0)[states]
+        number = np.log(np.exp(upper) - 0.5)
         reach = NEAR_REACH * self._scale(LOG_COPY_SCATTER)
         is_near = (states[1:] >= 0) & (states[:-1] >= 0) & ~first[1:-1]
-        is_near &= np.diff(upper) < reach
-        return np.append(is_near, False) | np.append(False, is_near)
+        is_near &= number[1:] - upper[:-1] < reach
+        return np.asarray(np.append(is_near, False) | np.append(False, is_near), np.bool_)
 
     def _scale(self, i: int) -> float:
         """Typical scale whose log is the parameter `i` of those that all share."""
