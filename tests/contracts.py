@@ -149,6 +149,9 @@ def _standardised(prior, unknowns, sources):
             yield from term(f"{name}[{source}]", own or priors.Normal(mean, sd))
     if not isinstance(prior.logit_repeat, priors.Never):
         yield from term("log_figure_scatter", prior.log_figure_scatter)
+        if "logit_near_copy" in unknowns:
+            yield from term("logit_near_copy", prior.logit_near_copy)
+            yield from term("log_copy_scatter", prior.log_copy_scatter)
 
 
 def check_engine(engine, posterior, rng, *, draws_anew=True):

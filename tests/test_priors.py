@@ -18,6 +18,8 @@ def test_defaults_are_those_of_the_model():
         log_scatter=Pooled(Normal(math.log(0.15), 0.5), HalfNormal(0.5)),
         logit_repeat=Pooled(Normal(0, 1.5), HalfNormal(1)),
         log_figure_scatter=Normal(math.log(0.15), 0.5),
+        logit_near_copy=Normal(-1.4, 1.0),
+        log_copy_scatter=Normal(math.log(0.005), 0.7),
         common_bias=Normal(0, 0.1),
         sources={},
     )

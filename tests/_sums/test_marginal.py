@@ -14,7 +14,15 @@ from tests.conftest import LIMITS, claims_of
 from tests.contracts import EPSILON, check_gradient
 from tollest import noise
 from tollest._sums import marginal, mass, windows
-from tollest._sums.tables import COMMON_BIAS, LOG_FIGURE_SCATTER, LOG_TAU, Parameters
+from tollest._sums.tables import (
+    COMMON_BIAS,
+    LOG_FIGURE_SCATTER,
+    LOG_TAU,
+    LOGIT_NEAR_COPY,
+    N_SHARED,
+    NEVER,
+    Parameters,
+)
 from tollest.model.posterior import Model
 from tollest.noise import Logistic, Normal, StudentT
 from tollest.priors import Never, Priors
@@ -122,7 +130,11 @@ def model_of(family, toll_family="logistic"):
 
 def shared_of(values):
     """What all locations share, and the scales of shortfalls that are none."""
-    return np.append(np.array(values["shared"], float), np.zeros(5))
+    out = np.zeros(N_SHARED)
+    out[: len(values["shared"])] = values["shared"]
+    # Who repeats a figure states it as it is.
+    out[LOGIT_NEAR_COPY] = NEVER
+    return out
 
 
 def parameters_of(values, claims):
@@ -225,7 +237,8 @@ def steps(values, claims):
     tau, figure = np.exp(values["shared"][:2])
     narrowest = min([*scatter, figure, tau])
     one = np.ones(claims.n_sources)
-    shared = np.array([1.0, 1.0, narrowest, 1.0, 1.0, 1.0, 1.0, 1.0])
+    shared = np.ones(N_SHARED)
+    shared[COMMON_BIAS] = narrowest
     return flat(Parameters(np.array([tau]), scatter, one, one, np.empty(0), shared))
 
 

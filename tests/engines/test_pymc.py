@@ -314,6 +314,8 @@ def test_effects_and_populations_may_be_given_on_natural_scales(few):
                                ("log_shortfall", np.log(0.5), 0.7),
                                ("log_list_shortfall", np.log(0.5), 0.8),
                                ("log_location_error", np.log(0.1), 0.7),
+                               ("logit_near_copy", -1.4, 1.0),
+                               ("log_copy_scatter", np.log(0.005), 0.7),
                                ("logit_denial_mean", -4.6, 1.0),
                                ("logit_denial_offset", 0.0, 1.0)]:  # fmt: skip
             expected += stats.norm.logpdf(values[name], mean, sd).sum()

@@ -168,7 +168,7 @@ def test_parameters_are_entries_of_theta():
         assert getattr(parameters, name).tolist() == [at[f"{name}[{s}]"] for s in NAMES]
     assert parameters.shared.tolist() == [
         at["log_tau"], at["log_figure_scatter"], at["common_bias"], at["log_shortfall"],
-        *[0.0] * 4, at["log_location_error"],
+        *[0.0] * 4, at["log_location_error"], at["logit_near_copy"], at["log_copy_scatter"],
     ]  # fmt: skip
 
 
@@ -240,6 +240,8 @@ def test_log_prior_is_that_of_the_table_of_priors():
         stats.norm(0, 0.1).logpdf(at["common_bias"]),
         stats.norm(math.log(0.5), 0.7).logpdf(at["log_shortfall"]),
         stats.norm(math.log(0.1), 0.7).logpdf(at["log_location_error"]),
+        stats.norm(-1.4, 1.0).logpdf(at["logit_near_copy"]),
+        stats.norm(math.log(0.005), 0.7).logpdf(at["log_copy_scatter"]),
         stats.norm(-4.6, 1.0).logpdf(at["logit_denial_mean"]),
         half_normal(at["log_logit_denial_sd"], 0.5),
     ]

@@ -13,7 +13,7 @@ from tests import reference
 from tests.conftest import LIMITS, claims_of, guessed
 from tests.contracts import check_gradient
 from tollest._sums import propagation
-from tollest._sums.tables import Parameters
+from tollest._sums.tables import LOGIT_NEAR_COPY, N_SHARED, NEVER, Parameters
 from tollest.claims.table import Claims
 from tollest.estimation.certainties import is_top
 from tollest.estimation.masses import TollMasses
@@ -106,6 +106,13 @@ def compiled(claims, dense=DENSE, toll=None):
     return those, problem, forest
 
 
+def shared_of(theta):
+    out = np.zeros(N_SHARED)
+    out[:3] = math.log(theta.tau), math.log(theta.figure_scatter), theta.common_bias
+    out[LOGIT_NEAR_COPY] = NEVER
+    return out
+
+
 def parameters(claims, theta=THETA):
     used = [SOURCES.index(name) for name in claims.sources]
     omega = np.array(theta.omega)[used]
@@ -113,7 +120,7 @@ def parameters(claims, theta=THETA):
         np.append(np.array(theta.mu)[Names.of(claims).level_group], 0.0),
         np.array(theta.bias)[used], np.log(theta.scatter)[used],
         np.log(omega / (1.0 - omega)), np.empty(0),
-        np.array([math.log(theta.tau), math.log(theta.figure_scatter), theta.common_bias, 0, 0]),
+        shared_of(theta),
     )  # fmt: skip
 
 
