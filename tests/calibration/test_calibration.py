@@ -198,6 +198,7 @@ def test_a_count_is_predicted_with_the_ratio_of_marginals():
         log_scatter=priors.Pooled(fixed(np.log(0.2)), fixed(1e-4)),
         logit_repeat=priors.Pooled(fixed(0.5), fixed(1e-4)),
         log_figure_scatter=fixed(np.log(0.15)), common_bias=fixed(0.0),
+        logit_near_copy=priors.Never(),
     )  # fmt: skip
     rows = [("Arden", "clinic", 11), ("Arden", "press", 14), ("Arden", "radio", 11)]
     claims = claims_of(rows, "location source count")

@@ -57,8 +57,8 @@ def test_the_usual_alternatives_differ_from_the_given_model_in_one_assumption_ea
 
     assert list(usual) == [
         "common bias 0", "common bias sd 0.3", "everyone counts too few", "normal errors",
-        "Student t errors, df 4", "no figure", "bounds as limits", "lists as floors",
-        "no denials", "early numbers as late ones", "no error of locations",
+        "Student t errors, df 4", "no figure", "no changed copies", "bounds as limits",
+        "lists as floors", "no denials", "early numbers as late ones", "no error of locations",
         "source biases twice as wide", "log-normal tolls",
     ]  # fmt: skip
     for other in usual.values():

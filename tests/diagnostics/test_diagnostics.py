@@ -68,7 +68,7 @@ def with_known_habits(table, truth):
     """Tolls given sources whose habits are known: no fit can take a copy for the figure."""
     values = {
         "mu": truth.mu, "log_tau": math.log(truth.tau), "common_bias": truth.common_bias,
-        "log_figure_scatter": math.log(truth.figure_scatter),
+        "log_figure_scatter": math.log(truth.figure_scatter), "logit_near_copy": -60.0,
     }  # fmt: skip
     for i in range(4):
         values[f"bias[S0{i + 1}]"] = truth.bias[i]

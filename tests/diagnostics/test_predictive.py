@@ -26,7 +26,7 @@ KNOWN = {
     "logit_repeat[clinic]": 1.0, "logit_repeat[press]": -0.5,
     "log_figure_scatter": np.log(0.2), "common_bias": 0.1,
 }  # fmt: skip
-OF_THE_TOLL = Priors(log_location_error=Never())
+OF_THE_TOLL = Priors(log_location_error=Never(), logit_near_copy=Never())
 ROWS = [
     ("Arden", "registry", "verified", TOLL), ("Arden", "press", "count", 15),
     ("Arden", "clinic", "count", 9), ("Brook", "press", "at_least", 4),

@@ -437,8 +437,8 @@ def test_a_file_of_another_version_or_cut_short_is_refused(tmp_path):
     path = tmp_path / "villages.nc"
     guessed(claims_of(ROWS)).save(path)
     whole = path.read_bytes()
-    changed(path, of_header(lambda header: header.replace("estimate 6", "estimate 7")))
-    with pytest.raises(ValueError, match="is of the format 'tollest estimate 7', not"):
+    changed(path, of_header(lambda header: header.replace("estimate 7", "estimate 8")))
+    with pytest.raises(ValueError, match="is of the format 'tollest estimate 8', not"):
         te.Estimate.load(path)
     for share in (0.0, 0.1, 0.5, 0.99):
         path.write_bytes(whole[: int(share * len(whole))])

@@ -80,9 +80,9 @@ def logarithms(
         )
         total = max(1.0 - masses, 0.0) * math.exp(-largest)
         for c in range(n_columns):
-            at = first + c * width + k
-            table[0, at] = math.exp(table[0, at] - largest)
-            total += table[0, at] if c % PARTS != 1 else 0.0
+            cell = first + c * width + k
+            table[0, cell] = math.exp(table[0, cell] - largest)
+            total += table[0, cell] if c % PARTS != 1 else 0.0
         for c in range(n_columns):
             table[0, first + c * width + k] /= total
         table[0, none + k] = math.exp(-largest) / total
@@ -167,7 +167,7 @@ def _add_figures(
     """
     members, claim_figure = claimed.members, claimed.claim_figure
     table, width = tables.table, tables.width
-    at, centre, scatter = (
+    cell, centre, scatter = (
         tables.work + FIRST * width + k, x + scales.common_bias, scales.figure_scatter
     )  # fmt: skip
     largest, masses, n_columns, m = 0.0, 0.0, 0, run.start
@@ -193,11 +193,11 @@ def _add_figures(
             exact += softplus(log_odds + log_same)
             reverted += softplus(log_odds + log_changed)
         others = log_free + _log_copies(claimed, parameters, run, v, tables, logs)
-        table[0, at] = others + exact + math.log(max(-math.expm1(-exact), _LEAST_SHARE))
-        table[0, at + width] = others + exact
-        table[0, at + 2 * width] = log_free + reverted
+        table[0, cell] = others + exact + math.log(max(-math.expm1(-exact), _LEAST_SHARE))
+        table[0, cell + width] = others + exact
+        table[0, cell + 2 * width] = log_free + reverted
         largest = max(largest, others + exact, log_free + reverted)
-        at += PARTS * width
+        cell += PARTS * width
         n_columns += PARTS
     return largest, masses, n_columns
 

@@ -39,6 +39,9 @@ from tollest._sums.tables import (
     Tables,
 )
 
+# Least that is divided by.
+_LEAST = 1e-300
+
 
 class Slopes(NamedTuple):
     """Sums over a window, of which the derivatives by a factor's centre and log scale are made.
@@ -205,8 +208,9 @@ def _begin_repeats(
     exact, reverted = table[0, term + width :], table[0, term + 2 * width :]
     total = 0.0
     for k in range(n):
-        as_it_is = exact[k] * (odds / (mass[k] + odds * (1.0 - changed)))
-        by_chance = reverted[k] * (odds / (mass[k] + odds * changed))
+        # Masses and odds may both have underflowed: then nothing is left of the parts, either.
+        as_it_is = exact[k] * (odds / max(mass[k] + odds * (1.0 - changed), _LEAST))
+        by_chance = reverted[k] * (odds / max(mass[k] + odds * changed, _LEAST))
         out[k] = (1.0 - changed) * as_it_is + changed * by_chance
         total += by_chance - as_it_is
     return total
@@ -218,7 +222,7 @@ def _add_copies(table: Floats, way: int, term: int, n: int, s: int, odds: float)
     out, mass, stated = table[0, way : way + n], table[0, s : s + n], table[0, term : term + n]
     total = 0.0
     for k in range(n):
-        copied = stated[k] * (odds / (mass[k] + odds))
+        copied = stated[k] * (odds / max(mass[k] + odds, _LEAST))
         out[k] += copied
         total += copied
     return total

@@ -187,13 +187,13 @@ class Figure:
         reverted, others = exact.copy(), exact.copy()
         for g, value in enumerate(self.values):
             copies = self.copies.of_number(self.counts, int(value))
-            mine = self.counts == value
+            equal = self.counts == value
             with np.errstate(divide="ignore"):
                 gains = np.logaddexp(0.0, log_odds + np.log(copies))
                 changed = np.log(np.maximum(1.0 - copies, 0.0))
-            exact[:, g] = gains[:, mine].sum(axis=1)
-            others[:, g] = gains[:, ~mine].sum(axis=1)
-            reverted[:, g] = np.logaddexp(0.0, log_odds + changed)[:, mine].sum(axis=1)
+            exact[:, g] = gains[:, equal].sum(axis=1)
+            others[:, g] = gains[:, ~equal].sum(axis=1)
+            reverted[:, g] = np.logaddexp(0.0, log_odds + changed)[:, equal].sum(axis=1)
         return self._log_free + others + exact, self._log_free + reverted, exact
 
     @cached_property
