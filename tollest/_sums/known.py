@@ -62,6 +62,8 @@ from tollest._sums.tables import (
 # Least that likelihoods are taken to be, of the most that they are: claims of several ages may
 # contradict each other beyond what a float holds.
 _FLOOR, _LEAST_KNOWN = 1e-200, 1e-50
+# Sums of a joint below the first are multiplied by the second.
+_TINY, _RAISED = 1e-200, 1e200
 
 
 class Known(NamedTuple):
@@ -240,6 +242,15 @@ def known_joint(
         for row in range(work, table.shape[1], tables.width):
             table[0, row + k] *= of_known
         total += table[0, work + k]
+    if total < _TINY:
+        # A toll that is known may be one that its prior all but rules out; one over the sum would
+        # be more than a float holds.
+        total *= _RAISED
+        unit -= math.log(_RAISED)
+        for k in range(n):
+            known.apart[k] *= _RAISED
+            for row in range(work, table.shape[1], tables.width):
+                table[0, row + k] *= _RAISED
     return main, total, unit + log_unit, in_parts
 
 
