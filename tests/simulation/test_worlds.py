@@ -5,11 +5,12 @@ from scipy import stats
 
 from tollest.model.posterior import Model
 from tollest.model.prior_draws import draw_unknowns
-from tollest.noise import Logistic, Normal
+from tollest.noise import Logistic, Normal, mass
 from tollest.priors import Priors
 from tollest.simulation.worlds import (
     Growth,
     Truth,
+    draw_copies,
     draw_figures,
     draw_known,
     draw_truth,
@@ -301,3 +302,24 @@ def test_claims_of_an_age_share_what_is_known_and_a_figure():
     for numbers in (known, figures):
         assert (numbers[::2] == numbers[1::2]).all()
     assert len(set(figures.tolist())) == 3
+
+
+def test_copies_are_changed_at_their_rate_and_one_states_the_figure():
+    n, share = 20_000, 0.3
+    location, age = np.repeat(np.arange(n), 3), np.full(3 * n, np.inf)
+    figures = np.full(3 * n, 900)
+    repeats = np.tile([True, True, False], n)
+
+    said = draw_copies(
+        np.random.default_rng(1), figures, repeats, location, age, share, 0.01
+    ).reshape(n, 3)
+
+    # Of two that repeat, both keep the figure, or one does; where neither would, both do.
+    changed = share * (1.0 - mass(900, 900, np.log1p(900), 0.01).item())
+    for equal, p in (
+        ((said[:, :2] == 900).all(axis=1), (1.0 - changed) ** 2 + changed**2),
+        ((said[:, :2] == 900).any(axis=1), 1.0),
+    ):
+        assert abs(equal.mean() - p) <= 4 * np.sqrt(p * (1.0 - p) / n)
+    moved = said[:, 0][said[:, 0] != 900]
+    assert np.median(np.abs(np.log(moved / 900))) < 0.02
