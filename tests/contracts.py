@@ -154,6 +154,16 @@ def _standardised(prior, unknowns, sources):
             yield from term("log_copy_scatter", prior.log_copy_scatter)
 
 
+def check_likelihood_gradient(posterior, theta, *, rtol, noise):
+    """Hold the gradient of the log marginal likelihood at `theta` to differences."""
+    _, gradient = posterior.log_likelihood_and_gradient(theta)
+
+    check_gradient(
+        lambda at: posterior.log_likelihood_and_gradient(at)[0], theta, gradient, scale=0.02,
+        rtol=rtol, noise=noise,
+    )  # fmt: skip
+
+
 def check_engine(engine, posterior, rng, *, draws_anew=True):
     """Hold `engine` to what an estimate asks of draws of theta."""
     _check_value(engine)

@@ -19,7 +19,7 @@ from tests._sums.written_out import (
     written_out,
 )
 from tests.conftest import claims_of
-from tests.contracts import check_gradient
+from tests.contracts import check_gradient, check_likelihood_gradient
 from tollest import noise
 from tollest._sums.amounts import N_AMOUNTS, fill_amounts
 from tollest._sums.bounds import Missed, bound_log_mass_far_out, list_log_mass, sum_bound
@@ -158,12 +158,7 @@ def test_the_gradient_is_that_of_differences(family, log_scatter, rtol):
     _, posterior = world(family)
     theta = a_theta(posterior, 2, log_scatter=log_scatter)
 
-    _, gradient = posterior.log_likelihood_and_gradient(theta)
-
-    check_gradient(
-        lambda at: posterior.log_likelihood_and_gradient(at)[0], theta, gradient, scale=0.02,
-        rtol=rtol, noise=1e-9,
-    )  # fmt: skip
+    check_likelihood_gradient(posterior, theta, rtol=rtol, noise=1e-9)
 
 
 def test_what_is_not_used_is_no_unknown():

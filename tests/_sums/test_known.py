@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 import tollest as te
 from tests._sums.written_out import BEYOND, FAMILIES, a_theta, written_out
 from tests.conftest import claims_of
-from tests.contracts import check_gradient
+from tests.contracts import check_likelihood_gradient
 from tollest.priors import Never, Priors
 
 MOST = 60  # of all tolls, by their cap
@@ -64,12 +64,7 @@ def test_the_gradient_is_that_of_differences(family, log_scatter, rtol, onsets):
     _, posterior = world(family, onsets)
     theta = a_theta(posterior, 2, log_scatter=log_scatter)
 
-    _, gradient = posterior.log_likelihood_and_gradient(theta)
-
-    check_gradient(
-        lambda at: posterior.log_likelihood_and_gradient(at)[0], theta, gradient, scale=0.02,
-        rtol=rtol, noise=1e-9,
-    )  # fmt: skip
+    check_likelihood_gradient(posterior, theta, rtol=rtol, noise=1e-9)
 
 
 def a_tree():
@@ -90,12 +85,7 @@ def test_the_gradient_on_a_tree_is_that_of_differences():
     posterior = a_tree()
     theta = a_theta(posterior, 3)
 
-    _, gradient = posterior.log_likelihood_and_gradient(theta)
-
-    check_gradient(
-        lambda at: posterior.log_likelihood_and_gradient(at)[0], theta, gradient, scale=0.02,
-        rtol=1e-3, noise=1e-7,
-    )  # fmt: skip
+    check_likelihood_gradient(posterior, theta, rtol=1e-3, noise=1e-7)
 
 
 def test_a_whole_of_one_part_has_the_likelihood_of_the_part():
@@ -149,13 +139,8 @@ def test_on_a_tree_locations_share_an_error_too():
     posterior = te.Model(support=te.Support(60)).given(claims)
     theta = a_theta(posterior, 5)
 
-    _, gradient = posterior.log_likelihood_and_gradient(theta)
-
     assert "log_location_error" in posterior.theta_names
-    check_gradient(
-        lambda at: posterior.log_likelihood_and_gradient(at)[0], theta, gradient, scale=0.02,
-        rtol=1e-3, noise=1e-7,
-    )  # fmt: skip
+    check_likelihood_gradient(posterior, theta, rtol=1e-3, noise=1e-7)
 
 
 def test_a_whole_of_one_part_shares_the_error_of_the_part():

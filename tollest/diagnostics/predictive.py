@@ -8,15 +8,14 @@ import numpy as np
 from tollest._arrays import Floats, Integers
 from tollest._sums.tables import (
     COMMON_BIAS,
-    LOG_COPY_SCATTER,
     LOG_FIGURE_SCATTER,
     LOG_LOCATION_ERROR,
-    LOGIT_NEAR_COPY,
     Parameters,
 )
 from tollest.claims.counts import Counts
 from tollest.estimation.masses import whole
 from tollest.estimation.results import Estimate
+from tollest.model.circulation import Copies
 from tollest.priors import Never
 from tollest.simulation import worlds
 
@@ -137,11 +136,10 @@ def _replicate(
         figures = worlds.draw_figures(rng, noise, figure_scatter, x, counts.location, age)
         repeat = 1.0 / (1.0 + np.exp(-parameters.logit_repeat))
         is_repeat = rng.random(len(own_counts)) < repeat[counts.voice]
-        share = 1.0 / (1.0 + np.exp(-parameters.shared[LOGIT_NEAR_COPY]))
-        scatter_of_copies = float(np.exp(parameters.shared[LOG_COPY_SCATTER]))
+        copies = Copies.of(parameters.shared[None])
         figures = worlds.draw_copies(
-            rng.spawn(1)[0], figures, is_repeat, counts.location, age, float(share),
-            scatter_of_copies,
+            rng.spawn(1)[0], figures, is_repeat, counts.location, age, copies.share.item(),
+            copies.scatter.item(),
         )  # fmt: skip
         count = np.where(is_repeat, figures, own_counts)
     if parameters.logit_denial.size:

@@ -37,7 +37,7 @@ def formulae(model: Model, claims: Claims) -> list[tuple[str, str]]:
                 "with probability omega_s the figure, y = v; else the source's own claim",
             ),
         ]
-        if claims.has_several_counts and not isinstance(model.priors.logit_near_copy, Never):
+        if _of_copies(model.priors, claims):
             said = (
                 "of those who repeat v each states, with probability kappa_v, a count of mass m = "
                 "x(v), s = rho, F standard logistic; where by that none would state v, all do"

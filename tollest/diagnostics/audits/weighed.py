@@ -198,8 +198,8 @@ class Weighed:
             values = np.array([getattr(point, name)[columns] for point in points])
             return np.repeat(values, _TOLLS, axis=0)
 
-        figure_scatter = np.exp(drawn("shared", LOG_FIGURE_SCATTER))
-        common_bias = drawn("shared", COMMON_BIAS)
+        shared = drawn("shared", np.arange(N_SHARED))
+        figure_scatter, common_bias = np.exp(shared[:, LOG_FIGURE_SCATTER]), shared[:, COMMON_BIAS]
         source = int(evidence.voice[j])
         bias, scatter = drawn("bias", source), np.exp(drawn("log_scatter", source))
         repeat = expit(drawn("logit_repeat", source)) if evidence.can_repeat[j] else 0.0 * x
@@ -212,14 +212,14 @@ class Weighed:
             "logit_denial": np.repeat(logit_denials(points, voices), _TOLLS, axis=0),
         }
         biases = drawn("bias", voices)
-        copies = Copies.of(drawn("shared", np.arange(N_SHARED)))
+        copies = Copies.of(shared)
 
         def figure_at(known: Floats) -> Figure:
             speakers = Speakers(known[:, None] + biases, **effects)
             return Figure(family, known, figure_scatter, counts, speakers, copies)
 
         figures = [figure_at(x + common_bias)]
-        moves = self._moves(np.exp(drawn("shared", np.arange(N_SHARED))), float(evidence.age[j]))
+        moves = self._moves(np.exp(shared), float(evidence.age[j]))
         if moves:
             figures = [figure_at(_whole(x + move) + common_bias) for move in moves]
         # What was known then is told by the other counts of that age, too.
@@ -234,7 +234,7 @@ class Weighed:
         if evidence.is_bound[j]:
             sign = 1.0 if upper == UNBOUNDED else -1.0
             lower = upper = lower if upper == UNBOUNDED else upper
-            missed = [sign * e * np.exp(drawn("shared", LOG_SHORTFALL)) for e in _SHORTFALLS]
+            missed = [sign * e * np.exp(shared[:, LOG_SHORTFALL]) for e in _SHORTFALLS]
 
         def of_figure(figure: Figure, k: int) -> Floats:
             known = figure.centre - common_bias
